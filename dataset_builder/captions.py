@@ -1,0 +1,125 @@
+"""What a piece of music sounds like, in a few words about mood and genre: the Music Descriptor's first step.
+
+The paper asks MU-LLaMA; the embedded default asks musicnn's tagger. A captioner never has to avoid instrument names
+(MU-LLaMA cannot), the description made of its text does; the tagger's happens to name none.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from .tagger import SAMPLE_RATE, Tagger, shared_tagger
+
+# Which of musicnn's 50 tags say what. The tags about singers, and "solo", "beat", "no vocals", are about who plays.
+MOOD_TAGS: tuple[str, ...] = ("slow", "fast", "loud", "quiet", "soft", "weird")
+GENRE_TAGS: tuple[str, ...] = (
+    "classical", "classic", "techno", "electronic", "rock", "ambient", "indian", "pop", "new age", "dance", "country",
+    "metal",
+)  # fmt: skip
+# Tags that name an instrument, and the classes of `vocabulary.CLASSES` they cover.
+INSTRUMENT_TAGS: dict[str, tuple[str, ...]] = {
+    "guitar": ("acoustic guitar", "clean electric guitar", "distorted electric guitar"),
+    "strings": ("violin", "viola", "cello", "contrabass", "string ensemble"),
+    "drums": ("drums",),
+    "piano": ("acoustic piano", "electric piano"),
+    "violin": ("violin", "viola", "string ensemble"),
+    "synth": ("synth lead", "synth pad", "synth strings"),
+    "flute": ("pipe",),
+    "choir": ("choir and voice",),
+    "harp": ("orchestral harp",),
+    "cello": ("cello",),
+    "choral": ("choir and voice",),
+    "beat": ("drums",),
+}
+
+_SAME = {"classic": "classical", "soft": "quiet"}  # said twice, they would read as a slip
+_OPPOSITE = {"slow": "fast", "fast": "slow", "loud": "quiet", "quiet": "loud"}
+_LEAST = 0.1  # a tag below this is not worth a word
+_MOST = 2  # words of each sort
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What a captioner says about one clip.
+
+    Attributes:
+        text: one short sentence.
+        tags: probability of every mood and genre tag, 0 to 1; empty for captioners that give none.
+    """
+
+    text: str
+    tags: dict[str, float]
+
+
+class Captioner(Protocol):
+    """Describes mono audio. Deterministic: the same samples give the same caption."""
+
+    name: str
+
+    def caption(self, wav: np.ndarray, sample_rate: int) -> Caption:
+        """Caption of `wav` `[T]`.
+
+        Raises:
+            UserError: empty audio, NaN, or what the captioner needs is missing.
+        """
+        ...
+
+    def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:
+        """Captions of several clips, cheaper than one by one."""
+        ...
+
+
+class MusicnnCaptioner:
+    """Words for the mood and genre tags that musicnn finds likely (see `tagger.py`)."""
+
+    name = "musicnn"
+
+    def __init__(self, tagger: Tagger | None = None):
+        self.tagger = tagger or shared_tagger()
+
+    def caption(self, wav: np.ndarray, sample_rate: int) -> Caption:
+        return self.captions([wav], sample_rate)[0]
+
+    def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:
+        rows = self.tagger.mean_probabilities([_resampled(wav, sample_rate) for wav in wavs])
+        return [_caption(dict(zip(self.tagger.tags, row.tolist(), strict=True))) for row in rows]
+
+
+# Name in the configuration -> class, called without arguments.
+CAPTIONERS: dict[str, Callable[[], Captioner]] = {"musicnn": MusicnnCaptioner}
+
+
+def moods(tags: Mapping[str, float]) -> list[str]:
+    """The mood words worth saying, the likeliest first."""
+    return _chosen(tags, MOOD_TAGS)
+
+
+def genres(tags: Mapping[str, float]) -> list[str]:
+    """The genre words worth saying, the likeliest first."""
+    return _chosen(tags, GENRE_TAGS)
+
+
+def _caption(probabilities: Mapping[str, float]) -> Caption:
+    tags = {tag: round(probabilities[tag], 4) for tag in MOOD_TAGS + GENRE_TAGS}
+    words = " ".join(filter(None, (", ".join(moods(tags)), " ".join(genres(tags)), "music")))
+    return Caption(f"{words[0].upper()}{words[1:]}.", tags)
+
+
+def _chosen(tags: Mapping[str, float], sort: Sequence[str]) -> list[str]:
+    likely = sorted((tag for tag in sort if tags.get(tag, 0.0) >= _LEAST), key=lambda tag: -tags[tag])
+    words: list[str] = []
+    for tag in likely:
+        word = _SAME.get(tag, tag)
+        if word not in words and _OPPOSITE.get(word) not in words:
+            words.append(word)
+    return words[:_MOST]
+
+
+def _resampled(wav: np.ndarray, sample_rate: int) -> np.ndarray:
+    if sample_rate == SAMPLE_RATE or len(wav) == 0:
+        return wav
+    import soxr
+
+    return soxr.resample(wav, sample_rate, SAMPLE_RATE)
