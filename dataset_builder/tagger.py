@@ -222,7 +222,7 @@ def _apply(norm: _Norm, x: torch.Tensor, channel: int) -> torch.Tensor:
 
 
 def _same(inputs: torch.Tensor, layer: _Layer) -> torch.Tensor:
-    """Pads time so that the output is as long as the input; of an even kernel's padding the smaller half comes first."""
+    """Pads time so that the output is as long as the input; an even kernel's padding is smaller before than after."""
     from torch.nn import functional
 
     total = layer.weight.shape[2] - 1

@@ -15,7 +15,8 @@ from .errors import UserError
 
 _FOOTER = 48
 _MAGIC = 0xDB4775248B80FB57
-_DTYPES: dict[int, np.dtype] = {1: np.dtype("<f4"), 2: np.dtype("<f8"), 3: np.dtype("<i4"), 9: np.dtype("<i8")}  # types.proto
+# The numbers of types.proto
+_DTYPES: dict[int, np.dtype] = {1: np.dtype("<f4"), 2: np.dtype("<f8"), 3: np.dtype("<i4"), 9: np.dtype("<i8")}
 _MAX_ITEMS = 2**31
 
 
@@ -77,8 +78,8 @@ def _read_index(table: bytes, data_size: int) -> dict[str, Entry]:
     position = 0
     handle = []
     for _ in range(4):  # offset and size of the meta-index block, then of the index block
-        value, position = _varint(footer, position)
-        handle.append(value)
+        number, position = _varint(footer, position)
+        handle.append(number)
     entries = {}
     for _, block_handle in _block(table, handle[2], handle[3]):
         offset, position = _varint(block_handle, 0)
