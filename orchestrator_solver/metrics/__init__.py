@@ -1,0 +1,1 @@
+"""Scores of generated audio, one number a clip, and their confidence intervals."""

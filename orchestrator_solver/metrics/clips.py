@@ -1,0 +1,44 @@
+"""What a metric is given, and what it gives back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Clips:
+    """A batch of B clips to score. Audio is mono float32 `[T]`, lengths may differ.
+
+    Attributes:
+        generated: what the model played.
+        targets: what stands in the data set for the same prompt and time.
+        references: what the model was to follow; the targets themselves under the policy `self`.
+        instruments: the instruments that the prompt asks for, canonical names.
+        prompts: the prompts' full text.
+        sample_rate: of all audio, in Hz.
+    """
+
+    generated: Sequence[np.ndarray]
+    targets: Sequence[np.ndarray]
+    references: Sequence[np.ndarray]
+    instruments: Sequence[Sequence[str]]
+    prompts: Sequence[str]
+    sample_rate: int
+
+
+class ClipMetric(Protocol):
+    """Scores every clip by itself, so that intervals can be had by resampling works.
+
+    Attributes:
+        label: column heading; names the network that the score depends on.
+        higher_is_better: direction.
+    """
+
+    label: str
+    higher_is_better: bool
+
+    def __call__(self, clips: Clips) -> np.ndarray:
+        """Scores `[B]` float64, NaN where the score is not defined for that clip (for instance a silent reference)."""
+        ...

@@ -1,0 +1,39 @@
+"""The metrics by their names in the configuration."""
+
+from collections.abc import Callable, Sequence
+
+from dataset_builder.errors import UserError
+
+from .clips import ClipMetric
+from .kl import TaggerKL
+from .presence import Presence
+from .pretrained import ClapScore, PasstKL
+from .sim import Sim
+
+# Builders; keyword arguments are the metric's settings.
+METRICS: dict[str, Callable[..., ClipMetric]] = {
+    "sim": Sim,
+    "sim_soft": lambda: Sim("SIM (soft)"),
+    "sim_all_frames": lambda: Sim("SIM (all frames)"),
+    "kl_musicnn": TaggerKL,
+    "presence": Presence,
+    "kl_passt": PasstKL,
+    "clap": ClapScore,
+}
+DEFAULT: tuple[str, ...] = ("sim", "kl_musicnn", "presence")
+
+
+def build_metrics(names: Sequence[str] = DEFAULT, **settings: dict) -> dict[str, ClipMetric]:
+    """Metrics by name, in the order given.
+
+    Args:
+        names: keys of `METRICS`.
+        settings: by metric, its keyword arguments: `clap={"checkpoint": path}`.
+
+    Raises:
+        UserError: an unknown name, or what a metric needs is missing.
+    """
+    unknown = [name for name in names if name not in METRICS]
+    if unknown:
+        raise UserError(f"unknown metric {', '.join(unknown)}: expected one of {', '.join(METRICS)}")
+    return {name: METRICS[name](**settings.get(name, {})) for name in names}

@@ -1,0 +1,70 @@
+"""SIM: how far generated audio keeps the melody and harmony of its reference, frame by frame.
+
+The paper's SIM is audiocraft's `chroma_cosine`: the cosine of one-hot argmax chroma, which is 1 where the strongest
+pitch class agrees and 0 elsewhere, over all frames. There a silent frame counts as a C, so that silence against silence
+scores 1. `sim` is the same measure over the frames in which the reference sounds, and silence never agrees with sound.
+"""
+
+import numpy as np
+import torch
+
+from .chroma import Chroma, ChromaFrames
+from .clips import Clips
+
+
+def sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
+    """Share of the reference's voiced frames whose strongest pitch class is the same in the generated audio.
+
+    Args:
+        generated: `[B, 1, T]`; a frame in which it is silent counts as disagreement.
+        reference: `[B, 1, T']`; the longer of the two is cut to the shorter.
+        chroma: for the sample rate of both.
+
+    Returns:
+        `[B]` float64 in 0 to 1, NaN where the reference is silent. Chance is about 1/12, more within one key.
+    """
+    ours, theirs = _frames(generated, reference, chroma)
+    return _mean((ours.classes == theirs.classes).double() * ours.voiced, theirs.voiced)
+
+
+def soft_sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
+    """As `sim`, with the cosine of the whole chroma vectors in place of agreement of their maxima: forgiving of chords."""
+    ours, theirs = _frames(generated, reference, chroma)
+    cosine = torch.nn.functional.cosine_similarity(ours.soft.double(), theirs.soft.double(), dim=-1)
+    return _mean(cosine * ours.voiced, theirs.voiced)
+
+
+def all_frames_sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
+    """audiocraft's `chroma_cosine` by clip: all frames, silence taken for a C. For comparison with published figures."""
+    ours, theirs = _frames(generated, reference, chroma)
+    return (ours.classes == theirs.classes).double().mean(dim=1)
+
+
+def _frames(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> tuple[ChromaFrames, ChromaFrames]:
+    length = min(generated.shape[-1], reference.shape[-1])
+    return chroma(generated[..., :length]), chroma(reference[..., :length])
+
+
+def _mean(score: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean of `score` `[B, S]` where `mask`; 0 / 0 gives the NaN that says the reference was silent."""
+    return (score * mask).sum(dim=1) / mask.sum(dim=1)
+
+
+class Sim:
+    """`sim` (or another function of this module) as a `ClipMetric`: against the reference, not the target."""
+
+    higher_is_better = True
+    measures = {"SIM": sim, "SIM (soft)": soft_sim, "SIM (all frames)": all_frames_sim}
+
+    def __init__(self, label: str = "SIM"):
+        self.label = label
+        self.measure = self.measures[label]
+
+    def __call__(self, clips: Clips) -> np.ndarray:
+        chroma = Chroma(clips.sample_rate)
+        pairs = zip(clips.generated, clips.references, strict=True)
+        return np.array([self.measure(_batch(ours), _batch(theirs), chroma).item() for ours, theirs in pairs])
+
+
+def _batch(wav: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(wav, dtype=np.float32))[None, None]

@@ -1,0 +1,71 @@
+"""Intervals: equal to scipy's without clusters, and holding their level with them."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from orchestrator_solver.metrics.bootstrap import bootstrap, paired_bootstrap
+
+
+def test_equals_scipy_when_every_clip_is_its_own_work():
+    values = np.random.default_rng(1).gamma(2.0, size=60)
+    ours = bootstrap(values, range(60), seed=2, resamples=20_000)
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(3)
+    ).confidence_interval
+    assert ours.mean == pytest.approx(values.mean())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.015)
+    assert (ours.n, ours.groups, ours.undefined) == (60, 60, 0)
+
+
+def test_covers_the_truth_when_clips_of_a_work_are_alike():
+    rng = np.random.default_rng(4)
+    works, clips = 30, 8
+    groups = np.repeat(np.arange(works), clips)
+    covered, naive = 0, 0
+    for trial in range(200):
+        scores = rng.normal(size=works)[groups] + 0.5 * rng.normal(size=works * clips)
+        interval = bootstrap(scores, groups.tolist(), seed=trial, resamples=500)
+        covered += interval.low <= 0 <= interval.high
+        interval = bootstrap(scores, range(len(scores)), seed=trial, resamples=500)
+        naive += interval.low <= 0 <= interval.high
+    assert 0.88 <= covered / 200 <= 0.99
+    assert naive / 200 < 0.75  # what the clusters are for
+
+
+def test_pairs_cancel_what_the_works_share():
+    rng = np.random.default_rng(5)
+    groups = np.repeat([f"work {n}" for n in range(12)], 5).tolist()
+    shared = np.repeat(rng.normal(scale=10, size=12), 5)
+    a, b = shared + 0.5 + 0.1 * rng.normal(size=60), shared + 0.1 * rng.normal(size=60)
+    interval = paired_bootstrap(a, b, groups, seed=0)
+    assert 0.4 < interval.low < interval.mean < interval.high < 0.6
+    assert interval.groups == 12
+
+
+def test_unequal_works_weigh_by_their_clips():
+    interval = bootstrap([1.0, 1.0, 1.0, 0.0], ["a", "a", "a", "b"], seed=0)
+    assert interval.mean == 0.75
+    assert (interval.low, interval.high) == (0.0, 1.0)
+
+
+def test_undefined_scores_are_counted_not_averaged():
+    interval = bootstrap([0.2, np.nan, 0.4], ["a", "b", "b"], seed=0)
+    assert (interval.mean, interval.n, interval.groups, interval.undefined) == (pytest.approx(0.3), 2, 2, 1)
+    pair = paired_bootstrap([0.2, np.nan, 0.4], [np.nan, 0.1, 0.1], ["a", "b", "c"], seed=0)
+    assert (pair.mean, pair.n, pair.undefined) == (pytest.approx(0.3), 1, 2)
+    nothing = bootstrap([np.nan], ["a"], seed=0)
+    assert np.isnan(nothing.mean) and nothing.n == 0 and nothing.undefined == 1
+
+
+def test_the_seed_decides():
+    scores, groups = np.random.default_rng(6).normal(size=40), [n // 4 for n in range(40)]
+    assert bootstrap(scores, groups, seed=1) == bootstrap(scores, groups, seed=1)
+    assert bootstrap(scores, groups, seed=1) != bootstrap(scores, groups, seed=2)
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match="3 scores but 2 groups"):
+        bootstrap([1, 2, 3], [1, 2], seed=0)
+    with pytest.raises(ValueError, match="paired scores"):
+        paired_bootstrap([1, 2, 3], [1, 2], [1, 2, 3], seed=0)
