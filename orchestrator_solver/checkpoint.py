@@ -1,0 +1,122 @@
+"""Models as safetensors and JSON: the shipped nano ones, and whatever a run exports. Nothing is unpickled.
+
+A folder holds `model.safetensors` (weights in fp16) and `model.json` (kind, configuration, provenance, SHA-256 of the
+weights). `//pretrained/NAME` is looked up here first, then by audiocraft.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from audiocraft.models import CompressionModel
+from audiocraft.models import builders as audiocraft_builders
+from audiocraft.models.lm import LMModel
+from omegaconf import DictConfig, OmegaConf
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from dataset_builder import atomic
+from dataset_builder.errors import UserError
+
+from .lm import build_lm
+
+FOLDER = Path(__file__).parent / "pretrained"
+PREFIX = "//pretrained/"
+LM_KEYS = ("lm_model", "transformer_lm", "codebooks_pattern", "fuser", "conditioners", "classifier_free_guidance",
+           "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset")  # fmt: skip
+CODEC_KEYS = ("compression_model", "encodec", "seanet", "rvq", "sample_rate", "channels")
+_stock_codec = CompressionModel.get_pretrained
+
+
+@dataclass(frozen=True)
+class Package:
+    """A model on disk: what it is, its configuration, where it came from, and its weights in float32."""
+
+    kind: str  # codec | lm
+    cfg: DictConfig
+    facts: dict[str, Any]
+    state: dict[str, torch.Tensor]
+    sha256: str
+
+
+def shipped() -> list[str]:
+    """Names of the models that come with the project."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
+
+
+def folder_of(name: str) -> Path | None:
+    """The folder of a shipped model or of an exported one, None if there is none of this name."""
+    name = name.removeprefix(PREFIX)
+    for folder in (FOLDER / name, Path(name)):
+        if (folder / "model.json").is_file():
+            return folder
+    return None
+
+
+def save(folder: Path, kind: str, cfg: DictConfig, state: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+    """Write a model; the JSON comes last, so that a folder with one is whole."""
+    keys = {"codec": CODEC_KEYS, "lm": LM_KEYS}[kind]
+    values = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(values, dict)
+    if "dataset" in keys:
+        values["dataset"] = {"segment_duration": values["dataset"]["segment_duration"]}
+    weights = {name: tensor.half().contiguous() for name, tensor in state.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic.replacing(folder / "model.safetensors") as temporary:
+        save_file(weights, temporary)
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    description = {"kind": kind, "sha256": digest, "facts": facts, "cfg": {key: values.get(key) for key in keys}}
+    atomic.write_json(folder / "model.json", description)
+
+
+def load(name: str, kind: str) -> Package:
+    """Read a model.
+
+    Raises:
+        UserError: if there is none of this name, it is torn, or it is of another kind.
+    """
+    folder = folder_of(name)
+    if folder is None:
+        raise UserError(f"no model {name!r}: expected one of {', '.join(shipped())} or a folder with model.json")
+    try:
+        description = json.loads((folder / "model.json").read_text())
+        digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+        if digest != description["sha256"]:
+            raise UserError(f"{folder}: model.safetensors is torn or was changed (its hash is not the recorded one)")
+        if description["kind"] != kind:
+            raise UserError(f"{folder} holds a model of kind {description['kind']!r}, expected {kind!r}")
+        state = {key: tensor.float() for key, tensor in load_file(folder / "model.safetensors").items()}
+        return Package(kind, OmegaConf.create(description["cfg"]), description["facts"], state, digest)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise UserError(f"{folder}: the model cannot be read ({error}); export or download it again") from error
+
+
+def load_codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
+    """The codec of this name, ready for use."""
+    package = load(name, "codec")
+    package.cfg.device = str(device)
+    model = audiocraft_builders.get_compression_model(package.cfg)
+    model.load_state_dict(package.state)
+    return model.eval()
+
+
+def load_lm(name: str, device: str | torch.device = "cpu") -> LMModel:
+    """The language model of this name, ready for use; its configuration is in `model.cfg`."""
+    package = load(name, "lm")
+    package.cfg.device, package.cfg.dtype = str(device), "float32"
+    model = build_lm(package.cfg)
+    model.load_state_dict(package.state)
+    model.cfg = package.cfg
+    return model.eval()
+
+
+def _codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
+    return load_codec(name, device) if folder_of(name) else _stock_codec(name, device)
+
+
+def register() -> None:
+    """Let audiocraft's solvers find our codecs under `//pretrained/NAME`."""
+    CompressionModel.get_pretrained = staticmethod(_codec)

@@ -1,0 +1,50 @@
+"""The recipe of the nano codec: audiocraft's compression solver on excerpts that sound."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from audiocraft.solvers.compression import CompressionSolver
+from audiocraft.utils.utils import get_dataset_from_loader
+
+from . import checkpoint
+from .dataset import ExcerptDataset
+from .loaders import build_loaders
+
+
+class AudioExcerpts(ExcerptDataset):
+    """Excerpts as audio alone, `[B, 1, T]`."""
+
+    def __getitem__(self, index: int) -> torch.Tensor:  # type: ignore[override]
+        """The excerpt's audio `[1, T]`."""
+        excerpt = self.excerpt(index)
+        return self._read(excerpt.item, excerpt.start)
+
+    def collater(self, samples: list[torch.Tensor]) -> torch.Tensor:
+        """Stack excerpts to `[B, 1, T]`."""
+        return torch.stack(samples)
+
+
+class OrchestratorCodecSolver(CompressionSolver):
+    """Trains a codec on the excerpts that the language model will be trained on."""
+
+    def build_dataloaders(self) -> None:
+        """Loaders of audio."""
+        self.dataloaders = build_loaders(self.cfg, AudioExcerpts)
+
+    def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
+        """Train or validate for an epoch; a split that draws anew is told which epoch it is."""
+        get_dataset_from_loader(self.dataloaders[dataset_split]).current_epoch = self.epoch
+        return super().common_train_valid(dataset_split, **kwargs)
+
+    def evaluate(self) -> dict:
+        """Nothing at the end of training: codecs are scored by `orchestrator bench codec` on sound, not on SI-SNR."""
+        return {}
+
+    def generate(self) -> None:
+        """Nothing: see `evaluate`."""
+
+    def export(self, folder: Path, facts: dict[str, Any]) -> None:
+        """Write the best state as a package that `//pretrained/FOLDER` reads."""
+        state = self.best_state.state_dict()["model"]
+        checkpoint.save(folder, "codec", self.cfg, state, {"run": self.xp.sig, "epochs": self.epoch - 1, **facts})

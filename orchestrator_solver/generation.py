@@ -1,0 +1,139 @@
+"""Playing a reference on other instruments: the model as a musician or a product uses it."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import soxr
+import torch
+from audiocraft.models.encodec import CompressionModel
+from audiocraft.models.lm import LMModel
+from audiocraft.modules.conditioners import ConditioningAttributes, WavCondition
+
+from . import checkpoint
+
+Progress = Callable[[float], None]
+
+
+@dataclass
+class OrchestratorModel:
+    """A language model with its codec.
+
+    Args:
+        name: where it was loaded from.
+        sha256: of the language model's weights.
+        lm: the language model, in evaluation mode.
+        codec: its codec.
+        max_seconds: longest piece that is generated at once; longer ones are generated in overlapping pieces.
+        facts: what the package says of its training.
+    """
+
+    name: str
+    sha256: str
+    lm: LMModel
+    codec: CompressionModel
+    max_seconds: float
+    facts: dict = field(default_factory=dict)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of what is generated."""
+        return self.codec.sample_rate
+
+    @property
+    def trained_instruments(self) -> tuple[str, ...]:
+        """Instruments that the training data named; empty if the package does not say."""
+        return tuple(self.facts.get("instruments", ()))
+
+    @torch.no_grad()
+    def generate(
+        self, prompts: Sequence[str | None], references: Sequence[np.ndarray | torch.Tensor], reference_sample_rate: int,
+        duration: float | None = None, seed: int = 0, guidance: float = 3.0, temperature: float = 1.0, top_k: int = 250,
+        progress: Progress | None = None,
+    ) -> torch.Tensor:  # fmt: skip
+        """Play each reference as its prompt says.
+
+        Args:
+            prompts: what to play, see `dataset_builder.prompt.compose`.
+            references: mono audio `[T]` or `[1, T]` each.
+            reference_sample_rate: of all references, in Hz.
+            duration: seconds of output; as long as the longest reference by default.
+            seed: of the sampling.
+            guidance: how strongly prompt and reference are followed (classifier-free guidance); 1 is none.
+            temperature: of the sampling; 0 takes the likeliest code.
+            top_k: sample among so many codes.
+            progress: called with the share that is done, 0..1.
+
+        Returns:
+            Audio `[B, 1, T]` at `sample_rate`.
+        """
+        wavs = [self._mono(reference, reference_sample_rate) for reference in references]
+        seconds = duration or max(wav.shape[-1] for wav in wavs) / self.sample_rate
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            sampling = {
+                "use_sampling": temperature > 0, "temp": temperature, "top_k": top_k, "cfg_coef": guidance,
+            }  # fmt: skip
+            codes = self._codes(prompts, wavs, seconds, sampling, progress or (lambda share: None))
+        return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
+
+    def _mono(self, reference: np.ndarray | torch.Tensor, sample_rate: int) -> torch.Tensor:
+        """A reference `[1, T]` at the model's rate."""
+        wav = np.asarray(reference, dtype=np.float32).reshape(-1)
+        if sample_rate != self.sample_rate:
+            wav = soxr.resample(wav, sample_rate, self.sample_rate)
+        return torch.from_numpy(wav)[None]
+
+    def _codes(
+        self, prompts: Sequence[str | None], wavs: Sequence[torch.Tensor], seconds: float, sampling: dict,
+        progress: Progress,
+    ) -> torch.Tensor:  # fmt: skip
+        """Codes `[B, K, S]` of `seconds`, in pieces of `max_seconds` that each go on from half of the one before."""
+        rate = self.codec.frame_rate
+        total = math.ceil(seconds * rate)
+        piece = min(total, int(self.max_seconds * rate))
+        overlap = piece // 2
+        done: torch.Tensor | None = None
+        start = 0
+        while done is None or done.shape[-1] < total:
+            length = min(piece, total - start)
+            context = None if done is None else done[..., start:]
+            conditions = [
+                self._condition(prompt, wav, start / rate, length / rate) for prompt, wav in zip(prompts, wavs)
+            ]
+            codes = self.lm.generate(
+                context, conditions, max_gen_len=length,
+                callback=lambda step, steps, begin=start, length=length: progress(
+                    min(1.0, (begin + step / steps * length) / total)
+                ),
+                **sampling,
+            )  # fmt: skip
+            done = codes if done is None else torch.cat([done[..., :start], codes], dim=-1)
+            start = done.shape[-1] - overlap
+        return done
+
+    def _condition(
+        self, prompt: str | None, wav: torch.Tensor, start: float, seconds: float
+    ) -> ConditioningAttributes:
+        """The prompt and the part of the reference `start .. start + seconds`, padded with silence."""
+        begin, samples = round(start * self.sample_rate), round(seconds * self.sample_rate)
+        part = wav[:, begin : begin + samples]
+        part = torch.nn.functional.pad(part, (0, samples - part.shape[-1]))
+        condition = WavCondition(part[None], torch.tensor([samples]), [self.sample_rate], [None], [None])
+        return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": condition})
+
+
+def load_model(name: str, device: str = "cpu") -> OrchestratorModel:
+    """The model of this name: `nano`, `nano-baseline`, a folder that a run exported, or `//pretrained/NAME`.
+
+    Raises:
+        UserError: if there is none, or it is torn.
+    """
+    package = checkpoint.load(name, "lm")
+    language_model = checkpoint.load_lm(name, device)
+    codec = checkpoint.load_codec(package.cfg.compression_model_checkpoint, device)
+    return OrchestratorModel(
+        name, package.sha256, language_model, codec, float(package.cfg.dataset.segment_duration), package.facts
+    )
+

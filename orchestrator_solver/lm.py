@@ -1,0 +1,69 @@
+"""Builds the language model: audiocraft's, with our conditioners and fuser where the configuration asks for them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import omegaconf
+from audiocraft.models import builders as audiocraft_builders
+from audiocraft.models.encodec import CompressionModel
+from audiocraft.models.lm import LMModel
+from audiocraft.modules.conditioners import BaseConditioner
+
+from .chroma_condition import ChromaConditioner
+from .fusing import AlignedFuser
+from .store import Store, state_hash
+from .words import WordsConditioner
+
+_stock_lm = audiocraft_builders.get_lm_model
+
+
+def _words(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
+    return WordsConditioner(cfg.transformer_lm.dim, **args)
+
+
+def _chroma(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
+    return ChromaConditioner(cfg.transformer_lm.dim, store=None, device=cfg.device, **args)
+
+
+CONDITIONERS: dict[str, Callable[[omegaconf.DictConfig, omegaconf.DictConfig], BaseConditioner]] = {
+    "words": _words,
+    "chroma": _chroma,
+}
+
+
+def build_lm(cfg: omegaconf.DictConfig) -> LMModel:
+    """The language model of a configuration; `conditioners.NAME.model` may also be one of `CONDITIONERS`."""
+    ours = [name for name, value in cfg.conditioners.items() if value.get("model") in CONDITIONERS]
+    stock = omegaconf.OmegaConf.create(omegaconf.OmegaConf.to_container(cfg, resolve=True))
+    for name in ours:
+        del stock.conditioners[name]
+    model = _stock_lm(stock)
+    rates = {}
+    for name in ours:
+        kind = cfg.conditioners[name].model
+        conditioner = CONDITIONERS[kind](cfg, cfg.conditioners[name][kind]).to(cfg.device)
+        model.condition_provider.conditioners[str(name)] = conditioner
+        if isinstance(conditioner, ChromaConditioner):
+            rates[str(name)] = conditioner.frame_rate
+    if model.fuser.fuse2cond.get("input_interpolate"):
+        model.fuser = AlignedFuser(
+            model.fuser.fuse2cond,
+            model.fuser.cross_attention_pos_emb,
+            model.fuser.cross_attention_pos_emb_scale,
+            steps_per_frame={name: cfg.codec_frame_rate / rate for name, rate in rates.items()},
+        )
+    return model
+
+
+def attach_store(model: LMModel, root: Path, codec: CompressionModel) -> Store:
+    """Let the model's chroma condition read pitch classes from the store of the data set in `root`."""
+    conditioner = model.condition_provider.conditioners["self_wav"]
+    assert isinstance(conditioner, ChromaConditioner)
+    exponent = conditioner.chroma.window.bit_length() - 1
+    conditioner.store = Store(root, state_hash(codec), codec.frame_rate, exponent)
+    return conditioner.store
+
+
+def register() -> None:
+    """Make audiocraft's solver and loaders build their language models here: both go through this one factory."""
+    audiocraft_builders.get_lm_model = build_lm

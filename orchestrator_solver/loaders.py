@@ -1,0 +1,62 @@
+"""Data loaders of excerpts for every stage of a run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import flashy
+from audiocraft.utils.utils import get_loader
+from omegaconf import DictConfig, OmegaConf
+from torch.utils.data import DataLoader
+
+from dataset_builder.errors import UserError
+
+from .dataset import Drawing, ExcerptDataset
+from .store import Store
+
+STAGES = ("train", "valid", "evaluate", "generate")
+
+
+def drawing_of(cfg: DictConfig) -> Drawing:
+    """How a run draws, from its `orchestrator` section."""
+    values = OmegaConf.to_container(cfg.orchestrator, resolve=True)
+    assert isinstance(values, dict)
+    return Drawing(**{key: values[key] for key in Drawing.__dataclass_fields__ if key in values})
+
+
+def location(path: str) -> tuple[Path, str]:
+    """The data set's folder and the split of a manifest's folder `ROOT/egs/SPLIT`.
+
+    Raises:
+        UserError: if there is no manifest.
+    """
+    folder = Path(path)
+    if not (folder / "data.jsonl.gz").is_file():
+        raise UserError(f"no manifest {folder}/data.jsonl.gz: build the data set first (python -m dataset_builder build)")
+    return folder.parent.parent, folder.name
+
+
+def build_loaders(
+    cfg: DictConfig, dataset_class: Callable[..., ExcerptDataset] = ExcerptDataset, store: Store | None = None
+) -> dict[str, DataLoader]:
+    """Loaders of the stages that the run needs, from `datasource` and `dataset`."""
+    loaders = {}
+    for stage in STAGES:
+        if cfg.execute_only not in (None, stage) or not cfg.datasource.get(stage):
+            continue
+        options = {**cfg.dataset, **cfg.dataset[stage]}
+        root, split = location(cfg.datasource[stage])
+        if stage == "train" and cfg.optim.updates_per_epoch:
+            options["num_samples"] = (
+                cfg.dataset.batch_size * cfg.optim.updates_per_epoch * flashy.distrib.world_size()
+            )
+        dataset = dataset_class(
+            root, split, drawing_of(cfg), segment_duration=cfg.dataset.segment_duration,
+            num_samples=options["num_samples"], sample_rate=cfg.sample_rate, shuffle=options["shuffle"],
+            seed=cfg.seed, store=store,
+        )  # fmt: skip
+        # The data set draws its own order, and in order a worker or a rank changes nothing.
+        loaders[stage] = get_loader(
+            dataset, None, batch_size=options["batch_size"], num_workers=options["num_workers"], seed=cfg.seed,
+            collate_fn=dataset.collater, shuffle=False,
+        )  # fmt: skip
+    return loaders

@@ -1,0 +1,92 @@
+"""The recipe: MusicGen fine-tuned to play a reference on the instruments that the prompt names."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import flashy
+import torch
+from audiocraft.modules.conditioners import SegmentWithAttributes
+from audiocraft.solvers.musicgen import MusicGenSolver
+from audiocraft.utils.utils import get_dataset_from_loader
+
+from . import checkpoint, lm
+from .dataset import ExcerptDataset
+from .dropout import drop_conditions
+from .loaders import build_loaders
+
+Batch = tuple[torch.Tensor, list[SegmentWithAttributes]]
+
+
+class OrchestratorSolver(MusicGenSolver):
+    """audiocraft's MusicGen solver on excerpts with a reference that may be another item.
+
+    What differs: the data (`ExcerptDataset`), codes and chroma that may come from a store, condition dropout drawn for
+    every sample, and weights that are read from safetensors under `//pretrained/NAME`.
+    """
+
+    def build_dataloaders(self) -> None:
+        """Loaders of excerpts; the store is attached once the codec is known (`build_model`)."""
+        self.dataloaders = build_loaders(self.cfg)
+
+    def build_model(self) -> None:
+        """Model and optimizer; then the store, which is keyed by the codec."""
+        super().build_model()
+        if not self.cfg.orchestrator.store:
+            return
+        for loader in self.dataloaders.values():
+            dataset = get_dataset_from_loader(loader)
+            assert isinstance(dataset, ExcerptDataset)
+            dataset.store = lm.attach_store(self.model, dataset.root, self.compression_model)
+
+    def load_from_pretrained(self, name: str) -> dict:
+        """Weights to start from: ours if there is a folder of that name, otherwise audiocraft's."""
+        if checkpoint.folder_of(name) is None:
+            return super().load_from_pretrained(name)
+        return {"best_state": {"model": checkpoint.load(name, "lm").state}}
+
+    def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
+        """Train or validate for an epoch; the data of a split that draws anew is told which epoch it is."""
+        get_dataset_from_loader(self.dataloaders[dataset_split]).current_epoch = self.epoch
+        self._step = 0
+        return super().common_train_valid(dataset_split, **kwargs)
+
+    def _prepare_tokens_and_attributes(
+        self, batch: Batch, check_synchronization_points: bool = False
+    ) -> tuple[dict, torch.Tensor, torch.Tensor]:
+        """Conditions, codes `[B, K, S]` and the mask of valid codes `[B, K, S]` of a batch."""
+        audio, infos = batch
+        attributes = [info.to_condition_attributes() for info in infos]
+        if self.model.training:
+            p = self.cfg.classifier_free_guidance.training_dropout
+            rank = flashy.distrib.rank()
+            attributes = drop_conditions(attributes, p, self.cfg.seed, self.epoch, self._step, rank)
+            self._step += 1
+        tokenized = self.model.condition_provider.tokenize(self.model.att_dropout(attributes))
+        codes = self._codes(audio, infos)
+        with self.autocast:
+            conditions = self.model.condition_provider(tokenized)
+        mask = torch.ones_like(codes, dtype=torch.bool)
+        for i, info in enumerate(infos):
+            mask[i, :, math.floor(info.n_frames / info.sample_rate * self.compression_model.frame_rate) :] = False
+        return conditions, codes, mask
+
+    def _codes(self, audio: torch.Tensor, infos: list[SegmentWithAttributes]) -> torch.Tensor:
+        if all(info.audio_tokens is not None for info in infos):
+            return torch.stack([info.audio_tokens for info in infos]).to(self.device)
+        with torch.no_grad():
+            codes, scale = self.compression_model.encode(audio.to(self.device))
+        assert scale is None, "a codec that rescales has no place in a language model"
+        return codes
+
+    def evaluate(self) -> dict:
+        """The base metrics (cross-entropy) of the test split; Table 1 is made by `orchestrator evaluate`."""
+        self.model.eval()
+        with torch.no_grad():
+            return self.common_train_valid("evaluate") if self.cfg.evaluate.metrics.base else {}
+
+    def export(self, folder: Path, facts: dict[str, Any]) -> None:
+        """Write the best state as a package that `//pretrained/FOLDER` and `load_model` read."""
+        state = self.best_state.state_dict()["model"]
+        checkpoint.save(folder, "lm", self.cfg, state, {"run": self.xp.sig, "epochs": self.epoch - 1, **facts})
+

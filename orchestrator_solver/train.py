@@ -1,0 +1,135 @@
+"""Entry point of `dora run`: reads the configuration, closes what the machine lacks, runs the solver."""
+
+import logging
+import multiprocessing
+import os
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import flashy
+import hydra
+import numpy as np
+import torch
+from audiocraft.environment import AudioCraftEnvironment
+from audiocraft.modules.transformer import set_efficient_attention_backend
+from audiocraft.solvers.base import StandardSolver
+from audiocraft.utils.cluster import get_slurm_parameters
+from dora import XP, git_save, hydra_main
+from omegaconf import DictConfig, OmegaConf
+
+from dataset_builder.errors import UserError
+
+from . import checkpoint, lm
+from .codec_solver import OrchestratorCodecSolver
+from .solver import OrchestratorSolver
+
+logger = logging.getLogger(__name__)
+lm.register()
+checkpoint.register()
+
+SOLVERS: dict[str, type[StandardSolver]] = {
+    "orchestrator": OrchestratorSolver,
+    "orchestrator_codec": OrchestratorCodecSolver,
+}
+
+
+def per_worker_batches(cfg: DictConfig) -> None:
+    """Turn batch sizes of the whole run into those of one worker, in place.
+
+    Raises:
+        UserError: if a batch cannot be shared equally.
+    """
+    workers = flashy.distrib.world_size()
+    for section in [cfg.dataset, *(cfg.dataset[stage] for stage in ("train", "valid", "evaluate", "generate"))]:
+        if section.get("batch_size"):
+            if section.batch_size % workers:
+                raise UserError(f"dataset.batch_size={section.batch_size} cannot be shared by {workers} workers")
+            section.batch_size //= workers
+
+
+def get_solver(cfg: DictConfig) -> StandardSolver:
+    """The solver of a configuration.
+
+    Raises:
+        UserError: for an unknown solver, or data or weights that are not there.
+    """
+    if cfg.solver not in SOLVERS:
+        raise UserError(f"unknown solver {cfg.solver!r}, known: {', '.join(SOLVERS)}")
+    if cfg.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("this run asks for device=cuda, and torch sees no GPU here: use a GPU node, or device=cpu")
+    per_worker_batches(cfg)
+    for stage, path in cfg.datasource.items():
+        if isinstance(path, str):  # hydra changes the working directory to the run's folder
+            cfg.datasource[stage] = git_save.to_absolute_path(path)
+    return SOLVERS[cfg.solver](cfg)
+
+
+def get_solver_from_xp(
+    xp: XP, override_cfg: dict | DictConfig | None = None, restore: bool = True, load_best: bool = True,
+    ignore_state_keys: list[str] | None = None, disable_fsdp: bool = True,
+) -> StandardSolver:  # fmt: skip
+    """The solver of an experiment, restored; see audiocraft's function of this name, for which this stands in."""
+    cfg = OmegaConf.merge(xp.cfg, override_cfg or {})
+    ignored = list(ignore_state_keys or [])
+    if disable_fsdp and cfg.fsdp.use:
+        cfg.fsdp.use = False
+        ignored += ["model", "ema", "best_state"]
+    try:
+        with xp.enter():
+            solver = get_solver(cfg)
+            if restore:
+                solver.restore(load_best=load_best, ignore_state_keys=ignored)
+        return solver
+    finally:
+        hydra.core.global_hydra.GlobalHydra.instance().clear()
+
+
+def get_solver_from_sig(sig: str, *args: Any, **kwargs: Any) -> StandardSolver:
+    """The solver of the experiment with this signature, restored."""
+    return get_solver_from_xp(main.get_xp_from_sig(sig), *args, **kwargs)
+
+
+def _prepare_process(cfg: DictConfig) -> None:
+    multiprocessing.set_start_method(cfg.mp_start_method, force=True)
+    random.seed(cfg.seed)
+    np.random.seed(cfg.seed)
+    torch.manual_seed(cfg.seed)
+    torch.set_num_threads(cfg.num_threads)
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(cfg.num_threads)
+    set_efficient_attention_backend(cfg.efficient_attention_backend)
+    log_name = f"{cfg.execute_only}.log.{{rank}}" if cfg.execute_only else "solver.log.{rank}"
+    flashy.setup_logging(level=cfg.logging.level.upper(), log_name=log_name)
+    flashy.distrib.init()
+
+
+def _run(cfg: DictConfig) -> None:
+    _prepare_process(cfg)
+    if cfg.execute_only and not (cfg.execute_inplace or cfg.continue_from):
+        raise UserError("execute_only needs weights: add continue_from=//sig/SIG, or execute_inplace=true with -f SIG")
+    solver = get_solver(cfg)
+    if cfg.show:
+        solver.show()
+    elif cfg.execute_only:
+        solver.restore(replay_metrics=False)
+        solver.run_one_stage(cfg.execute_only)
+    else:
+        solver.run()
+
+
+@hydra_main(config_path=str(Path(__file__).parent.parent / "config"), config_name="config", version_base="1.1")
+def main(cfg: DictConfig) -> None:
+    """Run the experiment of this configuration."""
+    try:
+        _run(cfg)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+main.dora.dir = AudioCraftEnvironment.get_dora_dir()
+main._base_cfg.slurm = get_slurm_parameters(main._base_cfg.slurm)
+
+if __name__ == "__main__":
+    main()
