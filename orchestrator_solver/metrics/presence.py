@@ -1,9 +1,9 @@
 """Instrument presence: does the generated audio sound like the instruments that the prompt asks for?
 
-For each clip, among the instrument groups that musicnn's tagger can hear, the share of pairs (a requested group, a group
+For each clip, among the instrument groups that musicnn's tagger can hear, the share of pairs (a requested group, one
 not requested) in which the requested one is heard more strongly: an area under the ROC curve within the clip. 1 is
-perfect, 0.5 is chance, whatever the number of instruments. "Heard" is the log-odds of the group's tags, standardised by
-their mean and deviation over training items (`presence.json`), because the tagger says "guitar" far sooner than "choir".
+perfect, 0.5 is chance, whatever the number of instruments. "Heard" is the log-odds of the group's tags, standardised
+by their mean and deviation over training items (`presence.json`): the tagger says "guitar" far sooner than "choir".
 
 A clip that asks for no group that can be heard, or for all of them, has no score. What the tagger cannot hear (brass,
 reeds, organ ...) is not judged at all: the score says nothing about those.

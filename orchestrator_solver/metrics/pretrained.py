@@ -68,8 +68,8 @@ class ClapScore:
             raise UserError("metric clap needs the package laion_clap: pip install laion_clap (or use presence)")
         if not Path(checkpoint).is_file():
             raise UserError(
-                f"metric clap needs LAION's checkpoint, and {checkpoint} is not a file: download {CLAP_CHECKPOINT} from "
-                "https://huggingface.co/lukewys/laion_clap and give its path"
+                f"metric clap needs LAION's checkpoint, and {checkpoint} is not a file: get {CLAP_CHECKPOINT} as "
+                "github.com/LAION-AI/CLAP says, and give its path"
             )
         from audiocraft.metrics.clap_consistency import CLAPTextConsistencyMetric
 

@@ -28,14 +28,14 @@ def sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> tor
 
 
 def soft_sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
-    """As `sim`, with the cosine of the whole chroma vectors in place of agreement of their maxima: forgiving of chords."""
+    """As `sim`, with the cosine of whole chroma vectors in place of agreement of their maxima: forgiving of chords."""
     ours, theirs = _frames(generated, reference, chroma)
     cosine = torch.nn.functional.cosine_similarity(ours.soft.double(), theirs.soft.double(), dim=-1)
     return _mean(cosine * ours.voiced, theirs.voiced)
 
 
 def all_frames_sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
-    """audiocraft's `chroma_cosine` by clip: all frames, silence taken for a C. For comparison with published figures."""
+    """audiocraft's `chroma_cosine` by clip: all frames, silence taken for a C; to compare with published figures."""
     ours, theirs = _frames(generated, reference, chroma)
     return (ours.classes == theirs.classes).double().mean(dim=1)
 
