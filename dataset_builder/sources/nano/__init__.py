@@ -1,0 +1,86 @@
+"""The embedded corpus: real scores from the installed music21, arranged and rendered into Slakh's layout.
+
+Source: music21's corpus (https://www.music21.org), 124 public-domain works listed with their licences in `works.json`.
+Splits: by work, fixed in that list; about 92 train, 12 validation, 20 test. Variants (other key, tempo and ensemble)
+are made of training works only. No sound is shipped: tinysoundfont plays the sound font inside pretty_midi.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .works import Work, load, select
+
+__all__ = ["NanoSettings", "Work", "load", "render", "render_track", "select", "track_folders"]
+
+FOLDERS = {"train": "train", "valid": "validation", "test": "test"}  # split -> Slakh's name of it
+
+
+@dataclass(frozen=True)
+class NanoSettings:
+    """What to render.
+
+    Attributes:
+        works: how many works, always the same balanced choice; None for all.
+        variants: further tracks of each training work, in other keys, tempi and ensembles.
+        seconds: the longest music of a track.
+    """
+
+    works: int | None = None
+    variants: int = 0
+    seconds: float = 64.0
+
+
+def render(out_root: Path, settings: NanoSettings, workers: int = 2, progress: bool = True) -> None:
+    """Render the corpus to `out_root`/slakh/{train,validation,test}/TrackNNNNN/.
+
+    Tracks that exist are left alone, so an interrupted run goes on where it was. The result does not depend on
+    `workers`: everything drawn is seeded by the work's and the variant's names.
+    """
+    jobs = [(work, missing) for work in select(settings.works)
+            if (missing := [v for v, folder in track_folders(out_root, work, settings) if not folder.exists()])]
+    bar = tqdm(total=sum(len(variants) for _, variants in jobs), desc="render nano", unit="track",
+               disable=not progress)
+    with bar:
+        if workers <= 1:
+            for work, variants in jobs:
+                bar.update(_render_work(work, variants, out_root, settings))
+            return
+        context = multiprocessing.get_context("spawn")  # music21 and the synthesiser are loaded once a process
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            futures = [pool.submit(_render_work, work, variants, out_root, settings) for work, variants in jobs]
+            for future in as_completed(futures):
+                bar.update(future.result())
+
+
+def track_folders(out_root: Path, work: Work, settings: NanoSettings) -> Iterator[tuple[int, Path]]:
+    """Yield (variant, folder) of each track that the settings ask of a work."""
+    from .arrange import track_name
+
+    for variant in range(1 + (settings.variants if work.split == "train" else 0)):
+        yield variant, out_root / "slakh" / FOLDERS[work.split] / track_name(work, variant)
+
+
+def render_track(folder: Path) -> None:
+    """Render any folder of Slakh's layout that has metadata.yaml and MIDI/ but no audio; see `tracks.render_track`."""
+    from . import tracks
+
+    tracks.render_track(folder)
+
+
+def _render_work(work: Work, variants: list[int], out_root: Path, settings: NanoSettings) -> int:
+    """Read a work once and write its missing tracks; return how many."""
+    from . import arrange, score, tracks
+
+    read = score.read(work)
+    folders = dict(track_folders(out_root, work, settings))
+    for variant in variants:
+        folders[variant].parent.mkdir(parents=True, exist_ok=True)
+        tracks.write_track(arrange.arrange(read, variant, settings.seconds), folders[variant])
+    return len(variants)
