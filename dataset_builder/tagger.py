@@ -9,6 +9,7 @@ frames), and clips shorter than one patch are repeated, as in musicnn's training
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ PATCH_FRAMES = 187  # 3 s
 PATCH_SAMPLES = (PATCH_FRAMES - 1) * HOP  # the least that gives one patch
 _BATCH = 16  # patches a forward pass: bounds memory at about 150 MB
 _EPSILON = 1e-3  # TensorFlow's batch-norm default
+# Of the data file in musicnn 0.1.0. Scores compare only when they come from the same weights.
+_SHA256 = "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab"
 
 # The order of the network's outputs (musicnn/configuration.py, MTT_LABELS).
 TAGS: tuple[str, ...] = (
@@ -88,7 +91,7 @@ class Tagger:
         import torch
         from librosa.filters import mel
 
-        bundle = TensorBundle(f"{_checkpoint_folder()}/")
+        bundle = _checkpoint()
 
         def tensor(name: str) -> torch.Tensor:
             return torch.from_numpy(bundle[name]).to(device)
@@ -193,12 +196,15 @@ def shared_tagger() -> Tagger:
     return Tagger.load()
 
 
-def _checkpoint_folder() -> Path:
+def _checkpoint() -> TensorBundle:
     # find_spec gives the place of the files without running the package, which would import TensorFlow.
     spec = importlib.util.find_spec("musicnn")
     if spec is None or not spec.submodule_search_locations:
         raise UserError("the package musicnn, whose tagger is needed, is missing: pip install --no-deps musicnn==0.1.0")
-    return Path(spec.submodule_search_locations[0]) / "MTT_musicnn"
+    bundle = TensorBundle(f"{Path(spec.submodule_search_locations[0]) / 'MTT_musicnn'}/")
+    if hashlib.sha256(bundle.data_path.read_bytes()).hexdigest() != _SHA256:
+        raise UserError(f"{bundle.data_path}: not the weights of musicnn 0.1.0, or damaged: install that package again")
+    return bundle
 
 
 def _checked(wav: np.ndarray) -> np.ndarray:
