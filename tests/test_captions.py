@@ -33,15 +33,16 @@ def test_tags_are_the_networks_and_classes_the_vocabularys():
     assert {name for names in INSTRUMENT_TAGS.values() for name in names} <= set(CLASSES)
 
 
-def test_words_come_from_the_likeliest_tags():
-    assert text_of(slow=0.5, quiet=0.3, classical=0.6) == "Slow, quiet classical music."
-    assert text_of(fast=0.2, rock=0.7, metal=0.3, pop=0.2) == "Fast rock metal music."
+def test_words_come_from_the_most_marked_tags():
+    assert text_of(slow=0.5, quiet=0.1, classical=0.6) == "Slow, quiet classical music."
+    assert text_of(fast=0.2, rock=0.7, metal=0.3, pop=0.2) == "Fast metal rock music."
+    assert text_of(slow=0.2, classical=0.15) == "Music."  # said of nearly everything rendered
     assert text_of(new_age=0.4) == "New age music."
     assert text_of(guitar=0.9) == "Music."
 
 
 def test_no_contradictions_and_nothing_twice():
-    assert moods({"slow": 0.4, "fast": 0.5, "quiet": 0.2, "soft": 0.3, "loud": 0.25}) == ["fast", "quiet"]
+    assert moods({"slow": 0.4, "fast": 0.5, "quiet": 0.3, "soft": 0.3, "loud": 0.05}) == ["fast", "quiet"]
     assert genres({"classical": 0.4, "classic": 0.5}) == ["classical"]
 
 
