@@ -185,28 +185,31 @@ def bring_ffmpeg(module: ModuleType) -> None:
 @_mends("flashy.loggers.wandb")
 def mend_wandb_logger(module: ModuleType) -> None:
     """Why: flashy asks the server for the run on every rank, so that `WANDB_MODE=offline` fails; without media it drops
-    the scalars too; with media it swaps two arguments and crashes. Goes when: flashy is released again (after 0.0.2).
-    """
-    stock = module.WandbLogger
+    the scalars too; with media it swaps two arguments and crashes, and a text's table is one row too flat.
+    Goes when: flashy is released again (after 0.0.2)."""
 
-    class WandbLogger(stock):  # type: ignore[misc, valid-type]
-        def log_metrics(self, prefix: Any, metrics: Any, step: int | None = None) -> None:
-            if isinstance(prefix, dict):  # from log_audio, log_image, log_text: (metrics, prefix), prefixed already
-                prefix, metrics = None, prefix
-            if module.is_rank_zero() and not self.is_disabled():
-                module.wandb.log(module._add_prefix(metrics, prefix, self.group_separator), step=step)
+    def log_metrics(self: Any, prefix: Any, metrics: Any, step: int | None = None) -> None:
+        if isinstance(prefix, dict):  # from log_audio, log_image, log_text: (metrics, prefix), prefixed already
+            prefix, metrics = None, prefix
+        if module.is_rank_zero() and not self.is_disabled():
+            self.writer.log(module._add_prefix(metrics, prefix, self.group_separator), step=step)
 
-        @classmethod
-        def from_xp(cls, with_media_logging: bool = True, project: str | None = None, name: str | None = None,
-                    group: str | None = None, **kwargs: Any) -> "WandbLogger":  # fmt: skip
-            """The logger of the current experiment, whose signature is the run's id: it resumes without a query."""
-            xp = module.dora.get_xp()
-            xp.folder.mkdir(parents=True, exist_ok=True)
-            return cls(str(xp.folder), with_media_logging, project=project, id=xp.sig, group=group, resume="allow",
-                       name=name or xp.sig, **kwargs)  # fmt: skip
+    def from_xp(cls: Any, with_media_logging: bool = True, project: str | None = None, name: str | None = None,
+                group: str | None = None, **kwargs: Any) -> Any:  # fmt: skip
+        """The logger of the current experiment, whose signature is the run's id: it resumes without a query."""
+        xp = module.dora.get_xp()
+        xp.folder.mkdir(parents=True, exist_ok=True)
+        return cls(str(xp.folder), with_media_logging, project=project, id=xp.sig, group=group, resume="allow",
+                   name=name or xp.sig, **kwargs)  # fmt: skip
 
-    WandbLogger.__qualname__ = stock.__qualname__
-    module.WandbLogger = WandbLogger  # type: ignore[attr-defined]
+    def log_text(self: Any, prefix: Any, key: str, text: str, step: int | None = None, **kwargs: Any) -> None:
+        if module.is_rank_zero() and not self.is_disabled() and self.with_media_logging:
+            table = module.wandb.Table(columns=[key], data=[[text]], **kwargs)
+            self.log_metrics(prefix, {key: table}, step)
+
+    module.WandbLogger.log_metrics = log_metrics
+    module.WandbLogger.log_text = log_text
+    module.WandbLogger.from_xp = classmethod(from_xp)
 
 
 def point_to_our_settings() -> None:
