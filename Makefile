@@ -1,11 +1,14 @@
-# Everything runs in .venv; nothing but Python (3.11 is proven) and make is needed.
-PYTHON ?= python3.11
+# Everything runs in .venv; nothing but Python (3.11 is proven, up to 3.13 admitted) and make is needed.
+# PYTHON=... names the interpreter to make it with, JOBS=... the number of test workers.
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WORK ?= work
+JOBS ?= 2
+# Tests share the cores by processes; more threads in each would only get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+AUDIOCRAFT := .cache/audiocraft-1.3.0
 
-.PHONY: help setup demo test test-all lint audiocraft-tests lock clean
+.PHONY: help setup demo test test-all lint format audiocraft-tests lock
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -13,7 +16,42 @@ help:  ## list the targets
 
 setup: $(STAMP)  ## install everything into .venv
 
-# The installer picks the GPU build of torch where there is a GPU, and a CPU build where one can be had.
-$(STAMP): requirements.lock pyproject.toml scripts-install.sh
-	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts-install.sh
+# Picks the GPU build of torch where there is a GPU, and a CPU build where one can be had.
+$(STAMP): requirements.lock pyproject.toml .ci/install
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/install
 	@touch $@
+
+demo: $(STAMP)  ## corpus, fine-tuning, Table 1 and a listening page; goes on where it was interrupted
+	$(BIN)/orchestrator demo
+
+test: $(STAMP)  ## the tests, without the slow ones (under 10 minutes)
+	$(PYTEST) -m "not slow"
+
+test-all: $(STAMP)  ## all tests, with faults and distributed runs (under 40 minutes)
+	$(PYTEST)
+
+lint: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## let ruff fix and lay out the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Its own 221 tests against our seams, from the release's source archive. Of these,
+# test_audio_write_flac-like checks need torchcodec; see the conftest plugin for the one that is left out.
+audiocraft-tests: $(STAMP) $(AUDIOCRAFT)/tests  ## audiocraft's own unit tests, with our seams closed
+	cd $(AUDIOCRAFT) && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m pytest -n $(JOBS) -p orchestrator_solver.compat -q tests
+
+$(AUDIOCRAFT)/tests:
+	@mkdir -p .cache
+	$(BIN)/python -m pip download --quiet --no-deps --no-binary :all: --no-build-isolation -d .cache audiocraft==1.3.0
+	tar -xzf .cache/audiocraft-1.3.0.tar.gz -C .cache
+
+# Exact versions for every platform, and nothing of this machine: no folder of wheels, no address, no "+cpu".
+# torch's CUDA packages are left out: torch pins them itself, and in the lock a CPU build would drag them in.
+lock: $(STAMP)  ## renew requirements.lock from pyproject.toml (UPGRADE=--upgrade: to the newest versions)
+	env -u UV_FIND_LINKS -u PIP_FIND_LINKS $(BIN)/uv pip compile pyproject.toml --quiet --universal --extra dev \
+		--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) -o requirements.lock
+	sed -i.old -E '/^(nvidia|cuda|triton)[a-z0-9-]*==/d' requirements.lock && rm requirements.lock.old
