@@ -7,6 +7,7 @@ are made of training works only. No sound is shipped: tinysoundfont plays the so
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,9 +16,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dataset_builder.errors import UserError
+
 from .works import Work, load, select
 
-__all__ = ["NanoSettings", "Work", "load", "render", "render_track", "select", "track_folders"]
+__all__ = ["NanoSettings", "Work", "load", "render", "render_track", "select", "track_folders", "work_of"]
 
 FOLDERS = {"train": "train", "valid": "validation", "test": "test"}  # split -> Slakh's name of it
 
@@ -36,15 +39,24 @@ class NanoSettings:
     variants: int = 0
     seconds: float = 64.0
 
+    def __post_init__(self) -> None:
+        """Raises UserError if a value makes no corpus."""
+        if self.works is not None and self.works < len(FOLDERS):
+            raise UserError(f"works is {self.works}: at least {len(FOLDERS)} are needed, one for each split")
+        if self.variants < 0 or not self.seconds > 0:
+            raise UserError(f"variants is {self.variants} and seconds {self.seconds:g}: expected 0 or more, and more than 0")
+
 
 def render(out_root: Path, settings: NanoSettings, workers: int = 2, progress: bool = True) -> None:
     """Render the corpus to `out_root`/slakh/{train,validation,test}/TrackNNNNN/.
 
     Tracks that exist are left alone, so an interrupted run goes on where it was. The result does not depend on
     `workers`: everything drawn is seeded by the work's and the variant's names.
+
+    Raises:
+        UserError: the folder holds tracks of another length.
     """
-    jobs = [(work, missing) for work in select(settings.works)
-            if (missing := [v for v, folder in track_folders(out_root, work, settings) if not folder.exists()])]
+    jobs = [(work, missing) for work in select(settings.works) if (missing := _missing(out_root, work, settings))]
     bar = tqdm(total=sum(len(variants) for _, variants in jobs), desc="render nano", unit="track",
                disable=not progress)
     with bar:
@@ -55,8 +67,11 @@ def render(out_root: Path, settings: NanoSettings, workers: int = 2, progress: b
         context = multiprocessing.get_context("spawn")  # music21 and the synthesiser are loaded once a process
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
             futures = [pool.submit(_render_work, work, variants, out_root, settings) for work, variants in jobs]
-            for future in as_completed(futures):
-                bar.update(future.result())
+            try:
+                for future in as_completed(futures):
+                    bar.update(future.result())
+            finally:
+                pool.shutdown(cancel_futures=True)  # an interrupted run ends after the tracks at hand
 
 
 def track_folders(out_root: Path, work: Work, settings: NanoSettings) -> Iterator[tuple[int, Path]]:
@@ -67,11 +82,32 @@ def track_folders(out_root: Path, work: Work, settings: NanoSettings) -> Iterato
         yield variant, out_root / "slakh" / FOLDERS[work.split] / track_name(work, variant)
 
 
+def work_of(track: str) -> Work:
+    """Return the work that a track of the corpus plays, given its name: statistics are to be clustered by its group."""
+    from . import arrange
+
+    return arrange.work_of(track)
+
+
 def render_track(folder: Path) -> None:
     """Render any folder of Slakh's layout that has metadata.yaml and MIDI/ but no audio; see `tracks.render_track`."""
     from . import tracks
 
     tracks.render_track(folder)
+
+
+def _missing(out_root: Path, work: Work, settings: NanoSettings) -> list[int]:
+    """Return the variants of a work that are not rendered yet."""
+    missing = []
+    for variant, folder in track_folders(out_root, work, settings):
+        if not folder.exists():
+            missing.append(variant)
+            continue
+        seconds = json.loads((folder / "source.json").read_text(encoding="utf-8"))["seconds"]
+        if seconds != settings.seconds:
+            raise UserError(f"{folder} was rendered with seconds={seconds:g}, not {settings.seconds:g}: "
+                            "choose another folder or remove this one")
+    return missing
 
 
 def _render_work(work: Work, variants: list[int], out_root: Path, settings: NanoSettings) -> int:

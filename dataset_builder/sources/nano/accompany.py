@@ -62,8 +62,9 @@ def broken(chords: Sequence[Chord], low: int, high: int) -> list[Note]:
         offset = 0 if chord.beat.weight == 3 else 2 * (index % 2)
         for step in range(steps if pitches else 0):
             start = chord.beat.length * step / steps
-            notes.append(Note(chord.beat.start + start, chord.beat.length - start,
-                              pitches[(offset + step) % len(pitches)], (78 if step == 0 else 66) + 3 * chord.beat.weight))
+            pitch = pitches[(offset + step) % len(pitches)]
+            velocity = (78 if step == 0 else 66) + 3 * chord.beat.weight
+            notes.append(Note(chord.beat.start + start, chord.beat.length - start, pitch, velocity))
     return without_overlaps(notes)
 
 

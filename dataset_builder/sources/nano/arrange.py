@@ -17,7 +17,7 @@ from . import accompany, harmony
 from .drums import drum_part
 from .orchestra import INSTRUMENTS, Role, cast
 from .score import Line, Note, Score, excerpt
-from .works import Work
+from .works import Work, load
 
 GUITARS = ("acoustic guitar", "clean electric guitar", "distorted electric guitar")
 BASSES = ("acoustic bass", "electric bass", "contrabass")
@@ -39,10 +39,14 @@ class Stem:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """A track to be written and rendered. `score` is the excerpt played, in the track's key and tempo."""
+    """A track to be written and rendered.
+
+    `score` is the excerpt played, in the track's key and tempo; `seconds` the limit it was cut to.
+    """
 
     track: str
     variant: int
+    seconds: float
     ensemble: str
     transposition: int
     score: Score
@@ -52,6 +56,11 @@ class Arrangement:
 def track_name(work: Work, variant: int) -> str:
     """Return the track's folder name: variant 0 of work 7 is Track00007, variant 2 is Track02007."""
     return f"Track{variant * TRACKS_PER_VARIANT + work.number:05d}"
+
+
+def work_of(track: str) -> Work:
+    """Return the work a track of the corpus plays, given its folder's name."""
+    return load()[int(track.removeprefix("Track")) % TRACKS_PER_VARIANT - 1]
 
 
 def arrange(score: Score, variant: int, seconds: float) -> Arrangement:
@@ -65,12 +74,11 @@ def arrange(score: Score, variant: int, seconds: float) -> Arrangement:
     shift = int(rng.choice([-5, -4, -3, -2, -1, 1, 2, 3, 4, 5])) if variant else 0
     bpm = float(round(score.bpm * (float(rng.uniform(0.84, 1.19)) if variant else 1.0)))
     played = _starting_at_zero(excerpt(score, _first_note(score) + seconds * bpm / 60))
-    lines = tuple(Line(line.kind, tuple(replace(n, pitch=n.pitch + shift) for n in line.notes)) for line in played.lines)
-    played = replace(played, lines=lines, bpm=bpm)
-    ensemble, roles = cast(score.work, variant, [line.kind for line in lines])
+    played = replace(played, lines=_moved(played.lines, pitch=shift), bpm=bpm)
+    ensemble, roles = cast(score.work, variant, [line.kind for line in played.lines])
     chords = harmony.chords(played)
     stems = [stem for role in roles if (stem := _stem(role, played, chords, ensemble)).notes]
-    return Arrangement(track_name(score.work, variant), variant, ensemble, shift, played, tuple(stems))
+    return Arrangement(track_name(score.work, variant), variant, seconds, ensemble, shift, played, tuple(stems))
 
 
 def _first_note(score: Score) -> float:
@@ -82,9 +90,15 @@ def _starting_at_zero(score: Score) -> Score:
     first = _first_note(score)
     bars = [bar for bar in score.bars if bar.end > first + 1e-6]
     origin = bars[0].start
-    lines = tuple(Line(line.kind, tuple(replace(n, start=n.start - origin) for n in line.notes)) for line in score.lines)
-    return replace(score, lines=lines,
+    return replace(score, lines=_moved(score.lines, start=-origin),
                    bars=tuple(replace(bar, start=bar.start - origin, origin=bar.origin - origin) for bar in bars))
+
+
+def _moved(lines: Sequence[Line], start: float = 0.0, pitch: int = 0) -> tuple[Line, ...]:
+    return tuple(
+        Line(line.kind, tuple(replace(note, start=note.start + start, pitch=note.pitch + pitch) for note in line.notes))
+        for line in lines
+    )
 
 
 def _stem(role: Role, score: Score, chords: Sequence[harmony.Chord], ensemble: str) -> Stem:

@@ -5,6 +5,7 @@ Times are in quarter notes from the start of the score. Repeats are not expanded
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,9 +102,12 @@ def read(work: Work) -> Score:
     """
     from music21 import converter, corpus
     from music21.instrument import Instrument
+    from music21.musicxml.xmlObjects import MusicXMLWarning
 
     path = Path(corpus.__file__).parent / work.path
-    parsed = converter.parseFile(path, forceSource=True, storePickle=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MusicXMLWarning)  # bars of cadenzas hold more than their metre says
+        parsed: Any = converter.parseFile(path, forceSource=True, storePickle=False)
     if any(instrument.transposition for instrument in parsed.recurse().getElementsByClass(Instrument)):
         parsed = parsed.toSoundingPitch()
     parts = [notes for part in parsed.parts if (notes := _notes_of(part))]

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from symusic.core import ScoreSecond
+
+from dataset_builder.errors import UserError
 
 SAMPLE_RATE = 44100
 CHANNEL, DRUM_CHANNEL = 0, 9
@@ -18,6 +21,7 @@ FONT = "TimGM6mb.sf2"  # GPL-2: read from the installed package, not part of thi
 TAIL = 1.5  # seconds kept after the last note for its release
 FADE = 0.25  # seconds at the very end that fade to silence
 VOICES = 128
+FLUSH = SAMPLE_RATE // 10  # frames in which voices that were cut off die away; they would sound in the next stem
 RESET_CONTROLLERS = 121
 
 
@@ -40,10 +44,7 @@ def _synth() -> Any:
 
 def end_of(midi: Path) -> float:
     """Return when the last note of a MIDI file ends, in seconds."""
-    import symusic
-
-    score = symusic.Score(midi, ttype="second")
-    return max((note.end for track in score.tracks for note in track.notes), default=0.0)
+    return max((note.end for track in _read(midi).tracks for note in track.notes), default=0.0)
 
 
 def play(midi: Path, program: int, is_drum: bool, duration: float) -> np.ndarray:
@@ -55,14 +56,17 @@ def play(midi: Path, program: int, is_drum: bool, duration: float) -> np.ndarray
 
     Returns:
         float32 [T] mono at 44.1 kHz, not normalised.
+
+    Raises:
+        UserError: the file is not MIDI.
     """
     synth, channel = _synth(), DRUM_CHANNEL if is_drum else CHANNEL
     frames = round(duration * SAMPLE_RATE)
-    events = sorted(_events(midi))
-    synth.sounds_off(channel)
+    score = _read(midi)
+    events = sorted(_events(score))
     synth.control_change(channel, RESET_CONTROLLERS, 0)
     synth.pitchbend(channel, 8192)
-    synth.program_select(channel, 0, 0, _kit(midi) if is_drum else program, is_drum)
+    synth.program_select(channel, 0, 0, _kit(score) if is_drum else program, is_drum)
     wav = np.zeros(frames, np.float32)
     position = 0
     for frame, order, first, second in events:
@@ -76,6 +80,7 @@ def play(midi: Path, program: int, is_drum: bool, duration: float) -> np.ndarray
     fade = min(frames, round(FADE * SAMPLE_RATE))
     wav[frames - fade:] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
     synth.sounds_off(channel)
+    synth.generate_simple(FLUSH)
     return wav
 
 
@@ -83,11 +88,9 @@ def play(midi: Path, program: int, is_drum: bool, duration: float) -> np.ndarray
 NOTE_OFF, CONTROL, BEND, NOTE_ON = range(4)
 
 
-def _events(midi: Path) -> Iterator[tuple[int, int, int, int]]:
+def _events(score: ScoreSecond) -> Iterator[tuple[int, int, int, int]]:
     """Yield (frame, kind, first, second) of every note, controller and pitch bend."""
-    import symusic
-
-    for track in symusic.Score(midi, ttype="second").tracks:
+    for track in score.tracks:
         for note in track.notes:
             start = round(note.time * SAMPLE_RATE)
             yield start, NOTE_ON, note.pitch, note.velocity
@@ -116,8 +119,13 @@ def _generate(synth: Any, frames: int) -> np.ndarray:
     return (stereo[::2] + stereo[1::2]) * np.float32(0.5)
 
 
-def _kit(midi: Path) -> int:
+def _kit(score: ScoreSecond) -> int:
     """The kit the file selects; the synthesiser itself falls back to the standard kit for one the font lacks."""
-    import symusic
+    return next((track.program for track in score.tracks if track.is_drum), 0)
 
-    return next((track.program for track in symusic.Score(midi, ttype="second").tracks if track.is_drum), 0)
+
+def _read(midi: Path) -> ScoreSecond:
+    try:
+        return ScoreSecond.from_file(midi)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{midi} cannot be read as MIDI ({' '.join(str(error).split())})") from error

@@ -36,9 +36,7 @@ BLOCK = 0.4  # seconds: a shorter sound has no loudness after BS.1770
 
 
 def write_track(arrangement: Arrangement, folder: Path) -> None:
-    """Write and render an arrangement as `folder`. A folder that exists is whole and left alone."""
-    if folder.exists():
-        return
+    """Write and render an arrangement as `folder`; what an interrupted run left of it is thrown away."""
     temporary = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     (temporary / "MIDI").mkdir(parents=True)
@@ -58,14 +56,11 @@ def render_track(folder: Path) -> None:
     are marked so. Loudness and gain in metadata.yaml become those of this rendering. A folder with a mix is left alone.
 
     Raises:
-        UserError: metadata.yaml or the MIDI of a rendered stem is missing.
+        UserError: metadata.yaml or the MIDI of a rendered stem is missing or broken, or no stem makes a sound.
     """
     if (folder / "mix.flac").exists():
         return
-    try:
-        metadata = yaml.safe_load((folder / "metadata.yaml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{folder} has no metadata.yaml: expected a track folder in Slakh's layout") from None
+    metadata = _read_metadata(folder)
     stems = {name: stem for name, stem in metadata["stems"].items() if stem.get("audio_rendered")}
     files = {name: folder / "MIDI" / f"{name}.mid" for name in stems}
     if missing := [str(path) for path in files.values() if not path.exists()]:
@@ -82,6 +77,18 @@ def render_track(folder: Path) -> None:
             sounds[name] = wav * np.float32(10 ** ((LOUDNESS - loudness) / 20))
     metadata["overall_gain"] = _write_audio(folder, sounds)
     _write_metadata(folder, metadata)
+
+
+def _read_metadata(folder: Path) -> dict[str, Any]:
+    try:
+        metadata = yaml.safe_load((folder / "metadata.yaml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder} has no metadata.yaml: expected a track folder in Slakh's layout") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{folder / 'metadata.yaml'} is not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("stems"), dict):
+        raise UserError(f"{folder / 'metadata.yaml'} lists no stems: expected a track's metadata as Slakh writes it")
+    return metadata
 
 
 def integrated_loudness(wav: np.ndarray) -> float:
@@ -162,7 +169,8 @@ def _source(arrangement: Arrangement) -> dict[str, Any]:
     return {
         "work": work.id, "title": work.title, "composer": work.composer, "licence": work.licence,
         "corpus_path": work.path, "variant": arrangement.variant, "transposition": arrangement.transposition,
-        "bpm": arrangement.score.bpm, "ensemble": arrangement.ensemble,
+        "bpm": arrangement.score.bpm, "seconds": arrangement.seconds,
+        "ensemble": arrangement.ensemble,
         "stems": {name: {"instrument": stem.instrument, "role": stem.role} for name, stem in _named(arrangement.stems)},
     }
 

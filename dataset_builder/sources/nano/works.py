@@ -4,7 +4,8 @@
 public-domain compositions are listed, and only files whose encoding may be used freely: collections that reserve
 rights (Palestrina, Essen, the `.krn` chorales) or come from a modern edition (Monteverdi's fifth book, the Trecento)
 are left out. Pieces of one `group` (the movements of a quartet) share a split, and no two chorales share a tune.
-Nothing of the scores is copied here: they are read from the package.
+Nothing of the scores is copied here: they are read from the package; `python -m dataset_builder.sources.nano.check`
+compares the list with it.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def load() -> tuple[Work, ...]:
 def select(count: int | None) -> tuple[Work, ...]:
     """Return `count` works with all splits and as many composers as fit, always the same ones.
 
-    Sixteen give 10 for training, 2 for validation and 4 for the test; None gives every work.
+    Sixteen give 10 for training, 2 for validation and 4 for the test; None gives every work. Expects 3 or more.
     """
     works = load()
     if count is None or count >= len(works):
