@@ -6,7 +6,8 @@ perfect, 0.5 is chance, whatever the number of instruments. "Heard" is the log-o
 by their mean and deviation over training items (`presence.json`): the tagger says "guitar" far sooner than "choir".
 
 A clip that asks for no group that can be heard, or for all of them, has no score. What the tagger cannot hear (brass,
-reeds, organ ...) is not judged at all: the score says nothing about those.
+reeds, organ ...) is not judged at all: the score says nothing about those. What real items reach with their own
+instruments, and with another item's, is stored beside the calibration.
 """
 
 import json
@@ -17,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset_builder.captions import INSTRUMENT_TAGS
 from dataset_builder.tagger import Tagger, shared_tagger
 
 from .clips import Clips
@@ -31,27 +31,40 @@ class Group:
     """Instruments that one set of tags stands for.
 
     Attributes:
-        tags: tags of `INSTRUMENT_TAGS`, averaged.
+        tags: of the tagger, averaged.
+        classes: of `vocabulary.CLASSES`.
         similar: classes outside of the group that the tagger takes for it; a prompt that asks for one of them, and for
             none of the group, leaves the group out.
     """
 
     tags: tuple[str, ...]
-    similar: tuple[str, ...] = ()
-
-    @property
-    def classes(self) -> frozenset[str]:
-        return frozenset(name for tag in self.tags for name in INSTRUMENT_TAGS[tag])
+    classes: frozenset[str]
+    similar: frozenset[str]
 
 
+def _group(tags: str, classes: str, similar: str = "") -> Group:
+    return Group(tuple(tags.split(", ")), *(frozenset(filter(None, names.split(", "))) for names in (classes, similar)))
+
+
+# `presence.json` says how well each is told apart.
 GROUPS: dict[str, Group] = {
-    "piano": Group(("piano",)),
-    "guitar": Group(("guitar",)),
-    "bowed strings": Group(("strings", "violin", "cello"), similar=("synth strings",)),
-    "choir": Group(("choir", "choral")),
-    "flute": Group(("flute",)),
-    "drums": Group(("drums", "beat")),
-}
+    "piano": _group("piano", "acoustic piano", similar="electric piano, bassoon"),
+    "guitar": _group(
+        "guitar", "acoustic guitar, clean electric guitar, distorted electric guitar",
+        similar="orchestral harp, electric bass",
+    ),
+    "bowed strings": _group(
+        "strings, violin, cello", "violin, viola, cello, contrabass, string ensemble",
+        similar="synth strings, trumpet, trombone, french horn, brass section, soprano/alto sax, tenor sax, "
+        "baritone sax, clarinet",
+    ),
+    "harp": _group("harp", "orchestral harp", similar="chromatic percussion, acoustic guitar, electric piano"),
+    "choir": _group("choir, choral", "choir and voice", similar="synth pad, synth strings"),
+    "flute": _group("flute", "pipe", similar="oboe, english horn, french horn, clarinet"),
+    "synthesizer": _group("synth", "synth lead, synth pad, synth strings"),
+    "drums": _group("drums, beat", "drums"),
+}  # fmt: skip
+TAGS_HEARD: tuple[str, ...] = tuple(tag for group in GROUPS.values() for tag in group.tags)
 
 
 @dataclass(frozen=True)
