@@ -43,8 +43,10 @@ class NanoSettings:
         """Raises UserError if a value makes no corpus."""
         if self.works is not None and self.works < len(FOLDERS):
             raise UserError(f"works is {self.works}: at least {len(FOLDERS)} are needed, one for each split")
-        if self.variants < 0 or not self.seconds > 0:
-            raise UserError(f"variants is {self.variants} and seconds {self.seconds:g}: expected 0 or more, and more than 0")
+        if self.variants < 0:
+            raise UserError(f"variants is {self.variants}: expected 0 or more")
+        if not self.seconds > 0:
+            raise UserError(f"seconds is {self.seconds:g}: expected more than 0")
 
 
 def render(out_root: Path, settings: NanoSettings, workers: int = 2, progress: bool = True) -> None:
