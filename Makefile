@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 # Tests share the cores by processes; more threads in each would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
-AUDIOCRAFT := .cache/audiocraft-1.3.0
+AUDIOCRAFT := .cache/audiocraft-tests
 
 .PHONY: help setup demo test test-all lint format audiocraft-tests lock
 .DEFAULT_GOAL := help
@@ -39,15 +39,16 @@ format: $(STAMP)  ## let ruff fix and lay out the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Its own 221 tests against our seams, from the release's source archive. Of these,
-# test_audio_write_flac-like checks need torchcodec; see the conftest plugin for the one that is left out.
-audiocraft-tests: $(STAMP) $(AUDIOCRAFT)/tests  ## audiocraft's own unit tests, with our seams closed
-	cd $(AUDIOCRAFT) && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m pytest -n $(JOBS) -p orchestrator_solver.compat -q tests
+# The installed package is tested, with the tests of its source archive. Left out: the one test that reads its
+# result back by torchaudio.load, which needs torchcodec and a system's FFmpeg; audiocraft itself reads with PyAV.
+audiocraft-tests: $(STAMP) $(AUDIOCRAFT)/tests  ## audiocraft's own unit tests (220 of 221), with our seams closed
+	cd $(AUDIOCRAFT) && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m pytest -n $(JOBS) -q tests \
+		-p orchestrator_solver.compat --deselect tests/data/test_audio.py::TestAudioWrite::test_audio_write_wav
 
 $(AUDIOCRAFT)/tests:
-	@mkdir -p .cache
+	@mkdir -p $(AUDIOCRAFT)
 	$(BIN)/python -m pip download --quiet --no-deps --no-binary :all: --no-build-isolation -d .cache audiocraft==1.3.0
-	tar -xzf .cache/audiocraft-1.3.0.tar.gz -C .cache
+	tar -xzf .cache/audiocraft-1.3.0.tar.gz -C $(AUDIOCRAFT) --strip-components=1 audiocraft-1.3.0/tests
 
 # Exact versions for every platform, and nothing of this machine: no folder of wheels, no address, no "+cpu".
 # torch's CUDA packages are left out: torch pins them itself, and in the lock a CPU build would drag them in.
