@@ -52,7 +52,7 @@ def test_tags_hold_every_mood_and_genre():
     assert set(caption.tags) == set(MOOD_TAGS) | set(GENRE_TAGS)
 
 
-def test_any_sample_rate_is_heard_at_16_kHz():
+def test_any_sample_rate_is_heard_at_16000_hertz():
     tagger = FixedTagger()
     MusicnnCaptioner(tagger).captions([np.zeros(44_100, np.float32), np.zeros(88_200, np.float32)], 44_100)
     assert tagger.heard == [16_000, 32_000]

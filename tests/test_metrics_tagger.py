@@ -138,5 +138,5 @@ def test_clap_says_when_the_checkpoint_is_missing(monkeypatch):
     import orchestrator_solver.metrics.pretrained as module
 
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object())
-    with pytest.raises(UserError, match="nowhere.pt is not a file"):
+    with pytest.raises(UserError, match=r"nowhere\.pt is not a file"):
         build_metrics(["clap"], clap={"checkpoint": "nowhere.pt"})

@@ -25,6 +25,10 @@ PAPER_NOTE = (
     "The paper's Table 1, for orientation only and not comparable: other models (MusicGen Melody 1.5B), other data "
     "(Slakh2100), other networks behind KL and CLAP, and SIM over all frames."
 )
+_CSV_HEAD = (
+    "part", "policy", "row", "prompting", "against", "against_prompting", "metric", "mean", "low", "high", "clips",
+    "works", "undefined",
+)  # fmt: skip
 _REFERENCE = {"self": "the target itself", "stem": "a melody-bearing stem of the same track"}
 
 
@@ -42,10 +46,7 @@ def to_csv(table: Table) -> str:
     """One line a number: `part` is `mean` or `difference`; for a difference `row` is left, `against` is right."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["part", "policy", "row", "prompting", "against", "against_prompting", "metric", "mean", "low", "high"]
-        + ["clips", "works", "undefined"]
-    )
+    writer.writerow(_CSV_HEAD)
     for line in table.lines:
         for name, interval in line.intervals.items():
             writer.writerow(["mean", line.policy, line.row, line.prompting, "", "", name, *_numbers(interval)])

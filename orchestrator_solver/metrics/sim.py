@@ -50,15 +50,17 @@ def _mean(score: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (score * mask).sum(dim=1) / mask.sum(dim=1)
 
 
+MEASURES = {"SIM": sim, "SIM (soft)": soft_sim, "SIM (all frames)": all_frames_sim}
+
+
 class Sim:
     """`sim` (or another function of this module) as a `ClipMetric`: against the reference, not the target."""
 
     higher_is_better = True
-    measures = {"SIM": sim, "SIM (soft)": soft_sim, "SIM (all frames)": all_frames_sim}
 
     def __init__(self, label: str = "SIM"):
         self.label = label
-        self.measure = self.measures[label]
+        self.measure = MEASURES[label]
 
     def __call__(self, clips: Clips) -> np.ndarray:
         chroma = Chroma(clips.sample_rate)
