@@ -183,8 +183,8 @@ def test_fills_close_every_fourth_bar(chorale):
     part = drums.drum_part(chorale, harmony.chords(chorale), "rock")
     toms = [note.start for note in part if note.pitch in (drums.HIGH_TOM, drums.MID_TOM, drums.LOW_TOM)]
     first_full = next(index for index, bar in enumerate(chorale.bars) if bar.origin == bar.start)
-    bars = {next(i for i, bar in enumerate(chorale.bars) if bar.start <= start < bar.end) - first_full for start in toms}
-    assert bars and all(bar % drums.PHRASE == drums.PHRASE - 1 for bar in bars)
+    bars = {next(index for index, bar in enumerate(chorale.bars) if bar.start <= start < bar.end) for start in toms}
+    assert bars and all((bar - first_full) % drums.PHRASE == drums.PHRASE - 1 for bar in bars)
 
 
 # What is written

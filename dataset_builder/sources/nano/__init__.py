@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -67,7 +69,7 @@ def render(out_root: Path, settings: NanoSettings, workers: int = 2, progress: b
                 bar.update(_render_work(work, variants, out_root, settings))
             return
         context = multiprocessing.get_context("spawn")  # music21 and the synthesiser are loaded once a process
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
             futures = [pool.submit(_render_work, work, variants, out_root, settings) for work, variants in jobs]
             try:
                 for future in as_completed(futures):
@@ -96,6 +98,18 @@ def render_track(folder: Path) -> None:
     from . import tracks
 
     tracks.render_track(folder)
+
+
+def _end_with_parent() -> None:
+    """Make this worker end when the process that started it is killed: two runs must not write one track."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _missing(out_root: Path, work: Work, settings: NanoSettings) -> list[int]:
