@@ -12,6 +12,7 @@ import importlib
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -210,6 +211,13 @@ def mend_wandb_logger(module: ModuleType) -> None:
     module.WandbLogger.log_metrics = log_metrics
     module.WandbLogger.log_text = log_text
     module.WandbLogger.from_xp = classmethod(from_xp)
+
+
+@_mends("dora.hydra")
+def accept_old_hydra_behaviour(module: ModuleType) -> None:
+    """Why: every command would print a page of warnings that Hydra 1.4 drops `version_base="1.1"`, which audiocraft's
+    and Dora's way of changing folders rests on; hydra-core is pinned below 1.4. Goes when: Dora supports 1.3's."""
+    warnings.filterwarnings("ignore", message=r"\s*version_base=", category=UserWarning)
 
 
 def point_to_our_settings() -> None:

@@ -268,6 +268,4 @@ def test_wandb_offline_keeps_scalars_and_media(tmp_path):
     out = run_python(code, WANDB_MODE="offline", WANDB_SILENT="true", WANDB_DIR=str(tmp_path))
     logged = out[out.index("LOGGED") :]
     scalars = "(['train/ce', 'train/lr'], 3)"
-    assert logged.strip() == (
-        f"LOGGED [{scalars}, {scalars}, (['generate/clip'], 3), (['generate/prompt'], 3)]"
-    )
+    assert logged.strip() == (f"LOGGED [{scalars}, {scalars}, (['generate/clip'], 3), (['generate/prompt'], 3)]")

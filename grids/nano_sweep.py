@@ -1,0 +1,18 @@
+"""The smallest sweep that teaches something: what to play from, at the embedded scale. `orchestrator sweep nano_sweep`.
+
+Hardware: a laptop's CPU, a few minutes. Wants the embedded corpus in data/nano and its store, see nano_table1.
+"""
+
+from dora.explore import Launcher
+
+from ._explorer import POLICIES, OrchestratorExplorer, on_cpu
+
+
+@OrchestratorExplorer
+def explorer(launcher: Launcher) -> None:
+    """The rows."""
+    on_cpu(launcher)
+    launcher.bind_(solver="orchestrator_nano")
+    launcher.bind_({"optim.epochs": 3, "optim.updates_per_epoch": 30, "dataset.valid.num_samples": 32})
+    for policy in ("self", "stem"):  # the paper's reading against what a user has
+        launcher(POLICIES[policy])
