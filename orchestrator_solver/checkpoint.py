@@ -28,6 +28,7 @@ PREFIX = "//pretrained/"
 LM_KEYS = ("lm_model", "transformer_lm", "codebooks_pattern", "fuser", "conditioners", "classifier_free_guidance",
            "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset")  # fmt: skip
 CODEC_KEYS = ("compression_model", "encodec", "seanet", "rvq", "sample_rate", "channels")
+_TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
 _stock_codec = CompressionModel.get_pretrained
 
 
@@ -63,7 +64,7 @@ def save(folder: Path, kind: str, cfg: DictConfig, state: dict[str, torch.Tensor
     assert isinstance(values, dict)
     if "dataset" in keys:
         values["dataset"] = {"segment_duration": values["dataset"]["segment_duration"]}
-    weights = {name: tensor.half().contiguous() for name, tensor in state.items()}
+    weights = {name: value.half().contiguous() for name, value in state.items() if not name.endswith(_TRAINING_ONLY)}
     folder.mkdir(parents=True, exist_ok=True)
     with atomic.replacing(folder / "model.safetensors") as temporary:
         save_file(weights, temporary)
@@ -99,7 +100,11 @@ def load_codec(name: str, device: str | torch.device = "cpu") -> CompressionMode
     package = load(name, "codec")
     package.cfg.device = str(device)
     model = audiocraft_builders.get_compression_model(package.cfg)
-    model.load_state_dict(package.state)
+    state = dict(package.state)
+    for key in model.state_dict():
+        if key.endswith(_TRAINING_ONLY):
+            state[key] = state[key.replace("embed_avg", "embed")]
+    model.load_state_dict(state)
     return model.eval()
 
 

@@ -1,13 +1,12 @@
 """The recipe of the nano codec: audiocraft's compression solver on excerpts that sound."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from audiocraft.solvers.compression import CompressionSolver
 from audiocraft.utils.utils import get_dataset_from_loader
 
-from . import checkpoint
+
 from .dataset import ExcerptDataset
 from .loaders import build_loaders
 
@@ -43,8 +42,3 @@ class OrchestratorCodecSolver(CompressionSolver):
 
     def generate(self) -> None:
         """Nothing: see `evaluate`."""
-
-    def export(self, folder: Path, facts: dict[str, Any]) -> None:
-        """Write the best state as a package that `//pretrained/FOLDER` reads."""
-        state = self.best_state.state_dict()["model"]
-        checkpoint.save(folder, "codec", self.cfg, state, {"run": self.xp.sig, "epochs": self.epoch - 1, **facts})

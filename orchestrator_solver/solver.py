@@ -1,7 +1,6 @@
 """The recipe: MusicGen fine-tuned to play a reference on the instruments that the prompt names."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import flashy
@@ -84,9 +83,3 @@ class OrchestratorSolver(MusicGenSolver):
         self.model.eval()
         with torch.no_grad():
             return self.common_train_valid("evaluate") if self.cfg.evaluate.metrics.base else {}
-
-    def export(self, folder: Path, facts: dict[str, Any]) -> None:
-        """Write the best state as a package that `//pretrained/FOLDER` and `load_model` read."""
-        state = self.best_state.state_dict()["model"]
-        checkpoint.save(folder, "lm", self.cfg, state, {"run": self.xp.sig, "epochs": self.epoch - 1, **facts})
-

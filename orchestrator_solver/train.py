@@ -97,6 +97,7 @@ def _prepare_process(cfg: DictConfig) -> None:
     np.random.seed(cfg.seed)
     torch.manual_seed(cfg.seed)
     torch.set_num_threads(cfg.num_threads)
+    torch.set_flush_denormal(True)  # near-silent audio makes denormal numbers, which a CPU computes slowly
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(cfg.num_threads)
     set_efficient_attention_backend(cfg.efficient_attention_backend)
     log_name = f"{cfg.execute_only}.log.{{rank}}" if cfg.execute_only else "solver.log.{rank}"
