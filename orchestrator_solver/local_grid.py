@@ -111,13 +111,9 @@ def expand(name: str, patterns: Sequence[str] = ()) -> list[Row]:
     try:
         sheeps = run_grid(main, explorer, name, args=args)
     except IndexError as error:
-        raise UserError(
-            f"grid {name} has no row {' or '.join(patterns)}: see orchestrator sweep {name} --dry-run"
-        ) from error
+        raise UserError(f"grid {name} has no row {' or '.join(patterns)}; {hint}") from error
     if not sheeps:
-        raise UserError(
-            f"no row of grid {name} is called like {' '.join(patterns)}: see orchestrator sweep {name} --dry-run"
-        )
+        raise UserError(f"no row of grid {name} is called like {' '.join(patterns)}; {hint}")
     names, _ = main.get_names([sheep.xp for sheep in sheeps])
     return [Row(name, sheep, epochs_of(sheep.xp.cfg)) for name, sheep in zip(names, sheeps, strict=True)]
 
