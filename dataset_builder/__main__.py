@@ -61,7 +61,10 @@ def _text(item: Item) -> str:
     references = ", ".join(f"{reference.item} ({reference.melody:.2f})" for reference in item.references[:5])
     values = manifest.sidecar(item)
     return "\n".join(
-        [f"{name:12} {values[name]}" for name in ("name", "kind", "split", "duration", "bpm", "key", "caption", "prompt")]
+        [
+            f"{name:12} {values[name]}"
+            for name in ("name", "kind", "split", "duration", "bpm", "key", "caption", "prompt")
+        ]
         + [f"{'references':12} {references}"]
     )
 

@@ -1,6 +1,7 @@
 """When a stem sounds, from its audio."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -15,16 +16,24 @@ MERGE_GAP = 0.3  # seconds: a shorter pause does not end a span
 _BLOCK_FRAMES = 1200  # a minute at a time, whatever the file's length
 
 
-def frame_rms(path: Path) -> tuple[np.ndarray, float]:
-    """Root mean square of each frame of `FRAME` seconds `[N]`, and the duration in seconds.
+class Frames(NamedTuple):
+    """A file's loudness: root mean square of each frame of `FRAME` seconds `[N]`; seconds; Hz."""
+
+    rms: np.ndarray
+    duration: float
+    sample_rate: int
+
+
+def frame_rms(path: Path) -> Frames:
+    """Decode a file once, a minute at a time.
 
     Raises:
         UserError: if the file is missing, empty, cut off or not audio, or holds values that are not finite.
     """
     try:
         with soundfile.SoundFile(path) as file:
-            size = round(FRAME * file.samplerate)
-            duration = file.frames / file.samplerate
+            size = max(1, round(FRAME * file.samplerate))
+            frames, rate = file.frames, file.samplerate
             blocks = file.blocks(size * _BLOCK_FRAMES, dtype="float32", always_2d=True)
             values = [_block_rms(block.mean(axis=1), size) for block in blocks]
     except (OSError, soundfile.SoundFileError) as error:
@@ -34,7 +43,7 @@ def frame_rms(path: Path) -> tuple[np.ndarray, float]:
         raise UserError(f"{path} holds no audio")
     if not np.isfinite(rms).all():
         raise UserError(f"{path} holds values that are not finite")
-    return rms, duration
+    return Frames(rms, frames / rate, rate)
 
 
 def _block_rms(wav: np.ndarray, size: int) -> np.ndarray:
@@ -48,7 +57,7 @@ def spans_of(rms: np.ndarray, duration: float) -> Spans:
     active = np.concatenate([[False], rms >= threshold, [False]])
     edges = np.flatnonzero(active[1:] != active[:-1])
     merged: list[list[float]] = []
-    for first, last in zip(edges[::2] * FRAME, edges[1::2] * FRAME):
+    for first, last in zip(edges[::2] * FRAME, edges[1::2] * FRAME, strict=True):
         if merged and first - merged[-1][1] < MERGE_GAP:
             merged[-1][1] = last
         else:

@@ -1,40 +1,105 @@
-"""One sentence about a piece without naming an instrument: the Music Descriptor's second step, the template back end."""
+"""One sentence about a piece that names no instrument: the Music Descriptor's second step.
 
-from collections.abc import Mapping
+The paper asks GPT-4o with the prompt of `chat_description.py`; the embedded default words a template as that prompt
+asks for. Whatever the back end, `vocabulary.instrument_words_in` finds nothing in what it returns.
+"""
 
-from .captions import GENRE_TAGS, MOOD_TAGS
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from .captions import genres, moods
+from .chat_description import ChatDescriber, Facts, spoken_key
 from .seeds import rng_for
+from .vocabulary import instrument_words_in
 
-_LEAST = 0.1  # a tag below this is not worth a word
-_TEMPI = ((60, "very slow"), (80, "slow"), (105, "moderate"), (135, "lively"), (170, "fast"))
+__all__ = ["DESCRIBERS", "Describer", "Facts", "TemplateDescriber", "template"]
+
+_TEMPI = ((60, "very slow"), (80, "slow"), (105, "mid-tempo"), (135, "lively"), (170, "fast"))
+_VERY_FAST = "very fast"
 _SHAPES = (
-    "{A} {words} piece in {key} at around {bpm} BPM.",
-    "{A} {words} track in {key}, {tempo}, about {bpm} BPM.",
-    "{A} {tempo} and {words} tune in {key} with a tempo of {bpm} BPM.",
+    "{A} piece{key}{tempo}.",
+    "{A} track{key}{tempo}.",
+    "{A} piece of music{key}{tempo}.",
+    "This is {a} tune{key}{tempo}.",
+    "The music is {a} piece{key}{tempo}.",
+)
+_TEMPO_SHAPES = (
+    " at around {bpm} BPM",
+    ", about {bpm} BPM",
+    " with a tempo of {bpm} BPM",
+    " at {bpm} beats per minute",
 )
 
 
+class Describer(Protocol):
+    """Words a description. Deterministic or cached: the same facts give the same sentence."""
+
+    name: str
+
+    def describe(self, facts: Facts) -> str:
+        """One sentence without instruments.
+
+        Raises:
+            UserError: if what the describer needs is missing or refuses.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Adjectives for a piece: mood and tempo before genre."""
+
+    pace: str | None
+    moods: tuple[str, ...]
+    genres: tuple[str, ...]
+
+    def text(self) -> str:
+        adjectives = ", ".join(filter(None, (*self.moods, self.pace)))
+        return " ".join(filter(None, (adjectives, *self.genres))) or "simple"
+
+
+class TemplateDescriber:
+    """A sentence from mood and genre tags, tempo and key; the item's id seeds its wording."""
+
+    name = "template"
+
+    def describe(self, facts: Facts) -> str:
+        rng = rng_for(facts.item_id, "description")
+        shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
+        tempo = _TEMPO_SHAPES[int(rng.integers(len(_TEMPO_SHAPES)))]
+        words = _words(facts).text()
+        article = "an" if words[0] in "aeiou" else "a"
+        text = shape.format(
+            A=f"{article.capitalize()} {words}", a=f"{article} {words}",
+            key=f" in {spoken_key(facts.key)}" if facts.key else "",
+            tempo=tempo.format(bpm=round(facts.bpm)) if facts.bpm else "",
+        )  # fmt: skip
+        assert not instrument_words_in(text), text
+        return text
+
+
+def _words(facts: Facts) -> _Words:
+    """What to say: the tempo's word stands for the tagger's slow and fast, which it may contradict."""
+    tags = facts.tags or {}
+    pace = None
+    if facts.bpm:
+        pace = next((name for limit, name in _TEMPI if facts.bpm < limit), _VERY_FAST)
+    heard = tuple(word for word in moods(tags) if pace is None or word not in ("slow", "fast"))
+    return _Words(pace, heard[:1], tuple(genres(tags)[:1]))
+
+
 def template(item_id: str, tags: Mapping[str, float] | None, bpm: float | None, key: str | None) -> str:
-    """A sentence from mood and genre tags, tempo and key, as the paper's prompt asks a language model for.
+    """The template's sentence.
 
     Args:
         item_id: seeds the wording.
         tags: a captioner's probabilities; tags of instruments are not read.
         bpm: quarters a minute.
-        key: such as `G minor`.
+        key: as music21 names it, such as `G minor`.
     """
-    words = " ".join([*_likely(tags, MOOD_TAGS)[:1], *_likely(tags, GENRE_TAGS)[:1]]) or "simple"
-    shape = _SHAPES[int(rng_for(item_id, "description").integers(len(_SHAPES)))]
-    tempo = next((name for limit, name in _TEMPI if (bpm or 100) < limit), "very fast")
-    text = shape.format(A="A", words=words, tempo=tempo, key=key or "no clear key", bpm=round(bpm) if bpm else "?")
-    if bpm is None:
-        text = f"A {words} piece in {key or 'no clear key'}."
-    first = text.split()[1]
-    return ("An" + text[1:]) if first[0] in "aeiou" else text
+    return TemplateDescriber().describe(Facts(item_id, None, tags, bpm, key))
 
 
-def _likely(tags: Mapping[str, float] | None, names: tuple[str, ...]) -> list[str]:
-    return sorted((name for name in names if (tags or {}).get(name, 0) >= _LEAST), key=lambda name: -(tags or {})[name])
-
-
-DESCRIBERS = {"template": template}
+# Name in the configuration -> class, called without arguments.
+DESCRIBERS: dict[str, Callable[[], Describer]] = {"template": TemplateDescriber, "gpt-4o": ChatDescriber}

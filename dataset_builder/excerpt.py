@@ -5,16 +5,21 @@ from pathlib import Path
 import numpy as np
 
 from . import audio
-from .items import Item, overlap, union
+from .items import Item, Spans, union
 from .manifest import source_root
 
-_TRIES = 16
+_STEP = 0.05  # seconds between the starts that are considered: activity is known no finer
+_ENOUGH = 0.5  # share of an excerpt in which the item has to sound
 
 
 def audio_files(item: Item, root: Path) -> list[Path]:
     """The files that hold an item's audio."""
     base = source_root(root)
-    return [base / item.audio] if item.audio else [base / stem.path for stem in item.stems]
+    return [base / path for path in _paths(item)]
+
+
+def _paths(item: Item) -> list[str]:
+    return [item.audio] if item.audio else [stem.path for stem in item.stems]
 
 
 def read_excerpt(item: Item, root: Path, start: float, duration: float, sample_rate: int) -> np.ndarray:
@@ -30,27 +35,36 @@ def read_excerpt(item: Item, root: Path, start: float, duration: float, sample_r
     Raises:
         UserError: if a file is missing or cannot be decoded.
     """
-    files = audio_files(item, root)
+    return read_files(item, source_root(root), start, duration, sample_rate)
+
+
+def read_files(item: Item, base: Path, start: float, duration: float, sample_rate: int) -> np.ndarray:
+    """As `read_excerpt`, with the source's root where that is known."""
     gains = [1.0] if item.audio else [stem.gain for stem in item.stems]
     wav = np.zeros(round(duration * sample_rate), dtype=np.float32)
-    for path, gain in zip(files, gains):
-        wav += np.float32(gain) * audio.read(path, start, duration, sample_rate)
+    for path, gain in zip(_paths(item), gains, strict=True):
+        wav += np.float32(gain) * audio.read(base / path, start, duration, sample_rate)
     return wav
 
 
 def draw_start(item: Item, duration: float, rng: np.random.Generator) -> float:
-    """A start in seconds of an excerpt in which the item sounds for at least half of the time, or the best of a few."""
+    """A start in seconds of an excerpt in which the item sounds for at least half of the time.
+
+    Each such start is as likely as any other. Where there is none, one of those is drawn in which the item sounds
+    most: an excerpt is silent only if the item is.
+    """
     last = max(0.0, item.duration - duration)
-    spans = union(*item.activity.values())
-    best, most = 0.0, -1.0
-    for _ in range(_TRIES):
-        start = float(rng.uniform(0.0, last))
-        share = overlap(spans, start, start + duration)
-        if share >= duration / 2:
-            return start
-        if share > most:
-            best, most = start, share
-    if most <= 0 and spans:  # it sounds so briefly that no draw hit it
-        first, end = spans[int(rng.integers(len(spans)))]
-        return float(min(last, max(0.0, (first + end - duration) / 2)))
-    return best
+    starts = np.linspace(0.0, last, max(2, round(last / _STEP) + 1)) if last > 0 else np.zeros(1)
+    sounding = _sounding_until(union(*item.activity.values()), starts + duration)
+    sounding -= _sounding_until(union(*item.activity.values()), starts)
+    enough = np.flatnonzero(sounding >= min(_ENOUGH * duration, sounding.max() - 1e-6))
+    return float(starts[enough[int(rng.integers(len(enough)))]])
+
+
+def _sounding_until(spans: Spans, times: np.ndarray) -> np.ndarray:
+    """Seconds of sound before each of `times`."""
+    if not spans:
+        return np.zeros(len(times))
+    edges = np.array(spans).ravel()
+    before = np.cumsum(np.diff(edges, prepend=edges[0]) * (np.arange(len(edges)) % 2))
+    return np.interp(times, edges, before, left=0.0)

@@ -55,7 +55,7 @@ class Item:
         duration: seconds.
         sample_rate: of its files, in Hz.
         bpm: tempo of its track, duration-weighted.
-        key: of its track, music21's name; None if nothing has pitch.
+        key: of its track, music21's name; None if nothing in it has pitch.
         caption: what a captioner says of its audio.
         tags: the captioner's probabilities.
         description: one sentence without instruments.

@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import atomic, prompt
+from .captions import genres, moods
 from .errors import UserError
 from .items import Item
 
@@ -27,9 +28,10 @@ def item_path(item_id: str) -> str:
 
 def sidecar(item: Item) -> dict[str, Any]:
     """An item's JSON: audiocraft's MusicInfo fields, then ours (`instruments` is ours, `instrument` audiocraft's)."""
-    tags = sorted(item.tags or {}, key=lambda tag: -(item.tags or {})[tag])[:3]
+    tags = item.tags or {}
     return {
-        "title": item.id, "artist": item.track, "genre": None, "moods": tags, "keywords": [item.kind],
+        "title": item.id, "artist": item.track, "genre": next(iter(genres(tags)), None), "moods": moods(tags),
+        "keywords": [item.kind],
         "name": item.id, "instrument": ", ".join(item.instruments),
         "prompt": prompt.compose(item.instruments, item.description), **item.to_json(),
     }  # fmt: skip
@@ -67,14 +69,52 @@ def load(root: Path, split: str) -> list[Item]:
         raise UserError(f"{path}: the data set is broken ({error!r}); build it again") from error
 
 
+class Origin(NamedTuple):
+    """What `dataset.json` says: where the audio is, relative to the data set or absolute, and the build's settings."""
+
+    source_root: str
+    settings: dict[str, Any]
+
+
+def read_origin(root: Path) -> Origin:
+    """Where a data set comes from.
+
+    Raises:
+        UserError: if it is missing or broken.
+    """
+    path = root / "dataset.json"
+    try:
+        values = json.loads(path.read_text())
+        return Origin(str(values["source_root"]), dict(values["settings"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error!r}): build the data set again") from error
+
+
 @lru_cache(maxsize=32)
 def _named_source(root: Path) -> str:
-    try:
-        return str(json.loads((root / "dataset.json").read_text())["source_root"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{root}/dataset.json cannot be read ({error!r}): build the data set again") from error
+    return read_origin(root).source_root
 
 
 def source_root(root: Path) -> Path:
     """Where a data set's audio is: what `dataset.json` names, or the environment's ORCHESTRATOR_SOURCE_ROOT."""
     return Path(root) / (os.environ.get(SOURCE_VARIABLE) or _named_source(Path(root)))
+
+
+def relocate(root: Path, source: Path) -> None:
+    """Say that a data set's audio is now below `source`.
+
+    Raises:
+        UserError: if the audio is not there.
+    """
+    origin = read_origin(root)
+    for item in [item for split in SPLITS for item in load(root, split)][:1]:
+        path = source / (item.audio or item.stems[0].path)
+        if not path.is_file():
+            raise UserError(f"{path} does not exist: expected the source of {root} in {source}")
+    write_origin(root, Origin(str(source.resolve()), origin.settings))
+
+
+def write_origin(root: Path, origin: Origin) -> None:
+    """Write `dataset.json`."""
+    atomic.write_json(root / "dataset.json", origin._asdict())
+    _named_source.cache_clear()

@@ -1,7 +1,8 @@
 """From tracks to a data set: stems, activity, tempo, key, items, captions, descriptions, manifests.
 
 Every track's result is kept in `ROOT/tracks/ID.json` once it is whole, so that a run that was stopped goes on where it
-was; the files made at the end depend on those alone, and so are the same whatever the workers or interruptions.
+was; the files made at the end depend on those alone, and so are the same whatever the workers or interruptions. Tracks
+of which something could not be read are read again by the next run, since somebody may have mended them.
 """
 
 import json
@@ -16,12 +17,18 @@ from typing import Any
 from tqdm import tqdm
 
 from . import atomic, manifest
+from . import left_out as why
+from .captions import CAPTIONERS
+from .descriptions import DESCRIBERS
+from .descriptor import MusicDescriptor, build_from
 from .errors import UserError
 from .items import Item
+from .key import KEY_BACKENDS
+from .left_out import LeftOut
 from .report import Report, make_report
 from .sources import nano as nano_source
 from .sources import slakh
-from .track_items import Tools, items_of_track
+from .track_items import TrackReader
 
 
 @dataclass(frozen=True)
@@ -52,10 +59,20 @@ class BuildSettings:
     workers: int = 2
     nano: nano_source.NanoSettings = field(default_factory=nano_source.NanoSettings)
 
+    def __post_init__(self) -> None:
+        """Raises UserError if a value makes no data set."""
+        for name, known in (("source", SOURCES), ("key_backend", KEY_BACKENDS)):
+            if getattr(self, name) not in known:
+                raise UserError(f"unknown {name} {getattr(self, name)!r}, known: {', '.join(known)}")
+        for name, least in (("submixes", 0), ("caption_windows", 1), ("workers", 1)):
+            if getattr(self, name) < least:
+                raise UserError(f"{name} is {getattr(self, name)}: expected at least {least}")
+
     def fingerprint(self) -> dict[str, Any]:
         """What decides the result: all but where it lies and who works on it."""
-        values = asdict(self)
-        return {key: value for key, value in values.items() if key not in ("out", "root", "workers")}
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        unimportant = {"out", "root", "workers"} | ({"nano"} if self.source != "nano" else set())
+        return {key: value for key, value in values.items() if key not in unimportant}
 
 
 def _nano_root(settings: BuildSettings) -> Path:
@@ -66,7 +83,7 @@ def _nano_root(settings: BuildSettings) -> Path:
 def _slakh_root(settings: BuildSettings) -> Path:
     if settings.root is None or not settings.root.is_dir():
         raise UserError(f"--root {settings.root}: expected Slakh2100's folder, see http://www.slakh.com")
-    return settings.root
+    return settings.root.resolve()
 
 
 SOURCES: dict[str, Callable[[BuildSettings], Path]] = {"nano": _nano_root, "slakh": _slakh_root}
@@ -76,73 +93,123 @@ def build(settings: BuildSettings) -> Report:
     """Make the data set, or finish it.
 
     Raises:
-        UserError: for an unknown source, a folder that holds another data set, or a source without tracks.
+        UserError: for an unknown back end, a folder that holds another data set, or a source without tracks.
     """
-    if settings.source not in SOURCES:
-        raise UserError(f"unknown source {settings.source!r}, known: {', '.join(SOURCES)}")
+    _check_back_ends(settings)
+    if settings.source == "slakh":
+        slakh.find_tracks(_slakh_root(settings))  # a mistaken root is told before anything is written
     _claim(settings)
     source_root = SOURCES[settings.source](settings)
     tracks = slakh.find_tracks(source_root)
-    jobs = [(split, folder) for split, folder in tracks if not _result_path(settings.out, folder.name).is_file()]
-    _run(settings, source_root, jobs)
+    _run(settings, source_root, [track for track in tracks if not _is_done(settings.out, track[1].name)])
     return _finish(settings, [folder.name for _, folder in tracks])
+
+
+def _check_back_ends(settings: BuildSettings) -> None:
+    """Stop before the work if a back end is unknown or lacks something; the workers load their own."""
+    if settings.captions != "none" and settings.captions not in CAPTIONERS:
+        raise UserError(f"unknown captioner {settings.captions!r}, known: {', '.join(CAPTIONERS)}, none")
+    build_from("describer", DESCRIBERS, settings.descriptions)
 
 
 def _claim(settings: BuildSettings) -> None:
     """Record what is being built; refuse a folder in which something else was."""
-    path = settings.out / "dataset.json"
-    source = "slakh" if settings.source == "nano" else os.path.abspath(settings.root or "")
-    wanted = {"source_root": source, "settings": settings.fingerprint()}
-    if path.is_file():
-        found = json.loads(path.read_text())
-        if found.get("settings") != json.loads(json.dumps(wanted["settings"])):
-            raise UserError(f"{settings.out} holds a data set of other settings: choose another --out, or remove it")
+    source = "slakh" if settings.source == "nano" else str(_slakh_root(settings))
+    wanted = manifest.Origin(source, settings.fingerprint())
+    if (settings.out / "dataset.json").is_file():
+        found = manifest.read_origin(settings.out)
+        if differing := _differing(found.settings, wanted.settings):
+            raise UserError(
+                f"{settings.out} holds a data set with other settings ({differing}): choose another --out, or remove it"
+            )
+        if found.source_root != source:
+            raise UserError(
+                f"{settings.out} was built from {found.source_root}, not {source}: if the source has moved, run "
+                f"`python -m dataset_builder relocate {settings.out} --root {source}`"
+            )
+        return
     try:
-        atomic.write_json(path, wanted)
+        manifest.write_origin(settings.out, wanted)
     except OSError as error:
         raise UserError(f"{settings.out} cannot be written ({error.strerror}): choose another --out") from error
+
+
+def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """The settings that differ, such as `submixes 1, not 3`."""
+    names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
+    return ", ".join(f"{name} {found.get(name)}, not {wanted.get(name)}" for name in names)
 
 
 def _result_path(out: Path, track_id: str) -> Path:
     return out / "tracks" / f"{track_id}.json"
 
 
+def _is_done(out: Path, track_id: str) -> bool:
+    """Whether a track's result is there, whole, and nothing in it waits to be mended."""
+    path = _result_path(out, track_id)
+    if not path.is_file():
+        return False
+    try:
+        return not any(line["reason"] in why.MENDABLE for line in json.loads(path.read_text())["left_out"])
+    except (ValueError, KeyError, TypeError):  # a result of an older version
+        return False
+
+
 def _run(settings: BuildSettings, source_root: Path, jobs: Sequence[tuple[str, Path]]) -> None:
-    context = multiprocessing.get_context("spawn")
+    """Make the results of tracks in processes of their own."""
+    if not jobs:
+        return
+    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+    workers = min(settings.workers, len(jobs))
     with (
-        tqdm(total=len(jobs), desc="items", unit="track", disable=not jobs) as bar,
-        ProcessPoolExecutor(max(1, settings.workers), mp_context=context) as pool,
+        tqdm(total=len(jobs), desc="items", unit="track") as bar,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool,
     ):
         futures = [pool.submit(_one_track, settings, source_root, split, folder) for split, folder in jobs]
-        for future in as_completed(futures):
-            future.result()
-            bar.update()
+        try:
+            for future in as_completed(futures):
+                future.result()
+                bar.update()
+        finally:
+            pool.shutdown(cancel_futures=True)  # an interrupted run ends after the tracks at hand
+
+
+def _one_thread() -> None:
+    """One thread for each process: the workers share the cores, and sums do not depend on how many there are."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
 
 
 def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> None:
-    tools = Tools.load(settings.captions, settings.caption_windows, settings.descriptions, settings.key_backend)
+    descriptor = MusicDescriptor.load(settings.captions, settings.descriptions, settings.caption_windows)
+    items: list[Item] = []
     try:
         track = slakh.read_track(folder, split)
-        made = items_of_track(track, source_root, settings.submixes, tools)
-        result = {"items": [item.to_json() for item in made.items], "left_out": made.left_out}
     except UserError as error:
-        result = {"items": [], "left_out": [{"track": folder.name, "what": "track", "reason": str(error)}]}
+        detail = str(error).replace(f"{source_root}/", "")
+        left_out = [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)]
+    else:
+        reader = TrackReader(track, source_root, settings.submixes, settings.key_backend)
+        items = [descriptor.describe(item, source_root) for item in reader.items()]
+        left_out = reader.left_out
+    result = {"items": [item.to_json() for item in items], "left_out": [line.to_json() for line in left_out]}
     atomic.write_json(_result_path(settings.out, folder.name), result)
 
 
 def _finish(settings: BuildSettings, track_ids: Sequence[str]) -> Report:
     """Sidecars, manifests and the report, from the tracks' results in order."""
     items: list[Item] = []
-    left_out: list[dict[str, str]] = []
+    left_out: list[LeftOut] = []
     for track_id in tqdm(track_ids, "manifests", unit="track"):
         result = json.loads(_result_path(settings.out, track_id).read_text())
-        left_out += result["left_out"]
+        left_out += [LeftOut(**line) for line in result["left_out"]]
         for values in result["items"]:
             items.append(Item.from_json(values))
             manifest.write_item(settings.out, items[-1])
     for split in manifest.SPLITS:
         manifest.write_split(settings.out, split, [item for item in items if item.split == split])
     report = make_report(items, left_out)
-    atomic.write_text(settings.out / "left_out.jsonl", "".join(json.dumps(line) + "\n" for line in left_out))
+    lines = "".join(json.dumps(line.to_json(), ensure_ascii=False) + "\n" for line in left_out)
+    atomic.write_text(settings.out / "left_out.jsonl", lines)
     atomic.write_json(settings.out / "report.json", asdict(report))
     return report

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .items import Item
+from .left_out import LeftOut
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,11 @@ class Report:
         return "\n".join(lines)
 
 
-def make_report(items: Sequence[Item], left_out: Sequence[dict[str, str]]) -> Report:
-    """Count items and what was left out (`what` and `reason` of each)."""
+def make_report(items: Sequence[Item], left_out: Sequence[LeftOut]) -> Report:
+    """Count items and what was left out."""
     splits = [split for split in ("train", "valid", "test") if any(item.split == split for item in items)]
     by_split = {split: [item for item in items if item.split == split] for split in splits}
-    reasons = Counter(f"{line['what']}: {line['reason'].split(' (')[0]}" for line in left_out)
+    reasons = Counter(f"{line.what}: {line.reason}" for line in left_out)
     return Report(
         items={split: dict(Counter(item.kind for item in members)) for split, members in by_split.items()},
         tracks={split: len({item.track for item in members}) for split, members in by_split.items()},

@@ -9,33 +9,32 @@ from .sources.slakh import Stem
 
 SIZES = (2, 3, 4)
 _ENUMERATE = 3000  # up to so many combinations are listed, beyond they are drawn
+_TRIES = 100  # draws for each submix that is wanted
 
 
-def choose(track_id: str, stems: Sequence[Stem], per_size: int) -> list[tuple[Stem, ...]]:
-    """Distinct submixes of stems of different instruments, `per_size` of each size where there are as many.
+def choose(track_id: str, stems: Sequence[Stem], size: int, count: int) -> list[tuple[Stem, ...]]:
+    """Distinct groups of stems, each of `size` different instruments; fewer than `count` if there are no more.
+
+    The first groups are the same whatever `count` is, so that asking for more keeps those that were there.
 
     Args:
         track_id: seeds the draw.
         stems: those that may be chosen, each with an instrument.
-        per_size: how many of each size.
+        size: instruments in a group.
+        count: how many groups.
     """
-    chosen: list[tuple[Stem, ...]] = []
-    for size in SIZES:
-        rng = rng_for(track_id, "submix", size)
-        if comb(len(stems), size) <= _ENUMERATE:
-            possible = [group for group in combinations(stems, size) if _differ(group)]
-            picks = [possible[i] for i in rng.permutation(len(possible))[:per_size]]
-        else:
-            found: dict[tuple[str, ...], tuple[Stem, ...]] = {}
-            for _ in range(100 * per_size):
-                group = tuple(stems[i] for i in sorted(rng.choice(len(stems), size, replace=False)))
-                if _differ(group):
-                    found.setdefault(tuple(stem.id for stem in group), group)
-                if len(found) == per_size:
-                    break
-            picks = list(found.values())
-        chosen += picks
-    return chosen
+    rng = rng_for(track_id, "submix", size)
+    if comb(len(stems), size) <= _ENUMERATE:
+        possible = [group for group in combinations(stems, size) if _differ(group)]
+        return [possible[index] for index in rng.permutation(len(possible))[:count]]
+    found: dict[tuple[str, ...], tuple[Stem, ...]] = {}
+    for _ in range(_TRIES * count):
+        group = tuple(stems[index] for index in sorted(rng.choice(len(stems), size, replace=False)))
+        if _differ(group):
+            found.setdefault(tuple(stem.id for stem in group), group)
+        if len(found) == count:
+            break
+    return list(found.values())
 
 
 def _differ(group: Sequence[Stem]) -> bool:

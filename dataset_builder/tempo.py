@@ -1,24 +1,7 @@
 """A track's tempo: its MIDI file's own tempo map, weighted by how long each tempo lasts."""
 
-from pathlib import Path
-
 import numpy as np
-from symusic import Score
 from symusic.core import ScoreTick
-
-from .errors import UserError
-
-
-def read_midi(path: Path) -> ScoreTick:
-    """A MIDI file.
-
-    Raises:
-        UserError: if it is missing or broken.
-    """
-    try:
-        return Score(path)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as MIDI ({error})") from error
 
 
 def track_bpm(score: ScoreTick) -> float | None:

@@ -1,179 +1,165 @@
 """The items of one track: its mix, every rendered stem, and submixes of 2, 3 and 4 instruments."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-
-from . import audio, submixes
-from .activity import frame_rms, spans_of
-from .captions import CAPTIONERS, Caption, Captioner
-from .descriptions import DESCRIBERS
+from . import left_out as why
+from . import submixes
+from .activity import Frames, frame_rms, spans_of
 from .errors import UserError
-from .items import Item, Reference, Spans, StemPart, overlap, union
+from .items import Item, Spans, StemPart, overlap
 from .key import KEY_BACKENDS
+from .left_out import LeftOut
 from .melody import melody_score
-from .seeds import rng_for, seed_of
-from .sources.slakh import LICENCE, Stem, Track
-from .tempo import read_midi, track_bpm
+from .midi import ScoreTick, read_midi
+from .references import references_of
+from .seeds import seed_of
+from .sources.slakh import Stem, Track
+from .tempo import track_bpm
+from .vocabulary import ordered
 
-CAPTION_SECONDS = 10.0
 LEAST_SOUNDING = 1.0  # seconds: a stem that sounds less is as good as silent
 
 
 @dataclass(frozen=True)
-class Tools:
-    """What the items are described with; None is left out."""
-
-    captioner: Captioner | None
-    caption_windows: int
-    describer: str | None
-    key_backend: str
-
-    @staticmethod
-    @cache
-    def load(captions: str, windows: int, descriptions: str, key_backend: str) -> "Tools":
-        """The tools of these names, once a process.
-
-        Raises:
-            UserError: for a name that is not known.
-        """
-        for kind, name, known in (
-            ("captioner", captions, CAPTIONERS), ("describer", descriptions, DESCRIBERS),
-            ("key back end", key_backend, KEY_BACKENDS),
-        ):  # fmt: skip
-            if name not in known and name != "none":
-                raise UserError(f"unknown {kind} {name!r}, known: {', '.join(known)}, none")
-        captioner = None if captions == "none" else CAPTIONERS[captions]()
-        return Tools(captioner, windows, None if descriptions == "none" else descriptions, key_backend)
-
-
-@dataclass(frozen=True)
-class TrackItems:
-    """A track's items, and what of it was left out and why."""
-
-    items: list[Item]
-    left_out: list[dict[str, str]]
-
-
-@dataclass(frozen=True)
 class _Sound:
-    """A stem that can be used, with its activity."""
+    """A stem that can be used: when it sounds, how long its file is, and how much melody it carries."""
 
     stem: Stem
     spans: Spans
     duration: float
+    sample_rate: int
     melody: float
 
 
-def items_of_track(track: Track, source_root: Path, per_size: int, tools: Tools) -> TrackItems:
-    """Make a track's items; what cannot be used is listed with its reason.
+class _Group(NamedTuple):
+    """What an item is made of: its name in the track, its stems, and the file that holds them together."""
 
-    Raises:
-        UserError: if the track as a whole cannot be used (its mix is missing, say).
+    name: str
+    kind: str
+    members: Sequence[_Sound]
+    file: Path | None = None
+    frames: Frames | None = None
+
+
+@dataclass
+class TrackReader:
+    """Turns a track into items; what cannot be used is listed in `left_out` with its reason.
+
+    Args:
+        track: what the source's reader found.
+        source_root: paths are made relative to it.
+        per_size: submixes of each size.
+        key_backend: a name in `KEY_BACKENDS`.
     """
-    left_out: list[dict[str, str]] = []
-    sounds = _sounds(track, left_out)
-    mix = audio.info(track.mix)
-    paths = [stem.midi for stem in track.stems if stem.midi]
-    scores = [read_midi(path) for path in paths]
-    bpm = track_bpm(read_midi(track.all_src)) if track.all_src.is_file() else None
-    key = KEY_BACKENDS[tools.key_backend](paths, scores)
-    parts = {sound.stem.id: _part(sound.stem, source_root) for sound in sounds}
-    named = [sound for sound in sounds if sound.stem.instrument]
-    left_out += [
-        _left(track, sound.stem.id, "no instrument class") for sound in sounds if not sound.stem.instrument
-    ]  # fmt: skip
 
-    def item(name: str, kind: str, members: Sequence[_Sound], file: Path | None) -> Item:
-        stems = tuple(parts[sound.stem.id] for sound in members)
-        item_id = f"{track.id}-{name}"
+    track: Track
+    source_root: Path
+    per_size: int
+    key_backend: str = "fast"
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def items(self) -> list[Item]:
+        """The track's items, without captions and descriptions; none if its mix cannot be used."""
+        mix = self._audible(self.track.mix, "mix", "mix")
+        if mix is None:
+            return []
+        sounds = self._sounds()
+        named = [sound for sound in sounds if sound.stem.instrument]
+        for sound in sounds:
+            if not sound.stem.instrument:
+                self._leave("stem", sound.stem.id, why.NO_CLASS, f"program {sound.stem.program}")
+        bpm, key = self._tempo_and_key()
+        groups = [_Group("mix", "mix", sounds, self.track.mix, mix)] if named else []
+        groups += [_Group(sound.stem.id, "stem", [sound], sound.stem.audio) for sound in named]
+        groups += [_Group(name, "submix", members) for name, members in self._submixes(named)]
+        items = [self._item(group, bpm, key) for group in groups]
+        melody = {sound.stem.id: sound.melody for sound in named}
+        return [replace(item, references=references_of(item, items, melody)) for item in items]
+
+    def _leave(self, what: str, which: str, reason: str, detail: str) -> None:
+        detail = detail.replace(f"{self.source_root}/", "")
+        self.left_out.append(LeftOut(self.track.id, what, which, reason, detail))
+
+    def _sounds(self) -> list[_Sound]:
+        found = [self._sound(stem) for stem in self.track.stems]
+        return [sound for sound in found if sound is not None]
+
+    def _sound(self, stem: Stem) -> _Sound | None:
+        frames = self._audible(stem.audio, "stem", stem.id)
+        if frames is None:
+            return None
+        spans = spans_of(frames.rms, frames.duration)
+        melody = 0.0
+        if not stem.is_drum:
+            seconds = overlap(spans, 0.0, frames.duration)
+            melody = melody_score(self._midi(stem.midi, stem.id), seconds / frames.duration, seconds)
+        return _Sound(stem, spans, frames.duration, frames.sample_rate, melody)
+
+    def _audible(self, path: Path, what: str, which: str) -> Frames | None:
+        """A file's loudness; None, and a line in `left_out`, if it cannot be read or is silent."""
+        try:
+            frames = frame_rms(path)
+        except UserError as error:
+            self._leave(what, which, why.BROKEN_AUDIO, str(error))
+            return None
+        seconds = overlap(spans_of(frames.rms, frames.duration), 0.0, frames.duration)
+        if seconds < min(LEAST_SOUNDING, frames.duration / 2):
+            self._leave(what, which, why.SILENT, f"{seconds:.2f} s of sound")
+            return None
+        return frames
+
+    def _midi(self, path: Path, which: str) -> ScoreTick | None:
+        """A MIDI file; None, and a line in `left_out`, if it is missing or broken."""
+        if not path.is_file():
+            self._leave("MIDI", which, why.NO_MIDI, f"{path} is missing")
+            return None
+        try:
+            return read_midi(path)
+        except UserError as error:
+            self._leave("MIDI", which, why.BROKEN_MIDI, str(error))
+            return None
+
+    def _tempo_and_key(self) -> tuple[float | None, str | None]:
+        """Of the MIDI file of everything, as the paper has them."""
+        score = self._midi(self.track.all_src, "all_src")
+        if score is None:
+            return None, None
+        bpm = track_bpm(score)
+        key = KEY_BACKENDS[self.key_backend](self.track.all_src, score)
+        return None if bpm is None else round(bpm, 3), key
+
+    def _submixes(self, named: Sequence[_Sound]) -> list[tuple[str, list[_Sound]]]:
+        by_id = {sound.stem.id: sound for sound in named}
+        found = []
+        for size in submixes.SIZES:
+            groups = submixes.choose(self.track.id, [sound.stem for sound in named], size, self.per_size)
+            if len(groups) < self.per_size:
+                detail = f"{len(groups)} of {size} instruments, {self.per_size} asked for"
+                self._leave("submix", f"sub{size}", why.FEW_COMBINATIONS, detail)
+            for number, group in enumerate(groups, start=1):
+                found.append((f"sub{size}-{number}", [by_id[stem.id] for stem in group]))
+        return found
+
+    def _item(self, group: _Group, bpm: float | None, key: str | None) -> Item:
+        item_id = f"{self.track.id}-{group.name}"
+        stems = tuple(self._part(sound.stem) for sound in group.members)
+        seconds = [sound.duration for sound in group.members]
         return Item(
-            id=item_id, kind=kind, track=track.id, split=track.split, stems=stems,
-            audio=file.relative_to(source_root).as_posix() if file else None,
-            instruments=_instruments(stems), duration=mix.duration, sample_rate=mix.sample_rate,
-            bpm=None if bpm is None else round(bpm, 3), key=key, caption=None, tags=None, description=None,
-            activity={sound.stem.id: sound.spans for sound in members}, references=(), licence=LICENCE,
-            seed=seed_of(item_id) >> 11,  # JSON numbers are exact up to 53 bits
+            id=item_id, kind=group.kind, track=self.track.id, split=self.track.split, stems=stems,
+            audio=self._relative(group.file) if group.file else None,
+            instruments=ordered(stem.instrument for stem in stems if stem.instrument),
+            duration=group.frames.duration if group.frames else max(seconds),
+            sample_rate=group.frames.sample_rate if group.frames else group.members[0].sample_rate,
+            bpm=bpm, key=None if all(stem.is_drum for stem in stems) else key, caption=None, tags=None, description=None,
+            activity={sound.stem.id: sound.spans for sound in group.members}, references=(),
+            licence=self.track.licence, seed=seed_of(item_id) >> 11,  # JSON numbers are exact up to 53 bits
         )  # fmt: skip
 
-    items = [item("mix", "mix", sounds, track.mix)] if sounds else []
-    items += [item(sound.stem.id, "stem", [sound], sound.stem.audio) for sound in named]
-    by_id = {sound.stem.id: sound for sound in named}
-    for group in submixes.choose(track.id, [sound.stem for sound in named], per_size):
-        count = sum(other.id.startswith(f"{track.id}-sub{len(group)}-") for other in items)
-        items.append(item(f"sub{len(group)}-{count + 1}", "submix", [by_id[stem.id] for stem in group], None))
-    references = _references(items, {sound.stem.id: sound.melody for sound in named})
-    items = [replace(one, references=references) for one in items]
-    return TrackItems([_described(one, source_root, tools) for one in items], left_out)
+    def _part(self, stem: Stem) -> StemPart:
+        return StemPart(stem.id, self._relative(stem.audio), 1.0, stem.instrument, stem.program, stem.is_drum)
 
-
-def _sounds(track: Track, left_out: list[dict[str, str]]) -> list[_Sound]:
-    sounds = []
-    for stem in track.stems:
-        try:
-            rms, duration = frame_rms(stem.audio)
-            spans = spans_of(rms, duration)
-            seconds = overlap(spans, 0.0, duration)
-            if seconds < LEAST_SOUNDING:
-                left_out.append(_left(track, stem.id, "silent"))
-                continue
-            score = read_midi(stem.midi) if stem.midi and not stem.is_drum else None
-            melody = 0.0 if stem.is_drum else melody_score(score, seconds / duration)
-            sounds.append(_Sound(stem, spans, duration, melody))
-        except UserError as error:
-            left_out.append(_left(track, stem.id, str(error)))
-    return sounds
-
-
-def _left(track: Track, what: str, reason: str) -> dict[str, str]:
-    return {"track": track.id, "what": "stem", "stem": what, "reason": reason}
-
-
-def _part(stem: Stem, source_root: Path) -> StemPart:
-    path = stem.audio.relative_to(source_root).as_posix()
-    return StemPart(stem.id, path, 1.0, stem.instrument, stem.program, stem.is_drum)
-
-
-def _instruments(stems: Sequence[StemPart]) -> tuple[str, ...]:
-    from .vocabulary import ordered
-
-    return ordered(stem.instrument for stem in stems if stem.instrument)
-
-
-def _references(items: Sequence[Item], melody: dict[str, float]) -> tuple[Reference, ...]:
-    """All items that carry a melody, those that carry most of it first; of several stems the mean of theirs."""
-    scored = []
-    for item in items:
-        values = [melody.get(stem.id, 0.0) for stem in item.stems]
-        score = round(float(np.mean(values)), 4)
-        if score > 0:
-            scored.append(Reference(item.id, score))
-    return tuple(sorted(scored, key=lambda reference: (-reference.melody, reference.item)))
-
-
-def _described(item: Item, source_root: Path, tools: Tools) -> Item:
-    captions = _captions(item, source_root, tools)
-    tags: dict[str, float] | None = None
-    if captions:
-        names = captions[0].tags
-        tags = {name: round(float(np.mean([caption.tags[name] for caption in captions])), 4) for name in names}
-    description = DESCRIBERS[tools.describer](item.id, tags, item.bpm, item.key) if tools.describer else None
-    return replace(item, caption=captions[0].text if captions else None, tags=tags, description=description)
-
-
-def _captions(item: Item, source_root: Path, tools: Tools) -> list[Caption]:
-    """Captions of windows in which the item sounds."""
-    if tools.captioner is None:
-        return []
-    spans = union(*item.activity.values())
-    rng = rng_for(item.id, "caption")
-    wavs = []
-    for _ in range(tools.caption_windows):
-        first, last = spans[int(rng.integers(len(spans)))]
-        start = max(0.0, min(item.duration - CAPTION_SECONDS, (first + last - CAPTION_SECONDS) / 2))
-        files = [item.audio] if item.audio else [stem.path for stem in item.stems]
-        wavs.append(sum(audio.read(source_root / path, start, CAPTION_SECONDS, 16_000) for path in files))
-    return list(tools.captioner.captions([np.asarray(wav) for wav in wavs], 16_000))
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.source_root).as_posix()

@@ -1,11 +1,13 @@
 """Slakh2100 and whatever has its layout: tracks, their stems and what their metadata says.
 
-Slakh2100 (Manilow et al. 2019, https://arxiv.org/abs/1909.08494, CC BY 4.0): 2100 songs rendered from MIDI, a FLAC and a
-MIDI file a stem, splits train / validation / test (redux has `omitted` besides). Layout of a track:
+Slakh2100 (Manilow et al. 2019, https://arxiv.org/abs/1909.08494, CC BY 4.0): 2100 songs rendered from MIDI, a FLAC and
+a MIDI file a stem, splits train / validation / test (redux has `omitted` besides). Layout of a track:
 `TrackNNNNN/{metadata.yaml, all_src.mid, mix.flac, stems/Sxx.flac, MIDI/Sxx.mid}`. Stem numbers have gaps where nothing
 was rendered. Paths are derived from the layout: those in the metadata are unreliable.
 """
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ class Stem:
     Attributes:
         id: for instance `S03`.
         audio: its FLAC (or WAV, in BabySlakh).
-        midi: its MIDI file; None if it was not saved.
+        midi: its MIDI file, which need not exist.
         program: 0-based General MIDI program; 128 for drums.
         is_drum: whether it is a drum kit.
         instrument: class of the vocabulary, or None.
@@ -35,7 +37,7 @@ class Stem:
 
     id: str
     audio: Path
-    midi: Path | None
+    midi: Path
     program: int
     is_drum: bool
     instrument: str | None
@@ -52,6 +54,7 @@ class Track:
         stems: those that were rendered, in order.
         mix: the file of the sum.
         all_src: the MIDI file of everything.
+        licence: of the recording.
     """
 
     id: str
@@ -60,19 +63,27 @@ class Track:
     stems: tuple[Stem, ...]
     mix: Path
     all_src: Path
+    licence: str = LICENCE
 
 
 def find_tracks(root: Path) -> list[tuple[str, Path]]:
     """Split and folder of every track below `root`, in order of id; a flat folder (BabySlakh) is all `train`.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is none, or one is in two splits.
     """
-    folders = [(split, path) for name, split in SPLITS.items() for path in sorted((root / name).glob("Track*"))]
-    folders = folders or [("train", path) for path in sorted(root.glob("Track*"))]
+    folders = [(split, path) for name, split in SPLITS.items() for path in _track_folders(root / name)]
+    folders = folders or [("train", path) for path in _track_folders(root)]
+    names = Counter(path.name for _, path in folders)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise UserError(f"{root}: {twice[0]} is in two splits, expected each track in one: remove one of them")
     if not folders:
         raise UserError(f"no tracks in {root}: expected train/Track00001/ and so on (Slakh2100's layout)")
     return sorted(folders, key=lambda pair: pair[1].name)
+
+
+def _track_folders(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("Track*") if path.is_dir()]
 
 
 def read_track(folder: Path, split: str) -> Track:
@@ -92,16 +103,27 @@ def read_track(folder: Path, split: str) -> Track:
     if not rendered:
         raise UserError(f"{path} lists no rendered stem")
     mix = _audio_file(folder, "mix")
-    return Track(folder.name, folder, split, tuple(rendered), mix, folder / "all_src.mid")
+    return Track(folder.name, folder, split, tuple(rendered), mix, folder / "all_src.mid", _licence(folder))
+
+
+def _licence(folder: Path) -> str:
+    """What `source.json` says, which the embedded corpus writes beside the metadata; without it, Slakh's."""
+    path = folder / "source.json"
+    if not path.is_file():
+        return LICENCE
+    try:
+        return str(json.loads(path.read_text())["licence"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} does not say the licence ({error!r}): render the track again") from error
 
 
 def _stem(folder: Path, name: str, values: dict[str, Any]) -> Stem:
     if not name.isalnum():
         raise ValueError(f"{name!r} is not a stem's name")
     program, is_drum = int(values["program_num"]), bool(values["is_drum"])
-    midi = folder / "MIDI" / f"{name}.mid"
     audio = _audio_file(folder / "stems", name)
-    return Stem(name, audio, midi if midi.is_file() else None, program, is_drum, class_of(program, is_drum))
+    midi = folder / "MIDI" / f"{name}.mid"
+    return Stem(name, audio, midi, program, is_drum, class_of(program, is_drum))
 
 
 def _audio_file(folder: Path, stem: str) -> Path:
