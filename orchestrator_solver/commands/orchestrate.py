@@ -1,0 +1,118 @@
+"""`orchestrator orchestrate`: play a reference on the instruments you name.
+
+Writes `<reference>-<instruments>-s<seed>.wav` and a JSON file beside it that says how it came about.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..orchestrate import Description
+    from ..reference import ReferenceAudio
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the program's parser."""
+    parser = subparsers.add_parser("orchestrate", help="play a reference on other instruments", description=__doc__)
+    parser.add_argument("reference", type=Path, help="what to play: wav, flac, mp3, ogg or MIDI")
+    parser.add_argument("--instruments", required=True, metavar="LIST", help='such as "violin, cello, drums"')
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--model", default="nano", help="a shipped model or an exported one's folder (default: nano)")
+    words = parser.add_mutually_exclusive_group()
+    words.add_argument("--description", metavar="TEXT", help="what the music is like, in your own words")
+    words.add_argument(
+        "--describe", action=argparse.BooleanOptionalAction, default=True,
+        help="describe the reference by its mood, genre, tempo and key (default: yes)",
+    )  # fmt: skip
+    parser.add_argument("--duration", type=_seconds, metavar="S", help="seconds of output (default: the reference's)")
+    parser.add_argument(
+        "--samples", type=_count, default=1, metavar="N", help="takes, each with the next seed (default: 1)"
+    )
+    parser.add_argument("--seed", type=_natural, default=0, help="of the first take (default: 0)")
+    parser.add_argument("--guidance", type=_finite, default=3.0, help="how strictly to follow, 1 is least (default: 3)")
+    parser.add_argument("--temperature", type=_finite, default=1.0, help="how free to play, 0 is least (default: 1)")
+    parser.add_argument("--format", choices=["wav", "flac"], default="wav", help="default: wav")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Orchestrate; returns the exit code. What can fail fails before the model is asked to play."""
+    from dataset_builder.vocabulary import parse_instruments
+
+    from .. import outputs
+    from ..reference import read_reference
+
+    instruments = parse_instruments(args.instruments)
+    outputs.check_writable(args.out)
+    reference = read_reference(args.reference, args.duration)
+
+    from ..generation import load_model
+    from ..orchestrate import Settings, play, warnings_of, write
+
+    model = load_model(args.model)
+    description = _description(args, reference)
+    settings = Settings(args.duration or reference.seconds, args.guidance, args.temperature)
+    warnings = warnings_of(reference, instruments, description, model, settings)
+    for line in warnings:
+        print(f"warning: {line}", file=sys.stderr)
+    for seed in range(args.seed, args.seed + args.samples):
+        with _Bar(f"take {seed - args.seed + 1} of {args.samples}") as progress:
+            wav, record = play(model, reference, instruments, description, seed, settings, progress)
+        path = write(args.out, args.format, args.reference, reference, wav, {**record, "warnings": warnings})
+        print(f"{path}  ({', '.join(f'{name} {value}' for name, value in record['scores'].items())})")
+    return 0
+
+
+def _description(args: argparse.Namespace, reference: "ReferenceAudio") -> "Description":
+    from ..orchestrate import Description, describe
+
+    if args.description:
+        return Description(args.description.strip(), "user")
+    return describe(reference) if args.describe else Description(None, "none")
+
+
+class _Bar:
+    """A progress bar that is told the share done."""
+
+    def __init__(self, label: str) -> None:
+        from tqdm import tqdm
+
+        self.bar = tqdm(total=100, desc=label, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}")
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.close()
+
+    def __call__(self, share: float) -> None:
+        self.bar.update(max(0.0, round(100 * share, 1) - self.bar.n))
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 100")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 1 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 3600 seconds")
+    return value
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 100")
+    return value

@@ -1,0 +1,184 @@
+"""Reading a user's reference: audio of any common format or a MIDI file, checked and put into one form."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from dataset_builder.errors import UserError
+
+SAMPLE_RATE = 32_000  # the highest of any model here (MusicGen's)
+MAX_SECONDS = 600.0  # longer ones are read only when a duration is asked for
+MIN_SECONDS = 1.0
+_USUAL_RATES = range(16_000, 96_001)
+_SILENCE_DBFS = -60.0
+_CANCELLED_DB = 30.0  # a sum of channels this far below them: they are each other's opposite
+_BLOCK = 1 << 16
+_MIDI = b"MThd"
+
+
+@dataclass(frozen=True)
+class ReferenceAudio:
+    """A reference ready for use.
+
+    Attributes:
+        wav: float32 `[T]` mono, at least a second, finite, not silent, within -1..1.
+        sample_rate: in Hz.
+        bpm: quarters a minute, None where it cannot be told.
+        key: such as `G minor`, None where nothing has pitch.
+        notes: what was repaired or left out, one line each.
+        source: what the file was: format, rate, channels, seconds.
+    """
+
+    wav: np.ndarray
+    sample_rate: int
+    bpm: float | None
+    key: str | None
+    notes: tuple[str, ...]
+    source: dict[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        return len(self.wav) / self.sample_rate
+
+
+def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
+    """The reference in a wav, flac, mp3, ogg or MIDI file.
+
+    Args:
+        path: of the file; what it holds is told from its content, not from its name.
+        duration: seconds to read at most; without it the whole file.
+
+    Raises:
+        UserError: it is missing, not audio, broken, too short, too long, silent, or holds NaN or infinite samples.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file, expected audio (wav, flac, mp3, ogg) or MIDI")
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_MIDI))
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened ({error.strerror})") from error
+    if start == _MIDI or path.suffix.lower() in (".mid", ".midi"):
+        return _from_midi(path, duration)
+    return _from_audio(path, duration)
+
+
+def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
+    from dataset_builder.key import fast_key
+    from dataset_builder.tempo import read_midi, track_bpm
+
+    from . import midi
+
+    score = read_midi(path)
+    seconds = float(score.to("second").end())
+    if not score.note_num():
+        raise UserError(f"{path} holds no notes")
+    _check_length(path, seconds, duration)
+    wav = midi.render(path, min(seconds, duration or seconds))
+    wav = soxr.resample(wav, midi.SAMPLE_RATE, SAMPLE_RATE)
+    if duration:
+        wav = wav[: round(duration * SAMPLE_RATE)]
+    _check_sound(path, wav)
+    source: dict[str, str | int | float] = {"format": "MIDI", "seconds": round(seconds, 3)}
+    # Loud chords of many voices pass full scale; that is the synthesiser's doing, not worth a note.
+    return ReferenceAudio(_within_scale(wav), SAMPLE_RATE, track_bpm(score), fast_key([path], [score]), (), source)
+
+
+def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
+    from .tempo_and_key import key_of_audio, tempo_of_audio
+
+    notes: list[str] = []
+    samples, source = _decoded(path, duration, notes)
+    wav = _resampled(_mono(samples, notes), int(source["sample_rate"]), notes)
+    _check_sound(path, wav)
+    if np.abs(wav).max() > 1.0:
+        notes.append(f"scaled down: its peak was {np.abs(wav).max():.2f} times full scale")
+        wav = _within_scale(wav)
+    bpm, key = tempo_of_audio(wav, SAMPLE_RATE), key_of_audio(wav, SAMPLE_RATE)
+    return ReferenceAudio(wav, SAMPLE_RATE, bpm, key, tuple(notes), source)
+
+
+def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.ndarray, dict[str, str | int | float]]:
+    """Samples `[T, channels]` at the file's own rate, as many as can be decoded, and what the file is."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate, promised = file.samplerate, file.frames
+            _check_length(path, promised / rate, duration)
+            wanted = min(promised, round(duration * rate)) if duration else promised
+            samples = _read_blocks(file, wanted)
+            source: dict[str, str | int | float] = {
+                "format": file.format, "sample_rate": rate, "channels": file.channels,
+                "seconds": round(promised / rate, 3),
+            }  # fmt: skip
+    except (OSError, soundfile.SoundFileError) as error:
+        reason = " ".join(str(error).split(": ")[-1].split()).rstrip(".")
+        raise UserError(f"{path} cannot be read as audio ({reason}), expected wav, flac, mp3, ogg or MIDI") from error
+    if not np.isfinite(samples).all():
+        raise UserError(f"{path} holds NaN or infinite samples: export it again from the program that made it")
+    if len(samples) < wanted:
+        _check_length(path, len(samples) / rate, duration)
+        notes.append(f"the file breaks off after {len(samples) / rate:.1f} of {promised / rate:.1f} s")
+    return samples, source
+
+
+def _read_blocks(file: soundfile.SoundFile, frames: int) -> np.ndarray:
+    """Up to `frames` frames `[T, channels]`; what was decoded before a broken place is kept."""
+    blocks = []
+    while frames > 0:
+        try:
+            block = file.read(min(frames, _BLOCK), dtype="float32", always_2d=True)
+        except soundfile.SoundFileError:
+            break
+        if not len(block):
+            break
+        blocks.append(block)
+        frames -= len(block)
+    return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
+
+
+def _check_length(path: Path, seconds: float, duration: float | None) -> None:
+    if seconds <= 0:
+        raise UserError(f"{path} holds no sound: it is zero seconds long")
+    if seconds < MIN_SECONDS:
+        raise UserError(f"{path} is {seconds:.2f} s long, expected at least {MIN_SECONDS:.0f} s")
+    if seconds > MAX_SECONDS and not duration:
+        raise UserError(
+            f"{path} is {seconds / 60:.0f} minutes long, expected at most {MAX_SECONDS / 60:.0f}: "
+            "say with --duration how many seconds to use"
+        )
+
+
+def _check_sound(path: Path, wav: np.ndarray) -> None:
+    if np.abs(wav).max(initial=0.0) < 10 ** (_SILENCE_DBFS / 20):
+        raise UserError(f"{path} is silent (nothing above {_SILENCE_DBFS:.0f} dBFS): expected music")
+
+
+def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+    """`[T, channels]` to `[T]`."""
+    channels = samples.shape[1]
+    mono = samples.mean(axis=1)
+    if channels > 2:
+        notes.append(f"{channels} channels mixed down to one")
+    loudest = samples[:, np.abs(samples).max(axis=0).argmax()]
+    if _power(mono) < _power(loudest) * 10 ** (-_CANCELLED_DB / 10):
+        notes.append("the channels cancel each other out: only the loudest one is used")
+        return loudest
+    return mono
+
+
+def _power(wav: np.ndarray) -> float:
+    return float(np.mean(np.square(wav, dtype=np.float64)))
+
+
+def _resampled(wav: np.ndarray, rate: int, notes: list[str]) -> np.ndarray:
+    if rate not in _USUAL_RATES:
+        lost = f", there is nothing above {rate / 2000:g} kHz in it" if rate < _USUAL_RATES.start else ""
+        notes.append(f"unusual sample rate of {rate / 1000:g} kHz: resampled{lost}")
+    return wav if rate == SAMPLE_RATE else soxr.resample(wav, rate, SAMPLE_RATE)
+
+
+def _within_scale(wav: np.ndarray) -> np.ndarray:
+    return wav / max(1.0, float(np.abs(wav).max()))
