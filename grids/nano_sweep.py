@@ -15,4 +15,4 @@ def explorer(launcher: Launcher) -> None:
     launcher.bind_(solver="orchestrator_nano")
     launcher.bind_({"optim.epochs": 3, "optim.updates_per_epoch": 30, "dataset.valid.num_samples": 32})
     for policy in ("self", "stem"):  # the paper's reading against what a user has
-        launcher(POLICIES[policy])
+        launcher(POLICIES[policy], label=policy)

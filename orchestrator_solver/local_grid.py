@@ -5,6 +5,7 @@ here, by `dora run` or on a cluster. What is finished is left alone, what was in
 """
 
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from dataset_builder.errors import UserError
 from .compat import PROJECT
 
 POLL_SECONDS = 1.0
+COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 LOG_NAME = "local.log"  # in the experiment's folder: everything the run printed
 
 
@@ -99,12 +101,12 @@ def expand(name: str, patterns: Sequence[str] = ()) -> list[Row]:
     Raises:
         UserError: for an unknown grid, or when no row is left.
     """
+    if name not in grid_names():
+        raise UserError(f"no grid {name!r}: expected one of {', '.join(grid_names())}")
     from dora.grid import RunGridArgs, run_grid
 
     from .train import main
 
-    if name not in grid_names():
-        raise UserError(f"no grid {name!r}: expected one of {', '.join(grid_names())}")
     explorer = importlib.import_module(f"{main.dora.grid_package}.{name}").explorer
     hint = f"to see the rows: orchestrator sweep {name} --dry-run"
     args = RunGridArgs(patterns=list(patterns), monitor=False, silent=True, dry_run=True, init=True)
@@ -184,7 +186,7 @@ def table(name: str, rows: Sequence[Row]) -> str:
     for index, row in enumerate(rows):
         row.sheep.xp.link.load()
         meta = {"index": index, "name": row.name, "state": row.state, "sig": row.sig}
-        lines.append({"Meta": meta, **explorer.process_sheep(row.sheep, row.sheep.xp.link.history)})
+        lines.append({"run": meta, **explorer.process_sheep(row.sheep, row.sheep.xp.link.history)})
     meta_columns = [tt.leaf("index", align=">"), tt.leaf("name", wrap=60), tt.leaf("state"), tt.leaf("sig")]
-    columns = tt.table(shorten=True, groups=[tt.group("Meta", meta_columns), *explorer.get_grid_metrics()])
-    return tt.treetable(lines, columns, colors=["0"])
+    columns = tt.table(groups=[tt.group("run", meta_columns), *explorer.get_grid_metrics()])
+    return COLOUR_CODE.sub("", tt.treetable(lines, columns, colors=["0"]))  # it colours files, too
