@@ -14,7 +14,7 @@ import torch
 
 from dataset_builder import prompt
 from dataset_builder.captions import CAPTIONERS
-from dataset_builder.descriptions import DESCRIBERS
+from dataset_builder.descriptions import DESCRIBERS, Facts
 from dataset_builder.vocabulary import CLASSES, instrument_words_in
 
 from . import outputs
@@ -67,8 +67,8 @@ def describe(reference: ReferenceAudio, describer: str = "template", captioner: 
     """One sentence about a reference, from its caption, tempo and key, by the data set's own Music Descriptor."""
     caption = CAPTIONERS[captioner]().caption(reference.wav, reference.sample_rate)
     item = hashlib.sha256(reference.wav.tobytes()).hexdigest()  # seeds the wording: the same audio, the same words
-    text = DESCRIBERS[describer](item, caption.tags, reference.bpm, reference.key)
-    return Description(text, describer, caption.text)
+    facts = Facts(item, caption.text, caption.tags, reference.bpm, reference.key)
+    return Description(DESCRIBERS[describer]().describe(facts), describer, caption.text)
 
 
 def warnings_of(

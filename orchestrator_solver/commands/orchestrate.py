@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ..generation import load_model
     from ..orchestrate import Settings, play, warnings_of, write
+    from ..progress import Bar
 
     model = load_model(args.model)
     description = _description(args, reference)
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     for line in warnings:
         print(f"warning: {line}", file=sys.stderr)
     for seed in range(args.seed, args.seed + args.samples):
-        with _Bar(f"take {seed - args.seed + 1} of {args.samples}") as progress:
+        with Bar(f"take {seed - args.seed + 1} of {args.samples}") as progress:
             wav, record = play(model, reference, instruments, description, seed, settings, progress)
         path = write(args.out, args.format, args.reference, reference, wav, {**record, "warnings": warnings})
         print(f"{path}  ({', '.join(f'{name} {value}' for name, value in record['scores'].items())})")
@@ -70,24 +71,6 @@ def _description(args: argparse.Namespace, reference: "ReferenceAudio") -> "Desc
     if args.description:
         return Description(args.description.strip(), "user")
     return describe(reference) if args.describe else Description(None, "none")
-
-
-class _Bar:
-    """A progress bar that is told the share done."""
-
-    def __init__(self, label: str) -> None:
-        from tqdm import tqdm
-
-        self.bar = tqdm(total=100, desc=label, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}")
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.close()
-
-    def __call__(self, share: float) -> None:
-        self.bar.update(max(0.0, round(100 * share, 1) - self.bar.n))
 
 
 def _finite(text: str) -> float:

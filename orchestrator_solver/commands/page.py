@@ -1,0 +1,44 @@
+"""`orchestrator page`: one HTML file with held-out excerpts as reference, target, and played by each model."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the program's parser."""
+    parser = subparsers.add_parser("page", help="a listening page of held-out excerpts", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the HTML file to write")
+    parser.add_argument("--finetuned", default="nano", help="a shipped model or an exported folder (default: nano)")
+    parser.add_argument("--baseline", default="nano-baseline", help="default: nano-baseline")
+    parser.add_argument(
+        "--table", type=Path, metavar="JSON", help="Table 1 to show, as `orchestrator evaluate` wrote it"
+    )
+    parser.add_argument("--excerpts", type=int, default=6, help="how many, each of another work (default: 6)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument("--policy", default="stem", help="what is played from: self, stem or any (default: stem)")
+    parser.add_argument("--guidance", type=float, default=3.0, help="classifier-free guidance (default: 3)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of sampling (default: 1)")
+    parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play, score and write the page; returns the exit code."""
+    import torch
+
+    from ..generation import load_model
+    from ..outputs import check_writable
+    from ..page.build import PageSettings, build_page
+    from ..progress import Bar
+
+    torch.set_num_threads(args.threads)
+    check_writable(args.out.parent)
+    settings = PageSettings(
+        args.data, args.split, args.excerpts, args.seconds, args.policy, args.guidance, args.temperature
+    )
+    models = {"baseline": load_model(args.baseline), "finetuned": load_model(args.finetuned)}
+    with Bar("listening page") as progress:
+        build_page(args.out, models, settings, args.table, progress)
+    print(args.out)
+    return 0

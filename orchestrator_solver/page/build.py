@@ -1,0 +1,80 @@
+"""A listening page of models on a data set, in one call."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builder.errors import UserError
+
+from ..metrics.registry import build_metrics
+from ..orchestrate import Model, versions
+from .content import PageTable, tables_of
+from .excerpts import play_excerpts, telling_excerpts
+from .render import write_page
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """What is shown.
+
+    Attributes:
+        data: the data set's folder.
+        split: of it.
+        count: of excerpts, each of another work.
+        seconds: length of an excerpt.
+        policy: which reference is played from, see `pairing`.
+        guidance: see `OrchestratorModel.generate`.
+        temperature: likewise.
+    """
+
+    data: Path
+    split: str = "test"
+    count: int = 6
+    seconds: float = 8.0
+    policy: str = "stem"
+    guidance: float = 3.0
+    temperature: float = 1.0
+
+
+def build_page(
+    path: Path, models: Mapping[str, Model], settings: PageSettings, table: Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> None:  # fmt: skip
+    """Write the page of models (by row of Table 1) to `path`.
+
+    Args:
+        path: of the HTML file.
+        models: `baseline`, `finetuned` and whichever else.
+        settings: what is shown.
+        table: JSON of Table 1, as `evaluation.rendering.write` makes it.
+        progress: called with the share that is done, 0..1.
+
+    Raises:
+        UserError: if data or table are missing, or the page cannot be written.
+    """
+    tables = read_tables(table) if table else ()
+    excerpts = telling_excerpts(settings.data, settings.split, settings.count, settings.seconds, settings.policy)
+    played = play_excerpts(
+        excerpts, models, build_metrics(), settings.data, settings.seconds, settings.policy, settings.guidance,
+        settings.temperature, progress,
+    )  # fmt: skip
+    facts = {
+        **{f"model of {row}": f"{model.name} ({model.sha256[:12]})" for row, model in models.items()},
+        "excerpts": f"{len(played)} of {settings.seconds:g} s, split {settings.split}, reference {settings.policy}",
+        "description": "of the target item, from the data set",
+        "guidance": settings.guidance, "temperature": settings.temperature, **versions(),
+    }  # fmt: skip
+    write_page(path, played, tables, facts)
+
+
+def read_tables(path: Path) -> tuple[PageTable, ...]:
+    """The tables of Table 1's JSON.
+
+    Raises:
+        UserError: if the file is missing or is none.
+    """
+    try:
+        return tables_of(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as Table 1's JSON ({error!r}): run `orchestrator evaluate`") from error
