@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from audiocraft.solvers.compression import CompressionSolver
 from audiocraft.utils.utils import get_dataset_from_loader
+from omegaconf import DictConfig
+from torch import nn
 
 
 from .dataset import ExcerptDataset
@@ -24,8 +26,24 @@ class AudioExcerpts(ExcerptDataset):
         return torch.stack(samples)
 
 
+class _Scalar(nn.Module):
+    """A loss whose value has shape [1] as one of shape [], which audiocraft's balancer can add up."""
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, estimate: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self.loss(estimate, target).sum()
+
+
 class OrchestratorCodecSolver(CompressionSolver):
     """Trains a codec on the excerpts that the language model will be trained on."""
+
+    def __init__(self, cfg: DictConfig) -> None:
+        super().__init__(cfg)
+        if "mrstft" in self.aux_losses:
+            self.aux_losses["mrstft"] = _Scalar(self.aux_losses["mrstft"])
 
     def build_dataloaders(self) -> None:
         """Loaders of audio."""

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from tqdm import tqdm
@@ -118,6 +119,15 @@ def expand(name: str, patterns: Sequence[str] = ()) -> list[Row]:
         raise UserError(f"no row of grid {name} is called like {' '.join(patterns)}; {hint}")
     names, _ = main.get_names([sheep.xp for sheep in sheeps])
     return [Row(name, sheep, epochs_of(sheep.xp.cfg)) for name, sheep in zip(names, sheeps, strict=True)]
+
+
+def single_row(name: str, argv: Sequence[str]) -> Row:
+    """The experiment of these overrides, which is in no grid."""
+    from .train import main
+
+    xp = main.get_xp(list(argv))
+    main.init_xp(xp)
+    return Row(name, SimpleNamespace(xp=xp), epochs_of(xp.cfg))
 
 
 def epochs_of(cfg: Any) -> int:

@@ -16,7 +16,7 @@ _USUAL_RATES = range(16_000, 96_001)
 _SILENCE_DBFS = -60.0
 _CANCELLED_DB = 30.0  # a sum of channels this far below them: they are each other's opposite
 _BLOCK = 1 << 16
-_MIDI = b"MThd"
+_MIDI_ENDINGS = (".mid", ".midi")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
     """The reference in a wav, flac, mp3, ogg or MIDI file.
 
     Args:
-        path: of the file; what it holds is told from its content, not from its name.
+        path: of the file; MIDI is told by its ending, the formats of audio by their content.
         duration: seconds to read at most; without it the whole file.
 
     Raises:
@@ -56,19 +56,15 @@ def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file, expected audio (wav, flac, mp3, ogg) or MIDI")
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_MIDI))
-    except OSError as error:
-        raise UserError(f"{path} cannot be opened ({error.strerror})") from error
-    if start == _MIDI or path.suffix.lower() in (".mid", ".midi"):
+    if path.suffix.lower() in _MIDI_ENDINGS:
         return _from_midi(path, duration)
     return _from_audio(path, duration)
 
 
 def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
     from dataset_builder.key import fast_key
-    from dataset_builder.tempo import read_midi, track_bpm
+    from dataset_builder.midi import read_midi
+    from dataset_builder.tempo import track_bpm
 
     from . import midi
 
@@ -84,7 +80,7 @@ def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
     _check_sound(path, wav)
     source: dict[str, str | int | float] = {"format": "MIDI", "seconds": round(seconds, 3)}
     # Loud chords of many voices pass full scale; that is the synthesiser's doing, not worth a note.
-    return ReferenceAudio(_within_scale(wav), SAMPLE_RATE, track_bpm(score), fast_key([path], [score]), (), source)
+    return ReferenceAudio(_within_scale(wav), SAMPLE_RATE, track_bpm(score), fast_key(path, score), (), source)
 
 
 def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:

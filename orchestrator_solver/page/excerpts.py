@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from dataset_builder import manifest
 from dataset_builder.errors import UserError
 from dataset_builder.excerpt import audio_files
 from dataset_builder.items import Item

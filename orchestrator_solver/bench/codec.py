@@ -1,0 +1,117 @@
+"""How well a codec keeps pitch and timbre, on works that no training split holds."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from audiocraft.losses.specloss import MelSpectrogramWrapper
+from audiocraft.models import builders
+from audiocraft.models.encodec import CompressionModel
+from tqdm import tqdm
+
+from dataset_builder import manifest
+from dataset_builder.excerpt import draw_start, read_excerpt
+from dataset_builder.items import Item
+from dataset_builder.seeds import rng_for
+from dataset_builder.vocabulary import PITCHED
+
+from .. import checkpoint
+from ..metrics.bootstrap import Interval, bootstrap
+from ..metrics.chroma import Chroma
+from ..metrics.sim import sim
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class CodecReport:
+    """Scores of a codec.
+
+    Attributes:
+        stems: chroma argmax agreement of original and reconstruction on voiced frames, single pitched stems.
+        mixes: the same for mixes.
+        log_mel: mean absolute difference of log10 mel spectrograms, stems and mixes.
+        untrained_log_mel: the same for this architecture before training.
+    """
+
+    stems: Interval
+    mixes: Interval
+    log_mel: Interval
+    untrained_log_mel: Interval
+
+    def text(self) -> str:
+        """The report for a terminal."""
+        lines = [
+            f"{name:18} {value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]  {value.n} clips, {value.groups} works"
+            for name, value in (
+                ("chroma, stems", self.stems), ("chroma, mixes", self.mixes), ("log-mel distance", self.log_mel),
+                ("untrained log-mel", self.untrained_log_mel),
+            )
+        ]  # fmt: skip
+        drop = 1 - self.log_mel.mean / self.untrained_log_mel.mean
+        return "\n".join([*lines, f"log-mel distance is {drop:.0%} below the untrained codec's"])
+
+    def to_json(self) -> dict:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def untrained(name: str, wav: torch.Tensor) -> CompressionModel:
+    """The architecture of a codec before its first update: seeded weights, codebooks fitted to `wav` `[B, 1, T]`."""
+    cfg = checkpoint.load(name, "codec").cfg
+    cfg.device = "cpu"
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        model = builders.get_compression_model(cfg)
+        model.train()(wav)
+    return model.eval()
+
+
+def _clips(items: list[Item], count: int, seconds: float, root: Path, rate: int) -> tuple[torch.Tensor, list[str]]:
+    """`count` clips `[N, 1, T]`, in turns from the items, and the works they come from."""
+    wavs, works = [], []
+    for turn in range(count):
+        item = items[turn % len(items)]
+        start = draw_start(item, seconds, rng_for("bench codec", item.id, turn // len(items)))
+        wavs.append(read_excerpt(item, root, start, seconds, rate))
+        works.append(item.track)
+    return torch.from_numpy(np.stack(wavs))[:, None], works
+
+
+@torch.no_grad()
+def _through(codec: CompressionModel, wavs: torch.Tensor) -> torch.Tensor:
+    parts = [codec.decode(codec.encode(part)[0], None) for part in tqdm(wavs.split(BATCH), "codec", unit="batch")]
+    return torch.cat(parts)[..., : wavs.shape[-1]]
+
+
+def _log_mel_distance(a: torch.Tensor, b: torch.Tensor, rate: int) -> np.ndarray:
+    """Mean absolute difference of log10 mel spectrograms of each clip `[N]`."""
+    mel = MelSpectrogramWrapper(n_fft=1024, hop_length=256, n_mels=64, sample_rate=rate, f_min=32.0)
+    return (mel(a) - mel(b)).abs().mean((1, 2)).numpy()
+
+
+def bench_codec(root: Path, name: str, split: str = "test", count: int = 240, seconds: float = 4.0) -> CodecReport:
+    """Measure a codec on `count` clips of single pitched stems and as many of mixes.
+
+    Raises:
+        UserError: if the data set or the codec is missing.
+    """
+    codec = checkpoint.load_codec(name)
+    items = manifest.load(root, split)
+    stems = [item for item in items if item.kind == "stem" and set(item.instruments) & PITCHED]
+    mixes = [item for item in items if item.kind == "mix"]
+    rate = codec.sample_rate
+    stem_wavs, stem_works = _clips(stems, count, seconds, root, rate)
+    mix_wavs, mix_works = _clips(mixes, count, seconds, root, rate)
+    both, works = torch.cat([stem_wavs, mix_wavs]), stem_works + mix_works
+    decoded = _through(codec, both)
+    plain = _through(untrained(name, both[:: len(both) // 64]), both)
+    chroma = Chroma(rate)
+    pairs = zip(decoded.split(BATCH), both.split(BATCH))
+    agreement = torch.cat([sim(ours, original, chroma) for ours, original in pairs]).numpy()
+    return CodecReport(
+        bootstrap(agreement[:count], stem_works, 0), bootstrap(agreement[count:], mix_works, 0),
+        bootstrap(_log_mel_distance(decoded, both, rate), works, 0),
+        bootstrap(_log_mel_distance(plain, both, rate), works, 0),
+    )  # fmt: skip

@@ -1,0 +1,40 @@
+"""`orchestrator demo`: corpus, fine-tuning, Table 1 and a listening page, in one go, on a laptop's CPU.
+
+Stop it anywhere and run it again: it goes on where it was.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the program's parser."""
+    parser = subparsers.add_parser(
+        "demo", help="corpus, fine-tuning, Table 1 and a listening page, in one go", description=__doc__
+    )
+    parser.add_argument("--out", type=Path, default=Path("outputs/demo"), help="default: outputs/demo")
+    parser.add_argument("--works", type=int, default=16, help="of the embedded corpus (default: 16)")
+    parser.add_argument("--epochs", type=int, default=6, help="of fine-tuning (default: 6)")
+    parser.add_argument("--updates", type=int, default=50, help="an epoch (default: 50)")
+    parser.add_argument("--excerpts", type=int, default=32, help="scored for the table (default: 32)")
+    parser.add_argument("--shown", type=int, default=4, help="excerpts on the page (default: 4)")
+    parser.add_argument("--workers", type=int, default=2, help="processes, and threads of torch (default: 2)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; returns the exit code."""
+    out = args.out.resolve()
+    os.environ.setdefault("ORCHESTRATOR_DORA_DIR", str(out / "runs"))  # read when audiocraft is first imported
+    from ..compat import PROJECT
+    from ..demo import DemoSettings, run_demo
+    from ..outputs import check_writable
+
+    check_writable(out)
+    os.chdir(PROJECT)  # dora looks for the package to run in the working directory
+    result = run_demo(
+        DemoSettings(out, args.works, args.epochs, args.updates, args.excerpts, args.shown, args.workers)
+    )
+    print(result.table)
+    print(f"\n{result.seconds / 60:.1f} minutes. Listen: {result.page}")
+    return 0

@@ -1,0 +1,42 @@
+"""`orchestrator evaluate`: the paper's Table 1, on held-out works, with intervals over works."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the program's parser."""
+    parser = subparsers.add_parser("evaluate", help="Table 1: score models on held-out works", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
+    parser.add_argument("--finetuned", default="nano", help="a shipped model or an exported folder (default: nano)")
+    parser.add_argument("--baseline", default="nano-baseline", help="default: nano-baseline")
+    parser.add_argument("--control", help="the baseline trained on with its own data (no row without it)")
+    parser.add_argument("--excerpts", type=int, default=200, help="how many, one an item (default: 200)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument("--policies", nargs="+", default=["self", "stem"], help="references (default: self stem)")
+    parser.add_argument("--guidance", type=float, default=3.0, help="classifier-free guidance (default: 3)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of sampling (default: 1)")
+    parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the table (text, Markdown, CSV, JSON)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print the table; returns the exit code."""
+    import torch
+
+    from ..evaluation import rendering
+    from ..evaluation.run import EvaluationSettings, evaluate
+
+    torch.set_num_threads(args.threads)
+    models = {"baseline": args.baseline, "control": args.control, "finetuned": args.finetuned}
+    table = evaluate(
+        EvaluationSettings(
+            data=args.data, models={row: name for row, name in models.items() if name}, out=args.out,
+            count=args.excerpts, seconds=args.seconds, policies=tuple(args.policies), split=args.split,
+            guidance=args.guidance, temperature=args.temperature,
+        )  # fmt: skip
+    )
+    rendering.write(table, args.out)
+    print(rendering.to_text(table))
+    return 0

@@ -1,0 +1,127 @@
+"""Everything once, at the embedded scale: corpus, items, fine-tuning, Table 1, listening page.
+
+Every step keeps what it did and goes on from there, so that the demo can be stopped anywhere and started again.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builder.errors import UserError
+from dataset_builder.pipeline import BuildSettings, build
+from dataset_builder.sources.nano import NanoSettings
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """How large the demo is.
+
+    Attributes:
+        out: folder of everything it makes.
+        works: of the embedded corpus, always the same ones.
+        epochs: of fine-tuning, of `updates` updates each.
+        updates: see `epochs`.
+        excerpts: scored for the table.
+        shown: excerpts on the page.
+        workers: processes, and threads of torch.
+    """
+
+    out: Path
+    works: int = 16
+    epochs: int = 6
+    updates: int = 50
+    excerpts: int = 32
+    shown: int = 4
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made.
+
+    Attributes:
+        table: Table 1 for a terminal.
+        page: the listening page.
+        seconds: how long it took, this time.
+    """
+
+    table: str
+    page: Path
+    seconds: float
+
+
+def run_demo(settings: DemoSettings) -> DemoResult:
+    """Make the corpus, fine-tune on it, score and show.
+
+    Raises:
+        UserError: if a step fails, with what to do.
+    """
+    begin = time.monotonic()
+    data, model = settings.out / "data", settings.out / "finetuned"
+    _say(1, "the embedded corpus, its items, captions and descriptions")
+    nano = NanoSettings(works=settings.works)
+    build(BuildSettings(source="nano", out=data, caption_windows=1, workers=settings.workers, nano=nano))
+    _say(2, "codes and chroma of every item")
+    _prepare(data, settings.workers)
+    _say(3, f"fine-tuning from the shipped baseline, {settings.epochs} epochs of {settings.updates} updates")
+    _finetune(data, model, settings)
+    _say(4, "Table 1 on works that no training split holds")
+    table = _evaluate(data, model, settings)
+    _say(5, "the listening page")
+    page = _page(data, model, settings)
+    return DemoResult(table, page, time.monotonic() - begin)
+
+
+def _say(step: int, what: str) -> None:
+    print(f"[{step}/5] {what}", flush=True)
+
+
+def _prepare(data: Path, workers: int) -> None:
+    import torch
+
+    from . import checkpoint
+    from .prepare import fill
+
+    torch.set_num_threads(1)
+    fill(data, checkpoint.load_codec("nano-codec"), radix2_exp=12, workers=workers)
+    torch.set_num_threads(workers)
+
+
+def _finetune(data: Path, model: Path, settings: DemoSettings) -> None:
+    from . import checkpoint
+    from .export import export_run
+    from .local_grid import run_rows, single_row
+
+    argv = [
+        "solver=orchestrator_nano", f"dset_root={data.resolve()}", "label=demo", f"optim.epochs={settings.epochs}",
+        f"optim.updates_per_epoch={settings.updates}", "dataset.valid.num_samples=32",
+        "dataset.generate.num_samples=2", f"num_threads={settings.workers}",
+    ]  # fmt: skip
+    row = single_row("demo", argv)
+    failures = list(run_rows([row]))
+    if failures:
+        raise UserError(f"fine-tuning stopped: {failures[0]}; run the demo again to go on")
+    if checkpoint.folder_of(str(model)) is None or checkpoint.load(str(model), "lm").facts.get("run") != row.sig:
+        export_run(row.sig, model, data)
+
+
+def _evaluate(data: Path, model: Path, settings: DemoSettings) -> str:
+    from .evaluation import rendering
+    from .evaluation.run import EvaluationSettings, evaluate
+
+    models = {"baseline": "nano-baseline", "finetuned": str(model)}
+    table = evaluate(EvaluationSettings(data, models, settings.out / "table1", count=settings.excerpts))
+    rendering.write(table, settings.out / "table1")
+    return rendering.to_text(table)
+
+
+def _page(data: Path, model: Path, settings: DemoSettings) -> Path:
+    from .generation import load_model
+    from .page.build import PageSettings, build_page
+    from .progress import Bar
+
+    path = settings.out / "index.html"
+    models = {"baseline": load_model("nano-baseline"), "finetuned": load_model(str(model))}
+    with Bar("listening page") as progress:
+        build_page(path, models, PageSettings(data, count=settings.shown), settings.out / "table1/table1.json", progress)
+    return path

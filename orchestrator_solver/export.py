@@ -1,0 +1,35 @@
+"""A run's best weights as a package for others."""
+
+from pathlib import Path
+
+from audiocraft.utils.checkpoint import load_checkpoint
+
+from dataset_builder.errors import UserError
+
+from . import checkpoint, train
+from .inventory import instruments_of
+
+KINDS = {"orchestrator": "lm", "orchestrator_codec": "codec"}  # by solver
+
+
+def export_run(sig: str, out: Path, data: Path | None = None) -> None:
+    """Write the best state of a run to a folder, as safetensors and JSON.
+
+    Args:
+        sig: the run's signature.
+        out: the folder.
+        data: the data set whose instruments it learned, to be named in the JSON.
+
+    Raises:
+        UserError: if there is no such run, or it has not finished an epoch.
+    """
+    path = Path(train.main.dora.dir) / "xps" / sig / "checkpoint.th"
+    if not path.is_file():
+        raise UserError(f"no checkpoint {path}: expected the signature of a run that finished an epoch")
+    state = load_checkpoint(path)
+    cfg = state["xp.cfg"]
+    facts = {"run": sig, "solver": cfg.solver, "epochs": len(state["history"])}
+    if data:
+        facts["instruments"] = instruments_of(data)
+    weights = state.get("fsdp_best_state") or state["best_state"]
+    checkpoint.save(out, KINDS[cfg.solver], cfg, weights["model"], facts)
