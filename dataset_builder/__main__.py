@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import manifest
 from .captions import CAPTIONERS
+from .check import check
 from .descriptions import DESCRIBERS
 from .errors import UserError
 from .items import Item
@@ -38,6 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print an item as the model is given it")
     show.add_argument("root", type=Path, help="the data set's folder")
     show.add_argument("item", help="for instance Track00001-mix")
+    whole = commands.add_parser("check", help="prove a data set whole: every path, duration and field")
+    whole.add_argument("root", type=Path, help="the data set's folder")
+    move = commands.add_parser("relocate", help="say where the source's audio is now")
+    move.add_argument("root", type=Path, help="the data set's folder")
+    move.add_argument("--source", type=Path, required=True, help="the source's folder, such as slakh2100_flac_redux")
     return parser
 
 
@@ -48,6 +54,19 @@ def _build(args: argparse.Namespace) -> None:
         workers=args.workers, nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
     print(build(settings).text())
+
+
+def _check(args: argparse.Namespace) -> None:
+    faults = check(args.root)
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise UserError(f"{args.root} has {len(faults)} faults: mend the source and build again into another folder")
+    print(f"{args.root} is whole")
+
+
+def _relocate(args: argparse.Namespace) -> None:
+    manifest.relocate(args.root, args.source)
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -69,11 +88,14 @@ def _text(item: Item) -> str:
     )
 
 
+COMMANDS = {"build": _build, "check": _check, "relocate": _relocate, "show": _show}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     args = _parser().parse_args(argv)
     try:
-        {"build": _build, "show": _show}[args.command](args)
+        COMMANDS[args.command](args)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

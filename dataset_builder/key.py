@@ -7,6 +7,7 @@ quarter. The same is done here on arrays, and one matrix product gives the same 
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from symusic.core import ScoreTick as Score
@@ -55,49 +56,97 @@ def _nearest(quarters: np.ndarray, least: bool = False, gap: np.ndarray | None =
     return np.where(thirds_win, matches[1], matches[0])
 
 
-def _chords(start: np.ndarray, end: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
-    """For each note, in order of onset, the first and the last note of the chord it is gathered into `[N]`, `[N]`."""
-    first = np.arange(len(start))
-    last = first.copy()
-    crowded = np.flatnonzero(np.diff(start) < tolerance).tolist()
+def _chords(start: np.ndarray, end: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Notes as members of chords `[M]`: which note, and the first and the last note of its chord.
+
+    Notes are in order of onset. music21 gathers some into two chords: M may exceed their number.
+    """
+    crowded = np.flatnonzero(np.diff(start, append=np.inf) < tolerance).tolist()
     starts, ends = start.tolist(), end.tolist()
-    gathered = [False] * len(starts)
+    gathered = np.zeros(len(starts), dtype=bool)
+    members: list[tuple[int, int, int]] = []
     for i in crowded:
         if gathered[i]:
             continue
-        members = [i]
+        chord = [i]
         for j in range(i + 1, len(starts)):
             if starts[j] - starts[i] >= tolerance:
                 break
-            if abs(ends[j] - ends[i]) <= tolerance:  # a note that was gathered before comes again: music21's way
-                members.append(j)
-                gathered[j] = True
-        first[members], last[members] = i, members[-1]
-    return first, last
+            if abs(ends[j] - ends[i]) <= tolerance:
+                chord.append(j)
+        gathered[chord] = True
+        members += [(j, i, chord[-1]) for j in chord]
+    alone = np.flatnonzero(~gathered)
+    in_chords = np.array(members, dtype=np.int64).reshape(-1, 3)
+    note, first, last = (np.concatenate([alone, column]) for column in in_chords.T)
+    return note, first, last
 
 
-def _durations(notes: dict[str, np.ndarray], quarter: int) -> np.ndarray:
-    """Quarters for which each note sounds after music21's import `[N]`."""
-    start, end = notes["time"], notes["time"] + notes["duration"]
-    first, last = _chords(start, end, quarter / 4)
-    onset = _nearest(start[first] / quarter)
+def _first_ends(notes: dict[str, np.ndarray]) -> np.ndarray:
+    """Where each note ends: at the first end of its pitch after its onset, as music21 pairs the events `[N]`."""
+    start, end, pitch = notes["time"], notes["time"] + notes["duration"], notes["pitch"].astype(np.int64)
+    span = int(end.max()) + 1
+    ends = np.sort(pitch * span + end)
+    following = np.searchsorted(ends, pitch * span + start, side="right")
+    return np.maximum(ends[np.minimum(following, len(ends) - 1)] - pitch * span, start)
+
+
+class _Part(NamedTuple):
+    """Notes of a music21 part in order of onset `[N]` each: ticks, MIDI pitch, whether it is a drum."""
+
+    start: np.ndarray
+    end: np.ndarray
+    pitch: np.ndarray
+    drum: np.ndarray
+
+
+def _parts(score: Score, one_part: bool) -> list[_Part]:
+    """The tracks as music21 sees them: a file of MIDI's format 0 is one part, whatever its channels."""
+    found = []
+    for track in score.tracks:
+        if len(track.notes):
+            notes = track.notes.numpy()
+            drum = np.full(len(track.notes), track.is_drum)
+            found.append(_Part(notes["time"], _first_ends(notes), notes["pitch"], drum))
+    if one_part and found:
+        merged = [np.concatenate(columns) for columns in zip(*found, strict=True)]
+        order = np.argsort(merged[0], kind="stable")
+        found = [_Part(*(column[order] for column in merged))]
+    return found
+
+
+def _durations(part: _Part, quarter: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pitches and the quarters for which they sound after music21's import `[M]`, `[M]`."""
+    note, first, last = _chords(part.start, part.end, quarter / 4)
+    onset = _nearest(part.start[first] / quarter)
     onsets = np.unique(onset)
     following = np.searchsorted(onsets, onset, side="right")
     gap = np.append(onsets, onsets[-1])[following] - onset
-    length = np.maximum(end[last] - start[last], 0) / quarter
-    return np.where(
-        following < len(onsets), _nearest(length, least=True, gap=np.round(gap * 12) / 12), _nearest(length, least=True)
-    )
+    length = np.maximum(part.end[last] - part.start[last], 0) / quarter
+    fitted = _nearest(length, least=True, gap=np.round(gap * 12) / 12)
+    # A chord with a drum in it is all percussion to music21, so what else is in it has no pitch.
+    struck = np.bincount(first, weights=part.drum[note], minlength=len(part.start))[first] > 0
+    quarters = np.where(following < len(onsets), fitted, _nearest(length, least=True))
+    return part.pitch[note][~struck], quarters[~struck]
 
 
-def pitch_class_durations(score: Score) -> np.ndarray:
-    """Quarters for which each pitch class sounds `[12]`, over all notes that have pitch."""
+def pitch_class_durations(score: Score, one_part: bool = False) -> np.ndarray:
+    """Quarters for which each pitch class sounds `[12]`, over all notes that have pitch.
+
+    Args:
+        score: the MIDI file.
+        one_part: whether it is of format 0, which keeps all channels in one track.
+    """
     histogram = np.zeros(12)
-    for track in score.tracks:
-        if not track.is_drum and len(track.notes):
-            notes = track.notes.numpy()
-            np.add.at(histogram, notes["pitch"] % 12, _durations(notes, score.ticks_per_quarter))
+    for part in _parts(score, one_part):
+        pitch, quarters = _durations(part, score.ticks_per_quarter)
+        np.add.at(histogram, pitch % 12, quarters)
     return histogram
+
+
+def _is_one_part(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(10)[8:] == bytes(2)
 
 
 def key_from_durations(histogram: np.ndarray) -> str | None:
@@ -109,7 +158,7 @@ def key_from_durations(histogram: np.ndarray) -> str | None:
 
 def fast_key(path: Path, score: Score) -> str | None:
     """The key of a MIDI file that is already read."""
-    return key_from_durations(pitch_class_durations(score))
+    return key_from_durations(pitch_class_durations(score, _is_one_part(path)))
 
 
 def music21_key(path: Path, score: Score) -> str | None:

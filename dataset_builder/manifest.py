@@ -42,14 +42,17 @@ def write_item(root: Path, item: Item) -> None:
     atomic.write_json(root / item_path(item.id), sidecar(item))
 
 
+def meta_line(item: Item) -> dict[str, Any]:
+    """An item's line in a manifest: audiocraft's AudioMeta."""
+    return {
+        "path": item.audio or item_path(item.id).replace(".json", ".flac"), "duration": item.duration,
+        "sample_rate": item.sample_rate, "amplitude": None, "weight": None, "info_path": item_path(item.id),
+    }  # fmt: skip
+
+
 def write_split(root: Path, split: str, items: Iterable[Item]) -> None:
     """Write the manifest of a split."""
-    lines = [
-        {"path": item.audio or item_path(item.id).replace(".json", ".flac"), "duration": item.duration,
-         "sample_rate": item.sample_rate, "amplitude": None, "weight": None, "info_path": item_path(item.id)}
-        for item in items
-    ]  # fmt: skip
-    atomic.write_json_gz(root / "egs" / split / "data.jsonl.gz", lines)
+    atomic.write_json_gz(root / "egs" / split / "data.jsonl.gz", map(meta_line, items))
 
 
 def load(root: Path, split: str) -> list[Item]:

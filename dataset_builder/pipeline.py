@@ -125,7 +125,7 @@ def _claim(settings: BuildSettings) -> None:
         if found.source_root != source:
             raise UserError(
                 f"{settings.out} was built from {found.source_root}, not {source}: if the source has moved, run "
-                f"`python -m dataset_builder relocate {settings.out} --root {source}`"
+                f"`python -m dataset_builder relocate {settings.out} --source {source}`"
             )
         return
     try:

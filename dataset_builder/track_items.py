@@ -153,7 +153,8 @@ class TrackReader:
             instruments=ordered(stem.instrument for stem in stems if stem.instrument),
             duration=group.frames.duration if group.frames else max(seconds),
             sample_rate=group.frames.sample_rate if group.frames else group.members[0].sample_rate,
-            bpm=bpm, key=None if all(stem.is_drum for stem in stems) else key, caption=None, tags=None, description=None,
+            bpm=bpm, key=None if all(stem.is_drum for stem in stems) else key,
+            caption=None, tags=None, description=None,
             activity={sound.stem.id: sound.spans for sound in group.members}, references=(),
             licence=self.track.licence, seed=seed_of(item_id) >> 11,  # JSON numbers are exact up to 53 bits
         )  # fmt: skip

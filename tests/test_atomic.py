@@ -1,0 +1,33 @@
+import gzip
+import json
+
+import pytest
+
+from dataset_builder import atomic
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    atomic.write_text(path, "old")
+
+    def fail():
+        with atomic.replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_json_is_written_whole_in_new_folders(tmp_path):
+    atomic.write_json(tmp_path / "x" / "y.json", {"é": 1})
+    assert json.loads((tmp_path / "x" / "y.json").read_text()) == {"é": 1}
+
+
+def test_equal_lines_make_equal_gzip_bytes(tmp_path, monkeypatch):
+    atomic.write_json_gz(tmp_path / "a.gz", [{"a": 1}, {"b": 2}])
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    atomic.write_json_gz(tmp_path / "b.gz", [{"a": 1}, {"b": 2}])
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+    assert gzip.decompress((tmp_path / "a.gz").read_bytes()).decode().splitlines() == ['{"a": 1}', '{"b": 2}']

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from dataset_builder import audio
+from dataset_builder.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def tone(tmp_path_factory):
+    """3 s at 44.1 kHz, stereo, the channels different."""
+    time = np.arange(3 * 44_100) / 44_100
+    wav = np.stack([0.4 * np.sin(2 * np.pi * 440 * time), 0.2 * np.sin(2 * np.pi * 600 * time)], axis=1)
+    path = tmp_path_factory.mktemp("audio") / "tone.flac"
+    soundfile.write(path, wav, 44_100)
+    return path
+
+
+def test_info(tone):
+    found = audio.info(tone)
+    assert (found.sample_rate, found.frames, found.channels, found.duration) == (44_100, 132_300, 2, 3.0)
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 32_000, 44_100, 48_000])
+@pytest.mark.parametrize("start", [0.0, 0.32, 1.2345, 2.0])
+def test_an_excerpt_is_the_part_of_the_whole_file_resampled(tone, rate, start):
+    wav, _ = soundfile.read(tone, dtype="float32")
+    whole = soxr.resample(wav.mean(axis=1), 44_100, rate)
+    excerpt = audio.read(tone, start, 0.9, rate)
+    first = round(start * rate)
+    assert excerpt.dtype == np.float32 and len(excerpt) == round(0.9 * rate)
+    # Its start is rounded to a sample of the file, so between samples of the two rates it may be off by half of one.
+    exact = start * 44_100 == round(start * 44_100)
+    assert np.abs(excerpt - whole[first : first + len(excerpt)]).max() < (1e-3 if exact else 0.03)
+
+
+def test_past_the_end_there_is_silence(tone):
+    wav = audio.read(tone, 2.5, 1.0, 16_000)
+    assert len(wav) == 16_000 and np.abs(wav[:7_900]).max() > 0.2 and not np.abs(wav[8_100:]).any()
+    assert not audio.read(tone, 9.0, 1.0, 16_000).any()
+
+
+def test_written_flac_is_read_back_and_deterministic(tmp_path):
+    wav = np.random.default_rng(0).uniform(-0.5, 0.5, 4000).astype(np.float32)
+    for name in "ab":
+        audio.write_flac(tmp_path / f"{name}.flac", wav, 16_000)
+    assert (tmp_path / "a.flac").read_bytes() == (tmp_path / "b.flac").read_bytes()
+    assert np.abs(audio.read(tmp_path / "a.flac") - wav).max() <= 2**-15
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no audio"])
+def test_what_is_not_audio_is_refused(tmp_path, content):
+    path = tmp_path / "x.flac"
+    path.write_bytes(content)
+    for read in (audio.info, audio.read):
+        with pytest.raises(UserError, match=r"x\.flac cannot be read as audio"):
+            read(path)
+
+
+def test_a_file_that_breaks_off_is_refused(tmp_path, tone):
+    path = tmp_path / "cut.flac"
+    path.write_bytes(tone.read_bytes()[:50_000])
+    with pytest.raises(UserError, match=r"cut\.flac cannot be read"):
+        audio.read(path)

@@ -1,0 +1,56 @@
+import subprocess
+import sys
+
+import pytest
+
+from dataset_builder.__main__ import main
+
+
+def test_the_package_imports_without_torch():
+    code = "import dataset_builder.__main__, sys; assert not {'torch', 'music21', 'openai'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("command", [[], ["build"], ["check"], ["show"], ["relocate"]])
+def test_help(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--help"])
+    assert caught.value.code == 0 and "usage: python -m dataset_builder" in capsys.readouterr().out
+
+
+def test_build_check_show_relocate(tiny_slakh, tmp_path, capsys):
+    out = str(tmp_path / "data")
+    build = [
+        "build",
+        "--source",
+        "slakh",
+        "--root",
+        str(tiny_slakh),
+        "--out",
+        out,
+        "--captions",
+        "none",
+        "--workers",
+        "1",
+    ]
+    assert main(build) == 0
+    assert "left out:" in capsys.readouterr().out
+    assert main(["check", out]) == 0 and "is whole" in capsys.readouterr().out
+    assert main(["show", out, "Track00001-mix"]) == 0
+    assert "Instruments: electric bass, violin, cello, pipe, drums." in capsys.readouterr().out
+    assert main(["relocate", out, "--source", str(tiny_slakh)]) == 0
+    for mistake in (["show", out, "Track9"], [*build, "--submixes", "1"], ["relocate", out, "--source", str(tmp_path)],
+                    ["check", str(tmp_path)]):  # fmt: skip
+        assert main(mistake) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--source", "slakh"], ["--source", "slakh", "--root", "/nowhere"], ["--source", "nano", "--works", "1"],
+     ["--source", "nano", "--variants", "-1"], ["--source", "nano", "--workers", "0"]],
+)  # fmt: skip
+def test_mistakes_are_one_line(arguments, tmp_path, capsys):
+    assert main(["build", "--out", str(tmp_path / "out"), *arguments]) == 2
+    assert capsys.readouterr().err.startswith("error: ") and not (tmp_path / "out").exists()

@@ -1,0 +1,217 @@
+import json
+import shutil
+from collections import Counter
+from concurrent.futures import Future
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from dataset_builder import left_out as why
+from dataset_builder import manifest, pipeline
+from dataset_builder.check import check
+from dataset_builder.errors import UserError
+from dataset_builder.pipeline import BuildSettings, build
+from dataset_builder.vocabulary import instrument_words_in
+
+
+class Here:
+    """Stands for a pool of processes, whose start takes seconds: does the work at once, in this process."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        pass
+
+    def submit(self, work, *args):
+        future = Future()
+        future.set_result(work(*args))
+        return future
+
+    def shutdown(self, **kwargs):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """All but `built`, which is made before, use no processes."""
+    monkeypatch.setattr(pipeline, "ProcessPoolExecutor", Here)
+
+
+def settings_of(source_root, out, **changes):
+    return replace(BuildSettings("slakh", out, source_root, captions="none"), **changes)
+
+
+def bytes_of(out):
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def built(tiny_slakh, tmp_path_factory):
+    """The tiny source as a data set, made by two processes."""
+    out = tmp_path_factory.mktemp("built")
+    return out, build(settings_of(tiny_slakh, out, workers=2))
+
+
+def test_a_data_set_has_mixes_stems_and_submixes(built):
+    out, report = built
+    items = manifest.load(out, "train")
+    assert Counter(item.kind for item in items) == {"mix": 1, "stem": 5, "submix": 9}
+    assert len(manifest.load(out, "valid")) == 1 + 2 + 1 and len(manifest.load(out, "test")) == 1 + 3 + 3 + 1
+    assert report.tracks == {"train": 1, "valid": 1, "test": 1}
+    assert report.left_out == {f"submix: {why.FEW_COMBINATIONS}": 5}
+    mix = items[0]
+    assert mix.instruments == ("electric bass", "violin", "cello", "pipe", "drums")
+    assert (mix.duration, mix.sample_rate, mix.bpm, mix.key) == (6.0, 22_050, pytest.approx(80, abs=0.05), "F major")
+    assert mix.audio == "train/Track00001/mix.flac" and [stem.id for stem in mix.stems][2] == "S03"
+
+
+def test_what_sounds_and_what_can_be_its_reference(built):
+    items = {item.id: item for item in manifest.load(built[0], "train")}
+    assert items["Track00001-mix"].sounding(2.5, 3.5) == ("electric bass", "cello", "drums")  # S00 and S04 pause
+    assert items["Track00001-S03"].key is None and items["Track00001-S03"].references
+    for item in items.values():
+        names = [reference.item for reference in item.references]
+        assert names and item.id not in names and "Track00001-S03" not in names
+        assert [reference.melody for reference in item.references] == sorted(
+            (reference.melody for reference in item.references), reverse=True
+        )
+        if item.kind == "submix":
+            assert len(item.stems) == len(item.instruments) == int(item.id[-3])
+
+
+def test_descriptions_name_no_instrument(built):
+    for split in manifest.SPLITS:
+        for item in manifest.load(built[0], split):
+            assert item.description.endswith(".") and not instrument_words_in(item.description)
+
+
+def test_the_data_set_is_whole(built):
+    assert check(built[0]) == []
+
+
+def test_the_report_counts_and_says_so(built):
+    out, report = built
+    assert json.loads((out / "report.json").read_text()) == asdict(report)
+    text = report.text()
+    assert "left out: 5" in text and f"5  submix: {why.FEW_COMBINATIONS}" in text and "9 instruments: drums" in text
+
+
+def test_the_bytes_do_not_depend_on_workers_or_interruptions(built, tiny_slakh, tmp_path, monkeypatch):
+    settings, made = settings_of(tiny_slakh, tmp_path, workers=1), []
+
+    def interrupted(*args):
+        if made:
+            raise KeyboardInterrupt
+        made.append(one_track(*args))
+
+    one_track = pipeline._one_track
+    monkeypatch.setattr(pipeline, "_one_track", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(settings)
+    assert [path.name for path in (tmp_path / "tracks").iterdir()] == ["Track00001.json"]
+    monkeypatch.setattr(pipeline, "_one_track", one_track)
+    build(settings)
+    assert bytes_of(tmp_path) == bytes_of(built[0])
+
+
+def test_a_finished_data_set_is_not_made_again(built, tiny_slakh, monkeypatch):
+    monkeypatch.setattr(pipeline, "_one_track", lambda *args: pytest.fail("made again"))
+    build(settings_of(tiny_slakh, built[0], workers=1))
+
+
+def test_other_settings_and_sources_are_refused(built, tiny_slakh, tmp_path):
+    with pytest.raises(UserError, match=r"other settings \(submixes 3, not 1\): choose another --out"):
+        build(settings_of(tiny_slakh, built[0], submixes=1))
+    moved = shutil.copytree(tiny_slakh, tmp_path / "moved")
+    with pytest.raises(UserError, match=r"dataset_builder relocate .* --source .*moved"):
+        build(settings_of(moved, built[0]))
+    assert manifest.source_root(built[0]) == tiny_slakh
+
+
+@pytest.fixture
+def damaged(tiny_slakh, tmp_path):
+    return shutil.copytree(tiny_slakh, tmp_path / "slakh"), tmp_path / "out"
+
+
+def left_out(out):
+    """Track, what, which and reason of everything left out but submixes."""
+    lines = [json.loads(line) for line in (out / "left_out.jsonl").read_text().splitlines()]
+    found = [(line["track"], line["what"], line["which"], line["reason"]) for line in lines]
+    return {line for line in found if line[3] != why.FEW_COMBINATIONS}
+
+
+def test_what_is_broken_is_left_out_with_its_reason_and_tried_again(damaged):
+    root, out = damaged
+    train, valid, test = root / "train" / "Track00001", root / "validation" / "Track00002", root / "test" / "Track00003"
+    kept = (train / "stems" / "S00.flac").read_bytes()
+    (train / "stems" / "S00.flac").write_text("no audio")
+    (train / "stems" / "S01.flac").unlink()
+    (train / "MIDI" / "S04.mid").write_text("no MIDI")
+    (train / "MIDI" / "S05.mid").unlink()
+    (valid / "metadata.yaml").write_text("- a list")
+    (test / "mix.flac").write_bytes((test / "mix.flac").read_bytes()[:2000])
+    report = build(settings_of(root, out))
+    assert left_out(out) == {
+        ("Track00001", "stem", "S00", why.BROKEN_AUDIO), ("Track00001", "stem", "S01", why.BROKEN_AUDIO),
+        ("Track00001", "MIDI", "S04", why.BROKEN_MIDI), ("Track00001", "MIDI", "S05", why.NO_MIDI),
+        ("Track00002", "track", "", why.BROKEN_METADATA), ("Track00003", "mix", "mix", why.BROKEN_AUDIO),
+    }  # fmt: skip
+    assert str(root) not in (out / "left_out.jsonl").read_text()
+    assert report.left_out[f"stem: {why.BROKEN_AUDIO}"] == 2 and report.tracks == {"train": 1}
+    assert check(out) == []
+    (train / "stems" / "S00.flac").write_bytes(kept)
+    build(settings_of(root, out))
+    assert "Track00001-S00" in {item.id for item in manifest.load(out, "train")}
+
+
+def test_silent_and_unnamed_stems_are_in_the_mix_alone(damaged, write_track):
+    root, out = damaged
+    folder = write_track(root / "train" / "Track00004", 90.0, {0: 40, 1: 120, 2: 42})  # 120: a sound effect
+    metadata = yaml.safe_load((folder / "metadata.yaml").read_text())
+    metadata["stems"]["S09"] = dict(metadata["stems"]["S00"])
+    (folder / "metadata.yaml").write_text(yaml.safe_dump(metadata))
+    soundfile.write(folder / "stems" / "S09.flac", np.zeros(6 * 22_050), 22_050)
+    build(settings_of(root, out))
+    items = [item for item in manifest.load(out, "train") if item.track == "Track00004"]
+    assert [item.id[11:] for item in items if item.kind != "submix"] == ["mix", "S00", "S02"]
+    assert items[0].instruments == ("violin", "cello")
+    assert [stem.id for stem in items[0].stems] == ["S00", "S01", "S02"]
+    assert {line for line in left_out(out) if line[0] == "Track00004"} == {
+        ("Track00004", "stem", "S01", why.NO_CLASS), ("Track00004", "stem", "S09", why.SILENT),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"source": "mp3"}, "unknown source"), ({"captions": "ear"}, "unknown captioner"), ({"workers": 0}, "workers is 0"),
+     ({"descriptions": "poet"}, "unknown describer"), ({"key_backend": "ear"}, "unknown key_backend"),
+     ({"submixes": -1}, "submixes is -1"), ({"root": None}, "expected Slakh2100's folder")],
+)  # fmt: skip
+def test_mistaken_settings_are_refused_before_anything_is_written(tiny_slakh, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        build(settings_of(tiny_slakh, tmp_path / "out", **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tiny_slakh, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        build(settings_of(tiny_slakh, tmp_path / "file" / "out"))
+
+
+def test_captions_by_musicnn(damaged):
+    root, out = damaged
+    for split in ("validation", "test"):
+        shutil.rmtree(root / split)
+    build(settings_of(root, out, captions="musicnn", submixes=0))
+    for item in manifest.load(out, "train"):
+        assert (
+            item.caption.endswith("usic.") and 0 < item.tags["slow"] < 1 and not instrument_words_in(item.description)
+        )
