@@ -12,6 +12,7 @@ from .descriptions import DESCRIBERS
 from .errors import UserError
 from .items import Item
 from .key import KEY_BACKENDS
+from .materialise import FOLDER, materialise
 from .pipeline import SOURCES, BuildSettings, build
 from .sources.nano import NanoSettings
 
@@ -39,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print an item as the model is given it")
     show.add_argument("root", type=Path, help="the data set's folder")
     show.add_argument("item", help="for instance Track00001-mix")
+    files = commands.add_parser("materialise", help="write every item as a file, for stock audiocraft")
+    files.add_argument("root", type=Path, help="the data set's folder")
     whole = commands.add_parser("check", help="prove a data set whole: every path, duration and field")
     whole.add_argument("root", type=Path, help="the data set's folder")
     move = commands.add_parser("relocate", help="say where the source's audio is now")
@@ -65,6 +68,11 @@ def _check(args: argparse.Namespace) -> None:
     print(f"{args.root} is whole")
 
 
+def _materialise(args: argparse.Namespace) -> None:
+    materialise(args.root)
+    print(f"stock audiocraft's manifests are in {args.root / FOLDER}")
+
+
 def _relocate(args: argparse.Namespace) -> None:
     manifest.relocate(args.root, args.source)
 
@@ -88,7 +96,7 @@ def _text(item: Item) -> str:
     )
 
 
-COMMANDS = {"build": _build, "check": _check, "relocate": _relocate, "show": _show}
+COMMANDS = {"build": _build, "check": _check, "materialise": _materialise, "relocate": _relocate, "show": _show}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,7 +31,7 @@ class Report:
         lines = [f"{'split':8}{'tracks':>8}{'mix':>8}{'stem':>8}{'submix':>8}{'hours':>8}"]
         for split, kinds in self.items.items():
             counts = "".join(f"{kinds.get(kind, 0):8}" for kind in ("mix", "stem", "submix"))
-            lines.append(f"{split:8}{self.tracks[split]:8}{counts}{self.hours[split]:8.1f}")
+            lines.append(f"{split:8}{self.tracks[split]:8}{counts}{self.hours[split]:8.2f}")
         lines.append(f"{len(self.instruments)} instruments: " + ", ".join(self.instruments))
         total = sum(self.left_out.values())
         lines.append(f"left out: {total}" + ("" if not total else " (left_out.jsonl lists them)"))

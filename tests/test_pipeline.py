@@ -190,7 +190,8 @@ def test_silent_and_unnamed_stems_are_in_the_mix_alone(damaged, write_track):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"source": "mp3"}, "unknown source"), ({"captions": "ear"}, "unknown captioner"), ({"workers": 0}, "workers is 0"),
+    [({"source": "mp3"}, "unknown source"), ({"captions": "ear"}, "unknown captioner"),
+     ({"workers": 0}, "workers is 0"),
      ({"descriptions": "poet"}, "unknown describer"), ({"key_backend": "ear"}, "unknown key_backend"),
      ({"submixes": -1}, "submixes is -1"), ({"root": None}, "expected Slakh2100's folder")],
 )  # fmt: skip

@@ -1,0 +1,33 @@
+"""One real track of Slakh2100, rendered here, through the same build as any other; optional, since it is not ours to ship."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dataset_builder import manifest
+from dataset_builder.check import check
+from dataset_builder.pipeline import BuildSettings, build
+from dataset_builder.sources.nano import render_track
+
+REAL = Path("/work/shared/data/slakh_track00001")
+STEMS = ["S00", "S01", "S02", "S03", "S04", "S05", "S07", "S08", "S09", "S10"]  # S06 was never rendered
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real track is for development")
+def test_the_real_track_goes_through_unchanged(tmp_path):
+    import music21
+
+    folder = tmp_path / "slakh" / "train" / "Track00001"
+    shutil.copytree(next(REAL.rglob("metadata.yaml")).parent, folder, copy_function=shutil.copyfile)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755)
+    render_track(folder)
+    build(BuildSettings("slakh", tmp_path / "out", tmp_path / "slakh", captions="none", workers=1))
+    items = manifest.load(tmp_path / "out", "train")
+    assert [item.id[11:] for item in items if item.kind == "stem"] == STEMS
+    assert [stem.id for stem in items[0].stems] == STEMS and len(items) == 1 + 10 + 9
+    assert round(items[0].bpm) == 80
+    assert items[0].key == music21.converter.parse(folder / "all_src.mid").analyze("key").name
+    assert check(tmp_path / "out") == []
