@@ -64,12 +64,13 @@ def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
 def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
     from dataset_builder.key import fast_key
     from dataset_builder.midi import read_midi
+    from dataset_builder.sources.nano.synth import end_of
     from dataset_builder.tempo import track_bpm
 
     from . import midi
 
     score = read_midi(path)
-    seconds = float(score.to("second").end())
+    seconds = end_of(path)
     if not score.note_num():
         raise UserError(f"{path} holds no notes")
     _check_length(path, seconds, duration)

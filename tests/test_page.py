@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,16 +11,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from dataset_builder.errors import UserError
+from dataset_builder.pipeline import BuildSettings, build
 from orchestrator_solver.evaluation.rendering import to_json
 from orchestrator_solver.evaluation.rows import ClipScores
 from orchestrator_solver.evaluation.table import Column, Table, tabulate
+from orchestrator_solver.metrics.sim import Sim
 from orchestrator_solver.page import PageExcerpt, Take, write_page
+from orchestrator_solver.page.build import PageSettings, build_page
 from orchestrator_solver.page.content import cell, score_text, tables_of
+from orchestrator_solver.page.excerpts import play_excerpts, telling_excerpts
 
 RATE, SECONDS = 16_000, 1.5
 HOSTILE = '</title><script>alert(1)</script><img src="http://evil/x" onerror=alert(2)>"\'&{{ 7*7 }}'
+
+
+class Echo:
+    """A model that plays its reference back."""
+
+    name, sha256, max_seconds, sample_rate = "echo", "e" * 64, 8.0, RATE
+    trained_instruments: tuple[str, ...] = ()
+
+    def generate(
+        self, prompts, references, rate, duration, seed=0, guidance=3.0, temperature=1.0, top_k=250, progress=None
+    ):  # fmt: skip
+        progress(1.0)
+        return torch.from_numpy(np.stack(references))[:, None]
 
 
 def takes() -> list[Take]:
@@ -145,3 +164,47 @@ def test_a_page_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(UserError, match="No space left"):
         write_page(path, [], (), {})
     assert [p.name for p in tmp_path.iterdir()] == ["page.html"] and path.read_text() == "old"
+
+
+@pytest.fixture(scope="module")
+def data(tiny_slakh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    build(BuildSettings(source="slakh", out=root, root=tiny_slakh, captions="none", workers=1))
+    return root
+
+
+def test_a_page_of_models(data: Path, tmp_path: Path) -> None:
+    shares: list[float] = []
+    settings = PageSettings(data, seconds=2.0)
+    (tmp_path / "table1.json").write_text(json.dumps(to_json(table())))
+    models = {"baseline": Echo(), "finetuned": Echo()}
+    build_page(tmp_path / "page.html", models, settings, tmp_path / "table1.json", shares.append)
+    reader = Reader()
+    reader.feed((tmp_path / "page.html").read_text())
+    labels = [attributes["aria-label"] for attributes in reader.all("audio")]
+    assert labels[0] is not None and labels[0].startswith("Reference: ")
+    assert labels[1:] == [
+        f"{label}, excerpt 1" for label in (
+            "Baseline (w/o description)", "Fine-tuned (w/o description)", "Target", "Baseline (w description)",
+            "Fine-tuned (w description)",
+        )
+    ]  # fmt: skip
+    assert shares[-1] == 1.0 and shares == sorted(shares)
+    assert "echo (eeeeeeeeeeee)" in (tmp_path / "page.html").read_text()
+
+
+def test_a_reference_that_is_the_target_is_shown_once(data: Path) -> None:
+    excerpts = telling_excerpts(data, "test", 3, 2.0, "self")
+    shown = play_excerpts(excerpts, {"finetuned": Echo()}, {"sim": Sim()}, data, 2.0, "self", progress=lambda _: None)
+    assert [take.role for take in shown[0].takes] == ["target", "finetuned", "finetuned"]
+    assert shown[0].takes[1].scores == {"SIM ↑": pytest.approx(1.0)}
+    assert len(shown[0].instruments) > 1
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"columns": 3}'])
+def test_a_table_that_is_none(data: Path, tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "table1.json").write_text(content)
+    with pytest.raises(UserError, match="Table 1's JSON"):
+        build_page(tmp_path / "page.html", {"finetuned": Echo()}, PageSettings(data), tmp_path / "table1.json")
+    assert not (tmp_path / "page.html").exists()

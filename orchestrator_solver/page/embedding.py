@@ -53,5 +53,5 @@ def _png(values: np.ndarray, colours: str, low: float, high: float) -> bytes:
     from matplotlib.image import imsave
 
     file = io.BytesIO()
-    imsave(file, values, cmap=colours, vmin=low, vmax=high, origin="lower", format="png", metadata={"Software": None})
+    imsave(file, values, cmap=colours, vmin=low, vmax=high, origin="lower", format="png", metadata={"Software": ""})
     return file.getvalue()

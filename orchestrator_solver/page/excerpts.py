@@ -8,7 +8,7 @@ import yaml
 
 from dataset_builder.errors import UserError
 from dataset_builder.excerpt import audio_files
-from dataset_builder.items import Item
+from dataset_builder.items import Item, overlap, union
 from dataset_builder.seeds import seed_of
 
 from ..evaluation.cells import audio_of
@@ -24,20 +24,27 @@ Played = dict[tuple[str, str], list[Take]]  # by row and prompting, a take an ex
 
 
 def telling_excerpts(root: Path, split: str, count: int, seconds: float, policy: str) -> list[TestExcerpt]:
-    """Excerpts worth listening to, one a work: of several instruments, played from something other than the target
-    if the policy allows it.
+    """Excerpts worth listening to, one a work: where the reference sounds longest, then of most instruments.
+
+    The choice sees no model's output. What is played from the target itself is left out, unless the policy is `self`.
 
     Raises:
-        UserError: if the split has none.
+        UserError: if the split has none of several instruments.
     """
-    by_work: dict[str, TestExcerpt] = {}
+
+    def worth(excerpt: TestExcerpt) -> tuple[float, int]:
+        end, reference = excerpt.start + seconds, excerpt.references[policy]
+        sounding = overlap(union(*reference.activity.values()), excerpt.start, end)
+        return round(sounding), len(excerpt.item.sounding(excerpt.start, end))
+
+    by_work: dict[str, list[TestExcerpt]] = {}
     for excerpt in choose(root, split, 10**6, seconds, (policy,)):
-        several = len(excerpt.item.sounding(excerpt.start, excerpt.start + seconds)) > 1
-        if several and (policy == "self" or excerpt.references[policy].id != excerpt.item.id):
-            by_work.setdefault(excerpt.item.track, excerpt)
+        other = excerpt.references[policy].id != excerpt.item.id
+        if worth(excerpt)[1] > 1 and (other or policy == "self"):
+            by_work.setdefault(excerpt.item.track, []).append(excerpt)
     if not by_work:
         raise UserError(f"{root}: no item of split {split!r} has several instruments for {seconds:g} s")
-    return list(by_work.values())[:count]
+    return [max(members, key=worth) for members in by_work.values()][:count]
 
 
 def play_excerpts(
@@ -52,11 +59,15 @@ def play_excerpts(
     instruments = [excerpt.item.sounding(excerpt.start, excerpt.start + seconds) for excerpt in excerpts]
     cells = [(row, prompting) for prompting in PROMPTINGS for row in models]
     takes: Played = {}
+
+    def share_done(cell: int) -> Callable[[float], None] | None:
+        return None if progress is None else lambda share: progress((cell + share) / len(cells))
+
     for number, (row, prompting) in enumerate(cells):
         prompts = [excerpt.prompts[prompting] for excerpt in excerpts]
         wavs = models[row].generate(
             prompts, references, rate, seconds, seed_of(excerpts[0].item.id, policy) % 2**31, guidance, temperature,
-            progress=lambda share, done=number: progress((done + share) / len(cells)) if progress else None,
+            progress=share_done(number),
         )  # fmt: skip
         generated = list(wavs[:, 0].float().numpy())
         scores = _scores(metrics, Clips(generated, targets, references, instruments, prompts, rate))
