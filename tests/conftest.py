@@ -1,6 +1,7 @@
 """A small source in Slakh's format that every test may read (none may write to it)."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,16 @@ def tiny_slakh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split, name, bpm, programs in TINY:
         _write_track(root / split / name, bpm, programs)
     return root
+
+
+@pytest.fixture
+def real_track() -> Path:
+    """Folder with metadata and MIDI of Slakh's Track00001, without audio; tests that use it are skipped without it."""
+    root = Path(os.environ.get("SLAKH_TRACK", "/work/shared/data/slakh_track00001"))
+    found = next(root.rglob("metadata.yaml"), None)
+    if found is None:
+        pytest.skip("the real track is not ours to ship: set SLAKH_TRACK to a copy of Slakh2100's Track00001")
+    return found.parent
 
 
 @pytest.fixture

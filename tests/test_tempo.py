@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pretty_midi
 import pytest
@@ -7,8 +5,6 @@ import pytest
 from dataset_builder.errors import UserError
 from dataset_builder.midi import read_midi
 from dataset_builder.tempo import track_bpm
-
-REAL = Path("/work/shared/data/slakh_track00001")
 
 
 def by_pretty_midi(path):
@@ -51,6 +47,5 @@ def test_a_broken_file_is_refused(tmp_path, content):
         read_midi(tmp_path / "a.mid")
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real track is for development")
-def test_the_real_track_has_80_bpm():
-    assert track_bpm(read_midi(next(REAL.rglob("all_src.mid")))) == pytest.approx(80, abs=0.05)
+def test_the_real_track_has_80_bpm(real_track):
+    assert track_bpm(read_midi(real_track / "all_src.mid")) == pytest.approx(80, abs=0.05)
