@@ -88,8 +88,8 @@ def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
     from .tempo_and_key import key_of_audio, tempo_of_audio
 
     notes: list[str] = []
-    samples, source = _decoded(path, duration, notes)
-    wav = _resampled(_mono(samples, notes), int(source["sample_rate"]), notes)
+    wav, source = _decoded(path, duration, notes)
+    wav = _resampled(wav, int(source["sample_rate"]), notes)
     _check_sound(path, wav)
     if np.abs(wav).max() > 1.0:
         notes.append(f"scaled down: its peak was {np.abs(wav).max():.2f} times full scale")
@@ -99,13 +99,13 @@ def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
 
 
 def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.ndarray, dict[str, str | int | float]]:
-    """Samples `[T, channels]` at the file's own rate, as many as can be decoded, and what the file is."""
+    """Mono samples `[T]` at the file's own rate, as many as can be decoded, and what the file is."""
     try:
         with soundfile.SoundFile(path) as file:
             rate, promised = file.samplerate, file.frames
             _check_length(path, promised / rate, duration)
             wanted = min(promised, round(duration * rate)) if duration else promised
-            samples = _read_blocks(file, wanted)
+            samples = _mixed_down(file, wanted, notes)
             source: dict[str, str | int | float] = {
                 "format": file.format, "sample_rate": rate, "channels": file.channels,
                 "seconds": round(promised / rate, 3),
@@ -121,9 +121,25 @@ def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.n
     return samples, source
 
 
-def _read_blocks(file: soundfile.SoundFile, frames: int) -> np.ndarray:
-    """Up to `frames` frames `[T, channels]`; what was decoded before a broken place is kept."""
-    blocks = []
+def _mixed_down(file: soundfile.SoundFile, frames: int, notes: list[str]) -> np.ndarray:
+    """The mean of a file's channels, or its loudest channel where they cancel each other out `[T]`."""
+    channels = file.channels
+    if channels > 2:
+        notes.append(f"{channels} channels mixed down to one")
+    mono, power = _read_blocks(file, frames, np.full(channels, 1 / channels, np.float32))
+    if np.square(mono, dtype=np.float64).sum() < power.max() * 10 ** (-_CANCELLED_DB / 10):
+        notes.append("the channels cancel each other out: only the loudest one is used")
+        file.seek(0)
+        mono, _ = _read_blocks(file, frames, np.eye(channels, dtype=np.float32)[power.argmax()])
+    return mono
+
+
+def _read_blocks(file: soundfile.SoundFile, frames: int, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Up to `frames` frames weighted by channel `[T]`, and the power of every channel.
+
+    Block by block, since ten minutes of six channels are large; what was decoded before a broken place is kept.
+    """
+    blocks, power = [np.zeros(0, np.float32)], np.zeros(file.channels)
     while frames > 0:
         try:
             block = file.read(min(frames, _BLOCK), dtype="float32", always_2d=True)
@@ -131,9 +147,10 @@ def _read_blocks(file: soundfile.SoundFile, frames: int) -> np.ndarray:
             break
         if not len(block):
             break
-        blocks.append(block)
+        blocks.append(block @ weights)
+        power += np.square(block, dtype=np.float64).sum(axis=0)
         frames -= len(block)
-    return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
+    return np.concatenate(blocks), power
 
 
 def _check_length(path: Path, seconds: float, duration: float | None) -> None:
@@ -151,23 +168,6 @@ def _check_length(path: Path, seconds: float, duration: float | None) -> None:
 def _check_sound(path: Path, wav: np.ndarray) -> None:
     if np.abs(wav).max(initial=0.0) < 10 ** (_SILENCE_DBFS / 20):
         raise UserError(f"{path} is silent (nothing above {_SILENCE_DBFS:.0f} dBFS): expected music")
-
-
-def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
-    """`[T, channels]` to `[T]`."""
-    channels = samples.shape[1]
-    mono = samples.mean(axis=1)
-    if channels > 2:
-        notes.append(f"{channels} channels mixed down to one")
-    loudest = samples[:, np.abs(samples).max(axis=0).argmax()]
-    if _power(mono) < _power(loudest) * 10 ** (-_CANCELLED_DB / 10):
-        notes.append("the channels cancel each other out: only the loudest one is used")
-        return loudest
-    return mono
-
-
-def _power(wav: np.ndarray) -> float:
-    return float(np.mean(np.square(wav, dtype=np.float64)))
 
 
 def _resampled(wav: np.ndarray, rate: int, notes: list[str]) -> np.ndarray:
