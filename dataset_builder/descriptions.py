@@ -17,6 +17,7 @@ __all__ = ["DESCRIBERS", "Describer", "Facts", "TemplateDescriber", "template"]
 
 _TEMPI = ((60, "very slow"), (80, "slow"), (105, "mid-tempo"), (135, "lively"), (170, "fast"))
 _VERY_FAST = "very fast"
+_SPELT = {"indian": "Indian"}  # the tags are all lower case
 _SHAPES = (
     "{A} piece{key}{tempo}.",
     "{A} track{key}{tempo}.",
@@ -69,7 +70,7 @@ class TemplateDescriber:
         shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
         tempo = _TEMPO_SHAPES[int(rng.integers(len(_TEMPO_SHAPES)))]
         words = _words(facts).text()
-        article = "an" if words[0] in "aeiou" else "a"
+        article = "an" if words[0].lower() in "aeiou" else "a"
         text = shape.format(
             A=f"{article.capitalize()} {words}", a=f"{article} {words}",
             key=f" in {spoken_key(facts.key)}" if facts.key else "",
@@ -86,7 +87,7 @@ def _words(facts: Facts) -> _Words:
     if facts.bpm:
         pace = next((name for limit, name in _TEMPI if facts.bpm < limit), _VERY_FAST)
     heard = tuple(word for word in moods(tags) if pace is None or word not in ("slow", "fast"))
-    return _Words(pace, heard[:1], tuple(genres(tags)[:1]))
+    return _Words(pace, heard[:1], tuple(_SPELT.get(word, word) for word in genres(tags)[:1]))
 
 
 def template(item_id: str, tags: Mapping[str, float] | None, bpm: float | None, key: str | None) -> str:

@@ -38,6 +38,7 @@ def test_the_tempo_stands_for_slow_and_fast():
 
 def test_articles():
     assert "an ambient" in template("x", {**QUIET, "ambient": 0.9}, None, None).lower()
+    assert "an Indian" in template("x", {**QUIET, "indian": 0.9}, None, None).replace("An", "an")
     assert "a simple" in template("x", None, None, None).lower()
 
 
