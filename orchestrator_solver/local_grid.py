@@ -4,8 +4,10 @@ Dora expands the grid into experiments and keeps their folders, so that an exper
 here, by `dora run` or on a cluster. What is finished is left alone, what was interrupted goes on.
 """
 
+import fcntl
 import importlib
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -160,10 +162,22 @@ def run_rows(rows: Iterable[Row], keep_going: bool = True) -> Iterator[Failure]:
 
 
 def _run(row: Row) -> int:
-    """The exit code of a run; its epochs are the progress bar. When we are interrupted, so is the run."""
+    """The exit code of a run; its epochs are the progress bar. When we are stopped, so is the run.
+
+    The log is locked, and the lock belongs to the run as well, which inherits the file: should it outlive us (we were
+    killed), a second one is not started beside it.
+
+    Raises:
+        UserError: if somebody else is at it.
+    """
     row.log.parent.mkdir(parents=True, exist_ok=True)
     with row.log.open("ab") as log, tqdm(total=row.epochs, initial=row.done_epochs, unit="epoch") as bar:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{row.sig} is being run by another process: wait for it, or end it") from error
         process = subprocess.Popen(row.command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        before = signal.signal(signal.SIGTERM, _stop)
         try:
             while process.poll() is None:
                 try:
@@ -176,6 +190,12 @@ def _run(row: Row) -> int:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+            signal.signal(signal.SIGTERM, before)
+
+
+def _stop(signum: int, frame: object) -> None:
+    """Lets `finally` end the run before a SIGTERM ends us."""
+    raise SystemExit(128 + signum)
 
 
 def last_words(log: Path, size: int = 8192) -> str:

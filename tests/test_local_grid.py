@@ -1,8 +1,11 @@
 """Rows run one after another, go on where they were, and say what went wrong."""
 
 import argparse
+import fcntl
 import json
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,21 +88,44 @@ def test_a_run_that_stops_early_without_a_word_is_a_failure(row):
     assert failure.code == 1 and row("stop").state == "2/3"
 
 
-def test_interruption_ends_the_run_too(row, monkeypatch, tmp_path):
+@pytest.fixture
+def sleeper(monkeypatch, tmp_path):
+    """Rows that write their process id into a file and then sleep."""
     pid_file = tmp_path / "pid"
-    sleeper = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    monkeypatch.setattr(local_grid.Row, "command", property(lambda self: [sys.executable, "-c", sleeper]))
+    code = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    monkeypatch.setattr(local_grid.Row, "command", property(lambda self: [sys.executable, "-c", code]))
+    return pid_file
 
-    def interrupt(*args):
-        if pid_file.exists() and pid_file.read_text():
-            raise KeyboardInterrupt
+
+@pytest.mark.parametrize(
+    "stop", [lambda: signal.raise_signal(signal.SIGTERM), lambda: signal.raise_signal(signal.SIGINT)]
+)
+def test_interruption_ends_the_run_too(row, sleeper, monkeypatch, stop):
+    def epochs_then_stop(self):
+        if sleeper.exists() and sleeper.read_text():
+            stop()
         return 0
 
-    monkeypatch.setattr(local_grid.Row, "done_epochs", property(interrupt))
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(local_grid.Row, "done_epochs", property(epochs_then_stop))
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
         local_grid._run(row("good"))
     with pytest.raises(ProcessLookupError):
-        os.kill(int(pid_file.read_text()), 0)
+        os.kill(int(sleeper.read_text()), 0)
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_a_run_that_outlived_its_runner_is_not_started_twice(row, sleeper):
+    left_over = row("good")
+    with left_over.log.open("ab") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        process = subprocess.Popen(left_over.command, stdout=log)  # holds the lock from here on
+    try:
+        with pytest.raises(UserError, match="good is being run by another process"):
+            local_grid._run(left_over)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def command_line(*argv: str) -> argparse.Namespace:
