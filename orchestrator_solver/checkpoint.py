@@ -21,13 +21,14 @@ from safetensors.torch import load_file, save_file
 from dataset_builder import atomic
 from dataset_builder.errors import UserError
 
+from . import spectral
 from .lm import build_lm
 
 FOLDER = Path(__file__).parent / "pretrained"
 PREFIX = "//pretrained/"
 LM_KEYS = ("lm_model", "transformer_lm", "codebooks_pattern", "fuser", "conditioners", "classifier_free_guidance",
            "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset")  # fmt: skip
-CODEC_KEYS = ("compression_model", "encodec", "seanet", "rvq", "sample_rate", "channels")
+CODEC_KEYS = ("compression_model", "encodec", "seanet", "spectral", "rvq", "sample_rate", "channels")
 _TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
 _stock_codec = CompressionModel.get_pretrained
 
@@ -69,7 +70,7 @@ def save(folder: Path, kind: str, cfg: DictConfig, state: dict[str, torch.Tensor
     with atomic.replacing(folder / "model.safetensors") as temporary:
         save_file(weights, temporary)
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    description = {"kind": kind, "sha256": digest, "facts": facts, "cfg": {key: values.get(key) for key in keys}}
+    description = {"kind": kind, "sha256": digest, "facts": facts, "cfg": {key: values[key] for key in keys if key in values}}
     atomic.write_json(folder / "model.json", description)
 
 
@@ -98,6 +99,7 @@ def load(name: str, kind: str) -> Package:
 def load_codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
     """The codec of this name, ready for use."""
     package = load(name, "codec")
+    spectral.register()
     package.cfg.device = str(device)
     model = audiocraft_builders.get_compression_model(package.cfg)
     state = dict(package.state)
@@ -124,4 +126,5 @@ def _codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
 
 def register() -> None:
     """Let audiocraft's solvers find our codecs under `//pretrained/NAME`."""
+    spectral.register()
     CompressionModel.get_pretrained = staticmethod(_codec)

@@ -1,5 +1,8 @@
 """Reading a user's reference: audio of any common format or a MIDI file, checked and put into one form."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,7 +104,7 @@ def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
 def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.ndarray, dict[str, str | int | float]]:
     """Mono samples `[T]` at the file's own rate, as many as can be decoded, and what the file is."""
     try:
-        with soundfile.SoundFile(path) as file:
+        with _quiet_decoder(), soundfile.SoundFile(path) as file:
             rate, promised = file.samplerate, file.frames
             _check_length(path, promised / rate, duration)
             wanted = min(promised, round(duration * rate)) if duration else promised
@@ -111,14 +114,27 @@ def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.n
                 "seconds": round(promised / rate, 3),
             }  # fmt: skip
     except (OSError, soundfile.SoundFileError) as error:
-        reason = " ".join(str(error).split(": ")[-1].split()).rstrip(".")
-        raise UserError(f"{path} cannot be read as audio ({reason}), expected wav, flac, mp3, ogg or MIDI") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "damaged, or of another format"
+        raise UserError(f"{path} cannot be read as audio ({reason}): expected wav, flac, mp3, ogg or MIDI") from error
     if not np.isfinite(samples).all():
         raise UserError(f"{path} holds NaN or infinite samples: export it again from the program that made it")
     if len(samples) < wanted:
         _check_length(path, len(samples) / rate, duration)
         notes.append(f"the file breaks off after {len(samples) / rate:.1f} of {promised / rate:.1f} s")
     return samples, source
+
+
+@contextmanager
+def _quiet_decoder() -> Iterator[None]:
+    """The MP3 decoder writes its own lines to stderr, past Python; ours say it in one."""
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - not a file
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _mixed_down(file: soundfile.SoundFile, frames: int, notes: list[str]) -> np.ndarray:
@@ -147,7 +163,8 @@ def _read_blocks(file: soundfile.SoundFile, frames: int, weights: np.ndarray) ->
             break
         if not len(block):
             break
-        blocks.append(block @ weights)
+        with np.errstate(invalid="ignore"):  # infinities are found later
+            blocks.append(block @ weights)
         power += np.square(block, dtype=np.float64).sum(axis=0)
         frames -= len(block)
     return np.concatenate(blocks), power
@@ -155,7 +172,7 @@ def _read_blocks(file: soundfile.SoundFile, frames: int, weights: np.ndarray) ->
 
 def _check_length(path: Path, seconds: float, duration: float | None) -> None:
     if seconds <= 0:
-        raise UserError(f"{path} holds no sound: it is zero seconds long")
+        raise UserError(f"{path} holds no sound (zero seconds): it is empty or damaged")
     if seconds < MIN_SECONDS:
         raise UserError(f"{path} is {seconds:.2f} s long, expected at least {MIN_SECONDS:.0f} s")
     if seconds > MAX_SECONDS and not duration:

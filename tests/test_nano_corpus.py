@@ -19,7 +19,7 @@ from dataset_builder.sources.slakh import find_tracks, read_track
 from dataset_builder.vocabulary import CLASSES, class_of
 
 SETTINGS = nano.NanoSettings(works=3, variants=1, seconds=6.0)
-REAL_TRACK = Path("/work/shared/data/slakh_track00001")
+REAL_TRACK = Path(__file__).parents[2] / "shared/data/slakh_track00001"
 SLAKH_KEYS = {"UUID", "audio_dir", "lmd_midi_dir", "midi_dir", "normalization_factor", "normalized", "overall_gain",
               "stems", "target_peak"}  # fmt: skip
 SLAKH_STEM_KEYS = {"audio_rendered", "inst_class", "integrated_loudness", "is_drum", "midi_program_name", "midi_saved",
