@@ -1,5 +1,6 @@
 """References of every format, and everything that can be wrong with one."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,18 @@ def test_what_is_refused(tmp_path: Path, kind: str, message: str) -> None:
 def test_a_long_file_is_read_in_part(tmp_path: Path) -> None:
     path = write(tmp_path / "a.flac", np.tile(melody(10.0, 8_000), 61), 8_000)
     assert read_reference(path, duration=5.0).seconds == 5.0
+
+
+@pytest.mark.parametrize("ending", ["mp3", "ogg", "flac"])
+def test_damaged_files_say_nothing_but_our_line(tmp_path: Path, ending: str, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / f"a.{ending}", melody(8.0))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3 : len(content) // 3 + 3000] = np.random.default_rng(0).bytes(3000)
+    for damaged in (bytes(content), bytes(content[: len(content) // 2]), np.random.default_rng(1).bytes(20_000)):
+        path.write_bytes(damaged)
+        with suppress(UserError):
+            assert np.isfinite(read_reference(path).wav).all()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("content", [b"MThd", b"MThd" + b"\xff" * 300, b"nonsense", b""])
