@@ -16,6 +16,7 @@ SAMPLE_RATE = 32_000  # the highest of any model here (MusicGen's)
 MAX_SECONDS = 600.0  # longer ones are read only when a duration is asked for
 MIN_SECONDS = 1.0
 _USUAL_RATES = range(16_000, 96_001)
+_USUAL_PEAK = 1.5  # of full scale: what decoding and resampling loud music add is not worth a note
 _SILENCE_DBFS = -60.0
 _CANCELLED_DB = 30.0  # a sum of channels this far below them: they are each other's opposite
 _BLOCK = 1 << 16
@@ -94,9 +95,10 @@ def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
     wav, source = _decoded(path, duration, notes)
     wav = _resampled(wav, int(source["sample_rate"]), notes)
     _check_sound(path, wav)
-    if np.abs(wav).max() > 1.0:
-        notes.append(f"scaled down: its peak was {np.abs(wav).max():.2f} times full scale")
-        wav = _within_scale(wav)
+    peak = float(np.abs(wav).max())
+    if peak > _USUAL_PEAK:
+        notes.append(f"scaled down: its peak was {peak:.2f} times full scale")
+    wav = _within_scale(wav)
     bpm, key = tempo_of_audio(wav, SAMPLE_RATE), key_of_audio(wav, SAMPLE_RATE)
     return ReferenceAudio(wav, SAMPLE_RATE, bpm, key, tuple(notes), source)
 
