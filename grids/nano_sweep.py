@@ -14,6 +14,7 @@ def explorer(launcher: Launcher) -> None:
     on_cpu(launcher)
     launcher.bind_(solver="orchestrator_nano")
     launcher.bind_({"optim.epochs": 3, "optim.updates_per_epoch": 20, "dataset.batch_size": 8})
+    launcher.bind_({"schedule.cosine.warmup": 10})
     launcher.bind_({f"dataset.{split}.num_samples": 16 for split in ("valid", "evaluate")})
     launcher.bind_({"dataset.generate.num_samples": 2, "generate.lm.gen_duration": 2.0})
     for policy in ("self", "stem"):  # the paper's reading against what a user has

@@ -24,6 +24,7 @@ from .compat import PROJECT
 
 POLL_SECONDS = 1.0
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
+ERROR_LINE = re.compile(r"error: |[\w.]*(Error|Exception|Interrupt)\b")  # ours, Python's
 LOG_NAME = "local.log"  # in the experiment's folder: everything the run printed
 
 
@@ -183,8 +184,8 @@ def _run(row: Row) -> int:
                 try:
                     process.wait(POLL_SECONDS)
                 except subprocess.TimeoutExpired:
-                    bar.update(row.done_epochs - bar.n)
-            bar.update(row.done_epochs - bar.n)
+                    _advance(bar, row)
+            _advance(bar, row)
             return process.returncode
         finally:
             if process.poll() is None:
@@ -193,17 +194,25 @@ def _run(row: Row) -> int:
             signal.signal(signal.SIGTERM, before)
 
 
+def _advance(bar: tqdm, row: Row) -> None:
+    """Show the row's progress; a bar in a file is only written to when there is some."""
+    if new := row.done_epochs - bar.n:
+        bar.update(new)
+    elif sys.stderr.isatty():
+        bar.refresh()
+
+
 def _stop(signum: int, frame: object) -> None:
     """Lets `finally` end the run before a SIGTERM ends us."""
     raise SystemExit(128 + signum)
 
 
 def last_words(log: Path, size: int = 8192) -> str:
-    """The last line of a log that is not empty; of a log that holds a line starting with `error:`, the last such."""
+    """Why a run ended, as its log says: the last line that is an error's, otherwise the last that is not empty."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - size))
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error:")]
+    errors = [line for line in lines if ERROR_LINE.match(line)]
     return (errors or lines or ["it printed nothing"])[-1]
 
 

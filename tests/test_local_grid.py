@@ -25,7 +25,7 @@ done = json.loads(history.read_text()) if history.exists() else []
 print("starts at", len(done))
 for epoch in range(len(done), epochs):
     if how == "fail" and epoch == 1:
-        print("error: no data"); print("and more"); sys.exit(2)
+        print("error: no data"); print("\\nSet the environment variable"); sys.exit(2)
     if how == "stop" and epoch == 2:
         sys.exit(0)
     done.append({"train": {"ce": 3.0 - epoch, "duration": 60.0}, "valid": {"ce": 3.5 - epoch}})
@@ -76,6 +76,20 @@ def test_failures_are_reported_and_others_still_run(row):
     assert [(failure.row.sig, failure.code) for failure in failures] == [("fail", 2)]
     assert "error: no data" in str(failures[0]) and str(row("fail").log) in str(failures[0])
     assert row("good").finished
+
+
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [
+        ("Traceback\n  x = 1\nZeroDivisionError: by zero\n\nSet HYDRA_FULL_ERROR=1\n", "ZeroDivisionError: by zero"),
+        ("omegaconf.errors.ConfigKeyError: no lr\n", "omegaconf.errors.ConfigKeyError: no lr"),
+        ("Killed\n\n", "Killed"),
+        ("", "it printed nothing"),
+    ],
+)  # fmt: skip
+def test_last_words_are_the_error(tmp_path, printed, words):
+    (tmp_path / "local.log").write_text(printed)
+    assert local_grid.last_words(tmp_path / "local.log") == words
 
 
 def test_stop_on_failure(row):
