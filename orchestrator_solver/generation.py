@@ -73,7 +73,7 @@ class OrchestratorModel:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             sampling = {
-                "use_sampling": temperature > 0, "temp": temperature, "top_k": top_k, "cfg_coef": guidance,
+                "use_sampling": temperature > 0, "temp": temperature, "top_k": min(top_k, self.codec.cardinality), "cfg_coef": guidance,
             }  # fmt: skip
             codes = self._codes(prompts, wavs, seconds, sampling, progress or (lambda share: None))
         return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()

@@ -124,3 +124,19 @@ def sound_of(part: pretty_midi.Instrument, seconds: float, rate: int) -> np.ndar
 def midi_hz(pitch: int) -> float:
     """Frequency of a MIDI pitch in Hz."""
     return 440.0 * 2 ** ((pitch - 69) / 12)
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tiny_slakh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of the tiny source, without captions."""
+    from models import build_tiny_data
+
+    return build_tiny_data(tiny_slakh, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a language model with random weights; its codec lies beside it."""
+    from models import save_models
+
+    return save_models(tmp_path_factory.mktemp("models"))

@@ -1,6 +1,6 @@
 """How well a codec keeps pitch and timbre, on works that no training split holds."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,10 +51,6 @@ class CodecReport:
         ]  # fmt: skip
         drop = 1 - self.log_mel.mean / self.untrained_log_mel.mean
         return "\n".join([*lines, f"log-mel distance is {drop:.0%} below the untrained codec's"])
-
-    def to_json(self) -> dict:
-        """Plain values for JSON."""
-        return asdict(self)
 
 
 def untrained(name: str, wav: torch.Tensor) -> CompressionModel:

@@ -1,0 +1,38 @@
+"""`orchestrator bench`: the measurements that the README and the model cards quote."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the program's parser."""
+    parser = subparsers.add_parser("bench", help="measure a codec, or how a model follows its reference",
+                                   description=__doc__)  # fmt: skip
+    parser.add_argument("what", choices=["codec", "baseline"], help="codec: pitch and timbre; baseline: melody")
+    parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
+    parser.add_argument("--model", help="default: nano-codec, nano-baseline")
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument("--clips", type=int, default=240, help="default: 240")
+    parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the figures as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; returns the exit code."""
+    import torch
+
+    from dataset_builder import atomic
+
+    from ..bench.baseline import bench_melody
+    from ..bench.codec import bench_codec
+
+    torch.set_num_threads(args.threads)
+    name = args.model or {"codec": "nano-codec", "baseline": "nano-baseline"}[args.what]
+    report = {"codec": bench_codec, "baseline": bench_melody}[args.what](
+        args.data, name, split=args.split, count=args.clips
+    )
+    if args.out:
+        atomic.write_json(args.out, asdict(report))
+    print(report.text())
+    return 0

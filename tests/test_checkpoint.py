@@ -1,0 +1,61 @@
+"""Models on disk: what is written is what is read, and damage is said in one line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from dataset_builder.errors import UserError
+from orchestrator_solver import checkpoint
+
+
+@pytest.fixture
+def package(tiny_models: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_models, tmp_path / "lm"))
+
+
+def test_weights_survive_within_half_precision(package: Path) -> None:
+    state = checkpoint.load(str(package), "lm").state
+    model = checkpoint.load_lm(str(package))
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_running_sums_of_the_codec_are_not_shipped(tiny_models: Path) -> None:
+    codec = str(tiny_models.parent / "codec")
+    assert not any("embed_avg" in name for name in checkpoint.load(codec, "codec").state)
+    wav = torch.randn(1, 1, 6400)
+    assert checkpoint.load_codec(codec).encode(wav)[0].shape == (1, 2, 10)
+
+
+def test_torn_weights(package: Path) -> None:
+    path = package / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(UserError, match="torn"):
+        checkpoint.load_lm(str(package))
+
+
+def test_hostile_header(package: Path) -> None:
+    """A hash can be forged with the file; the reader must not trust the header either."""
+    path = package / "model.safetensors"
+    path.write_bytes(b"\xff" * 8 + path.read_bytes()[8:])
+    description = json.loads((package / "model.json").read_text())
+    description["sha256"] = checkpoint.hashlib.sha256(path.read_bytes()).hexdigest()
+    (package / "model.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match="cannot be read"):
+        checkpoint.load_lm(str(package))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "lm"}'])
+def test_broken_description(package: Path, text: str) -> None:
+    (package / "model.json").write_text(text)
+    with pytest.raises(UserError, match="cannot be read"):
+        checkpoint.load(str(package), "lm")
+
+
+def test_wrong_kind_and_unknown_name(package: Path) -> None:
+    with pytest.raises(UserError, match="'codec'"):
+        checkpoint.load(str(package), "codec")
+    with pytest.raises(UserError, match="no model 'nowhere'"):
+        checkpoint.load("nowhere", "lm")
