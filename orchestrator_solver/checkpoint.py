@@ -6,6 +6,8 @@ weights). `//pretrained/NAME` is looked up here first, then by audiocraft.
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +123,27 @@ def load_lm(name: str, device: str | torch.device = "cpu") -> LMModel:
 
 
 def _codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
-    return load_codec(name, device) if folder_of(name) else _stock_codec(name, device)
+    if folder_of(name):
+        return load_codec(name, device)
+    with from_hub(name):
+        return _stock_codec(name, device)
+
+
+@contextmanager
+def from_hub(name: str) -> Iterator[None]:
+    """Turn what loading from the model hub may raise into one line.
+
+    Raises:
+        UserError: if the hub cannot be reached and holds no copy here, or knows no model of this name.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:  # huggingface_hub's errors are among these
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"{name!r} is none of ours ({', '.join(shipped())}) and could not be had from the model hub ({reason}): "
+            "download it once where there is a network, or name another"
+        ) from error
 
 
 def register() -> None:

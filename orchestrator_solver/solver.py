@@ -30,6 +30,8 @@ class OrchestratorSolver(MusicGenSolver):
 
     def build_model(self) -> None:
         """Model and optimizer; then the store, which is keyed by the codec."""
+        if self.device == "cpu":
+            self.best_state.dtype = torch.float32  # audiocraft keeps the best state in autocast's precision
         super().build_model()
         if not self.cfg.orchestrator.store:
             return
@@ -41,7 +43,8 @@ class OrchestratorSolver(MusicGenSolver):
     def load_from_pretrained(self, name: str) -> dict:
         """Weights to start from: ours if there is a folder of that name, otherwise audiocraft's."""
         if checkpoint.folder_of(name) is None:
-            return super().load_from_pretrained(name)
+            with checkpoint.from_hub(name):
+                return super().load_from_pretrained(name)
         return {"best_state": {"model": checkpoint.load(name, "lm").state}}
 
     def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
