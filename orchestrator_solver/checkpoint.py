@@ -28,8 +28,10 @@ from .lm import build_lm
 
 FOLDER = Path(__file__).parent / "pretrained"
 PREFIX = "//pretrained/"
-LM_KEYS = ("lm_model", "transformer_lm", "codebooks_pattern", "fuser", "conditioners", "classifier_free_guidance",
-           "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset")  # fmt: skip
+LM_KEYS = (
+    "lm_model", "transformer_lm", "codebooks_pattern", "fuser", "conditioners", "classifier_free_guidance",
+    "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset",
+)  # fmt: skip
 CODEC_KEYS = ("compression_model", "encodec", "seanet", "spectral", "rvq", "sample_rate", "channels")
 _TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
 _stock_codec = CompressionModel.get_pretrained
@@ -72,7 +74,12 @@ def save(folder: Path, kind: str, cfg: DictConfig, state: dict[str, torch.Tensor
     with atomic.replacing(folder / "model.safetensors") as temporary:
         save_file(weights, temporary)
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    description = {"kind": kind, "sha256": digest, "facts": facts, "cfg": {key: values[key] for key in keys if key in values}}
+    description = {
+        "kind": kind,
+        "sha256": digest,
+        "facts": facts,
+        "cfg": {key: values[key] for key in keys if key in values},
+    }
     atomic.write_json(folder / "model.json", description)
 
 

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from .metrics.chroma import Chroma
 from .store import Store
 
+
 def pitch_classes(chroma: Chroma, wav: torch.Tensor) -> torch.Tensor:
     """Pitch class of each frame of `wav` `[B, 1, T]`, or -1 where silent: int64 `[B, S']`.
 
@@ -47,11 +48,15 @@ class ChromaConditioner(WaveformConditioner):
     def _downsampling_factor(self) -> int:
         return self.chroma.hop
 
+    def _from_audio(self, x: WavCondition) -> bool:
+        """Whether a reference that is given (not dropped) is not one of the store's."""
+        return any(path is None and length > 0 for path, length in zip(x.path, x.length, strict=True))
+
     def _pitch_classes(self, x: WavCondition) -> torch.Tensor:
         """Pitch classes `[B, S']` of the references, -1 where silent or dropped."""
         if x.wav.shape[-1] <= 1:
             return torch.full((x.wav.shape[0], 1), -1, device=x.wav.device)
-        if self.store is None or any(path is None and length > 0 for path, length in zip(x.path, x.length)):
+        if self.store is None or self._from_audio(x):
             classes = pitch_classes(self.chroma, x.wav)
             return torch.where((x.length > 0)[:, None], classes, torch.full_like(classes, -1))
         frames = int(x.wav.shape[-1] // self.chroma.hop)
@@ -59,7 +64,7 @@ class ChromaConditioner(WaveformConditioner):
             torch.full((frames,), -1)
             if path is None or seek is None
             else self.store.pitch_classes(path, round(seek * self.frame_rate), frames)
-            for path, seek in zip(x.path, x.seek_time)
+            for path, seek in zip(x.path, x.seek_time, strict=True)
         ]
         return torch.stack(rows).to(x.wav.device)
 

@@ -8,7 +8,6 @@ from audiocraft.utils.utils import get_dataset_from_loader
 from omegaconf import DictConfig
 from torch import nn
 
-
 from .dataset import ExcerptDataset
 from .loaders import build_loaders
 

@@ -123,5 +123,7 @@ def _page(data: Path, model: Path, settings: DemoSettings) -> Path:
     path = settings.out / "index.html"
     models = {"baseline": load_model("nano-baseline"), "finetuned": load_model(str(model))}
     with Bar("listening page") as progress:
-        build_page(path, models, PageSettings(data, count=settings.shown), settings.out / "table1/table1.json", progress)
+        build_page(
+            path, models, PageSettings(data, count=settings.shown), settings.out / "table1/table1.json", progress
+        )
     return path

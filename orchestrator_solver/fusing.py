@@ -17,7 +17,7 @@ class AlignedFuser(ConditionFuser):
     """
 
     def __init__(self, *args: object, steps_per_frame: dict[str, float], **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(*args, **kwargs)
         self.steps_per_frame = steps_per_frame
         self._aligned = list(self.fuse2cond.get("input_interpolate", []))
         unknown = set(self._aligned) - set(steps_per_frame)

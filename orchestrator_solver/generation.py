@@ -48,10 +48,17 @@ class OrchestratorModel:
 
     @torch.no_grad()
     def generate(
-        self, prompts: Sequence[str | None], references: Sequence[np.ndarray | torch.Tensor], reference_sample_rate: int,
-        duration: float | None = None, seed: int = 0, guidance: float = 3.0, temperature: float = 1.0, top_k: int = 250,
+        self,
+        prompts: Sequence[str | None],
+        references: Sequence[np.ndarray | torch.Tensor],
+        reference_sample_rate: int,
+        duration: float | None = None,
+        seed: int = 0,
+        guidance: float = 3.0,
+        temperature: float = 1.0,
+        top_k: int = 250,
         progress: Progress | None = None,
-    ) -> torch.Tensor:  # fmt: skip
+    ) -> torch.Tensor:
         """Play each reference as its prompt says.
 
         Args:
@@ -73,8 +80,11 @@ class OrchestratorModel:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             sampling = {
-                "use_sampling": temperature > 0, "temp": temperature, "top_k": min(top_k, self.codec.cardinality), "cfg_coef": guidance,
-            }  # fmt: skip
+                "use_sampling": temperature > 0,
+                "temp": temperature,
+                "top_k": min(top_k, self.codec.cardinality),
+                "cfg_coef": guidance,
+            }
             codes = self._codes(prompts, wavs, seconds, sampling, progress or (lambda share: None))
         return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
 
@@ -100,7 +110,8 @@ class OrchestratorModel:
             length = min(piece, total - start)
             context = None if done is None else done[..., start:]
             conditions = [
-                self._condition(prompt, wav, start / rate, length / rate) for prompt, wav in zip(prompts, wavs)
+                self._condition(prompt, wav, start / rate, length / rate)
+                for prompt, wav in zip(prompts, wavs, strict=True)
             ]
             codes = self.lm.generate(
                 context, conditions, max_gen_len=length,
@@ -113,9 +124,7 @@ class OrchestratorModel:
             start = done.shape[-1] - overlap
         return done
 
-    def _condition(
-        self, prompt: str | None, wav: torch.Tensor, start: float, seconds: float
-    ) -> ConditioningAttributes:
+    def _condition(self, prompt: str | None, wav: torch.Tensor, start: float, seconds: float) -> ConditioningAttributes:
         """The prompt and the part of the reference `start .. start + seconds`, padded with silence."""
         begin, samples = round(start * self.sample_rate), round(seconds * self.sample_rate)
         part = wav[:, begin : begin + samples]
@@ -136,4 +145,3 @@ def load_model(name: str, device: str = "cpu") -> OrchestratorModel:
     return OrchestratorModel(
         name, package.sha256, language_model, codec, float(package.cfg.dataset.segment_duration), package.facts
     )
-

@@ -8,6 +8,7 @@ from audiocraft.models import builders as audiocraft_builders
 from audiocraft.models.encodec import CompressionModel
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import BaseConditioner
+from audiocraft.utils.utils import dict_from_config
 
 from .chroma_condition import ChromaConditioner
 from .fusing import AlignedFuser
@@ -18,11 +19,11 @@ _stock_lm = audiocraft_builders.get_lm_model
 
 
 def _words(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
-    return WordsConditioner(cfg.transformer_lm.dim, **args)
+    return WordsConditioner(cfg.transformer_lm.dim, **dict_from_config(args))
 
 
 def _chroma(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
-    return ChromaConditioner(cfg.transformer_lm.dim, store=None, device=cfg.device, **args)
+    return ChromaConditioner(cfg.transformer_lm.dim, store=None, device=cfg.device, **dict_from_config(args))
 
 
 CONDITIONERS: dict[str, Callable[[omegaconf.DictConfig, omegaconf.DictConfig], BaseConditioner]] = {

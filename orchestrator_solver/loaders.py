@@ -31,7 +31,9 @@ def location(path: str) -> tuple[Path, str]:
     """
     folder = Path(path)
     if not (folder / "data.jsonl.gz").is_file():
-        raise UserError(f"no manifest {folder}/data.jsonl.gz: build the data set first (python -m dataset_builder build)")
+        raise UserError(
+            f"no manifest {folder}/data.jsonl.gz: build the data set first (python -m dataset_builder build)"
+        )
     return folder.parent.parent, folder.name
 
 
@@ -46,9 +48,7 @@ def build_loaders(
         options = {**cfg.dataset, **cfg.dataset[stage]}
         root, split = location(cfg.datasource[stage])
         if stage == "train" and cfg.optim.updates_per_epoch:
-            options["num_samples"] = (
-                cfg.dataset.batch_size * cfg.optim.updates_per_epoch * flashy.distrib.world_size()
-            )
+            options["num_samples"] = cfg.dataset.batch_size * cfg.optim.updates_per_epoch * flashy.distrib.world_size()
         dataset = dataset_class(
             root, split, drawing_of(cfg), segment_duration=cfg.dataset.segment_duration,
             num_samples=options["num_samples"], sample_rate=cfg.sample_rate, shuffle=options["shuffle"],

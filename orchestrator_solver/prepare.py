@@ -16,7 +16,6 @@ from .chroma_condition import pitch_classes
 from .metrics.chroma import Chroma
 from .store import Store, item_hash, state_hash
 
-
 PIECE_FRAMES, MARGIN_FRAMES = 250, 10
 
 

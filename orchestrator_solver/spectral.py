@@ -103,6 +103,10 @@ class _Oscillators(nn.Module):
     Their phases run on from frame to frame, so that a held amplitude is a pure tone.
     """
 
+    cycles: torch.Tensor
+    sines: torch.Tensor
+    cosines: torch.Tensor
+
     def __init__(self, width: int, hop: int, sample_rate: int, per_semitone: int) -> None:
         super().__init__()
         self.hop, self.window = hop, 4 * hop
@@ -127,6 +131,9 @@ class _Oscillators(nn.Module):
 
 class _Noise(nn.Module):
     """White noise in bands whose loudness follows the latents, five times a frame."""
+
+    shapes: torch.Tensor
+    white: torch.Tensor
 
     def __init__(self, width: int, hop: int, bands: int) -> None:
         super().__init__()

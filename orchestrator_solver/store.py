@@ -2,8 +2,8 @@
 
 A store is a folder `DATA/store/KEY` with two arrays an item, `ITEM.codes.npy` (int16 `[K, S]`) and `ITEM.chroma.npy`
 (int8 `[S']`, -1 where silent). `KEY` is a hash of the codec's weights and of the chroma settings, so that another codec
-never reads these codes. What is in an entry is proved by `ITEM.json`, which holds the hash of the item's description and
-of its audio files' sizes: an entry that is torn, or whose item has changed, is made again.
+never reads these codes. What is in an entry is proved by `ITEM.json`, which holds the hash of the item's stems and of
+its audio files' sizes: an entry that is torn, or whose item has changed, is made again.
 """
 
 import hashlib
@@ -63,10 +63,13 @@ class Store:
 
     def put(self, item_id: str, content: str, codes: torch.Tensor, classes: torch.Tensor) -> None:
         """Write the codes `[K, S]` and pitch classes `[S']` of an item; the proof comes last."""
-        arrays = {"codes": codes.numpy().astype(np.int16), "chroma": classes.numpy().astype(np.int8)}
+        arrays: dict[str, np.ndarray] = {
+            "codes": codes.numpy().astype(np.int16),
+            "chroma": classes.numpy().astype(np.int8),
+        }
         sizes = []
         for name, array in arrays.items():
-            with atomic.replacing(self._path(item_id, name)) as temporary, open(temporary, "wb") as file:
+            with atomic.replacing(self._path(item_id, name)) as temporary, temporary.open("wb") as file:
                 np.save(file, array, allow_pickle=False)
             sizes.append(self._path(item_id, name).stat().st_size)
         atomic.write_json(self.folder / f"{item_id}.json", {"content": content, "sizes": sizes})

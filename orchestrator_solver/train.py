@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import flashy
-import hydra
 import numpy as np
 import torch
 from audiocraft.environment import AudioCraftEnvironment
@@ -17,6 +16,7 @@ from audiocraft.modules.transformer import set_efficient_attention_backend
 from audiocraft.solvers.base import StandardSolver
 from audiocraft.utils.cluster import get_slurm_parameters
 from dora import XP, git_save, hydra_main
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from dataset_builder.errors import UserError
@@ -72,6 +72,7 @@ def get_solver_from_xp(
 ) -> StandardSolver:  # fmt: skip
     """The solver of an experiment, restored; see audiocraft's function of this name, for which this stands in."""
     cfg = OmegaConf.merge(xp.cfg, override_cfg or {})
+    assert isinstance(cfg, DictConfig)
     ignored = list(ignore_state_keys or [])
     if disable_fsdp and cfg.fsdp.use:
         cfg.fsdp.use = False
@@ -83,7 +84,7 @@ def get_solver_from_xp(
                 solver.restore(load_best=load_best, ignore_state_keys=ignored)
         return solver
     finally:
-        hydra.core.global_hydra.GlobalHydra.instance().clear()
+        GlobalHydra.instance().clear()
 
 
 def get_solver_from_sig(sig: str, *args: Any, **kwargs: Any) -> StandardSolver:

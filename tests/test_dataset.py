@@ -19,7 +19,9 @@ RATE = 16_000
 
 
 def _dataset(root: Path, reference: dict[str, float], **options: object) -> ExcerptDataset:
-    drawing = Drawing(reference, **{key: options.pop(key) for key in list(options) if key in Drawing.__dataclass_fields__})
+    drawing = Drawing(
+        reference, **{key: options.pop(key) for key in list(options) if key in Drawing.__dataclass_fields__}
+    )
     return ExcerptDataset(
         root, "train", drawing, segment_duration=SECONDS, num_samples=24, sample_rate=RATE, **options
     )  # fmt: skip
@@ -112,7 +114,7 @@ def test_codes_come_from_the_store(tiny_data: Path, tiny_models: Path) -> None:
     dataset.store = attach_store(model, tiny_data, codec)
     wav, info = dataset[0]
     assert info.audio_tokens.shape == (2, 40) and wav.abs().sum() == 0
-    condition, mask = model.condition_provider(
-        model.condition_provider.tokenize([info.to_condition_attributes()])
-    )["self_wav"]
+    condition, mask = model.condition_provider(model.condition_provider.tokenize([info.to_condition_attributes()]))[
+        "self_wav"
+    ]
     assert condition.shape[1] == 25 and mask.all()

@@ -29,6 +29,6 @@ def test_draws_depend_on_step_and_rank_alone() -> None:
 
 def test_all_conditions_of_a_sample_go_together_and_the_input_stays() -> None:
     samples = _samples(64)
-    for before, after in zip(samples, drop_conditions(samples, 0.5, 1, 1, 0, 0)):
+    for before, after in zip(samples, drop_conditions(samples, 0.5, 1, 1, 0, 0), strict=True):
         assert (after.text["description"] is None) == (int(after.wav["self_wav"].length[0]) == 0)
         assert before.text["description"] == "violin" and int(before.wav["self_wav"].length[0]) == 8

@@ -151,8 +151,11 @@ def test_accompaniment_sounds_only_what_the_beat_holds(chorale):
     notes = [note for line in chorale.lines for note in line.notes]
     for chord in chords:
         beat = chord.beat
-        sounding = {note.pitch % 12 for note in notes
-                    if note.start < beat.start + beat.length - 1e-3 and note.end > beat.start + 1e-3}
+        sounding = {
+            note.pitch % 12
+            for note in notes
+            if note.start < beat.start + beat.length - 1e-3 and note.end > beat.start + 1e-3
+        }
         assert set(chord.pitch_classes) <= sounding
     assert harmony.tonic(chorale) == 3  # Wachet auf is in E flat
 
@@ -201,7 +204,13 @@ def test_layout_and_metadata_are_slakhs(corpus, folders):
             info = soundfile.info(folder / "stems" / f"{name}.flac")
             assert (info.samplerate, info.channels, info.subtype) == (44100, 1, "PCM_16")
         assert {path.name for path in folder.iterdir()} == {
-            "MIDI", "all_src.mid", "metadata.yaml", "mix.flac", "source.json", "stems"}
+            "MIDI",
+            "all_src.mid",
+            "metadata.yaml",
+            "mix.flac",
+            "source.json",
+            "stems",
+        }
         source = json.loads((folder / "source.json").read_text())
         assert source["licence"] and nano.work_of(folder.name).id == source["work"]
 
@@ -211,7 +220,8 @@ def test_the_slakh_reader_names_the_instruments_cast(folders):
         source = json.loads((folder / "source.json").read_text())
         track = read_track(folder, "train")
         assert {stem.id: stem.instrument for stem in track.stems} == {
-            name: stem["instrument"] for name, stem in source["stems"].items()}
+            name: stem["instrument"] for name, stem in source["stems"].items()
+        }
 
 
 def test_the_mix_is_the_sum_of_its_stems_and_does_not_clip(folders):
@@ -237,7 +247,8 @@ def test_midi_holds_tempo_and_notes(folders):
         assert [round(tempo.qpm, 2) for tempo in everything.tempos] == [source["bpm"]]
         stems = [ScoreSecond.from_file(path) for path in sorted((folder / "MIDI").iterdir())]
         assert sum(len(track.notes) for track in everything.tracks) == sum(
-            len(track.notes) for stem in stems for track in stem.tracks)
+            len(track.notes) for stem in stems for track in stem.tracks
+        )
 
 
 def test_bytes_do_not_depend_on_run_or_workers(corpus, tmp_path):
@@ -296,7 +307,8 @@ def test_a_gap_in_the_stems_is_respected(twin):
     assert not (twin / "stems" / "S01.flac").exists()
     after = yaml.safe_load((twin / "metadata.yaml").read_text())["stems"]
     assert after["S01"] == before["S01"] and {name: stem["program_num"] for name, stem in after.items()} == {
-        name: stem["program_num"] for name, stem in before.items()}
+        name: stem["program_num"] for name, stem in before.items()
+    }
 
 
 def test_a_silent_stem_is_marked_not_written(twin):

@@ -30,7 +30,13 @@ def _command(data: Path, models: Path, *overrides: str, options: tuple[str, ...]
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "HF_HUB_OFFLINE": "1", "ORCHESTRATOR_DORA_DIR": str(folder), "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
+    return {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "ORCHESTRATOR_DORA_DIR": str(folder),
+        "WANDB_MODE": "offline",
+        "WANDB_SILENT": "true",
+    }
 
 
 def _run(folder: Path, command: list[str]) -> subprocess.CompletedProcess:

@@ -104,7 +104,7 @@ def bench_codec(root: Path, name: str, split: str = "test", count: int = 240, se
     decoded = _through(codec, both)
     plain = _through(untrained(name, both[:: len(both) // 64]), both)
     chroma = Chroma(rate)
-    pairs = zip(decoded.split(BATCH), both.split(BATCH))
+    pairs = zip(decoded.split(BATCH), both.split(BATCH), strict=True)
     agreement = torch.cat([sim(ours, original, chroma) for ours, original in pairs]).numpy()
     return CodecReport(
         bootstrap(agreement[:count], stem_works, 0), bootstrap(agreement[count:], mix_works, 0),

@@ -1,6 +1,7 @@
 """`orchestrator bench`: the measurements that the README and the model cards quote."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,14 +25,13 @@ def run(args: argparse.Namespace) -> int:
 
     from dataset_builder import atomic
 
-    from ..bench.baseline import bench_melody
-    from ..bench.codec import bench_codec
+    from ..bench.baseline import MelodyReport, bench_melody
+    from ..bench.codec import CodecReport, bench_codec
 
     torch.set_num_threads(args.threads)
     name = args.model or {"codec": "nano-codec", "baseline": "nano-baseline"}[args.what]
-    report = {"codec": bench_codec, "baseline": bench_melody}[args.what](
-        args.data, name, split=args.split, count=args.clips
-    )
+    measure: Callable[..., CodecReport | MelodyReport] = bench_codec if args.what == "codec" else bench_melody
+    report = measure(args.data, name, split=args.split, count=args.clips)
     if args.out:
         atomic.write_json(args.out, asdict(report))
     print(report.text())

@@ -32,9 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_writable(out)
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory
-    result = run_demo(
-        DemoSettings(out, args.works, args.epochs, args.updates, args.excerpts, args.shown, args.workers)
-    )
+    result = run_demo(DemoSettings(out, args.works, args.epochs, args.updates, args.excerpts, args.shown, args.workers))
     print(result.table)
     print(f"\n{result.seconds / 60:.1f} minutes. Listen: {result.page}")
     return 0

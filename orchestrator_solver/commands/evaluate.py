@@ -32,10 +32,16 @@ def run(args: argparse.Namespace) -> int:
     models = {"baseline": args.baseline, "control": args.control, "finetuned": args.finetuned}
     table = evaluate(
         EvaluationSettings(
-            data=args.data, models={row: name for row, name in models.items() if name}, out=args.out,
-            count=args.excerpts, seconds=args.seconds, policies=tuple(args.policies), split=args.split,
-            guidance=args.guidance, temperature=args.temperature,
-        )  # fmt: skip
+            data=args.data,
+            models={row: name for row, name in models.items() if name},
+            out=args.out,
+            count=args.excerpts,
+            seconds=args.seconds,
+            policies=tuple(args.policies),
+            split=args.split,
+            guidance=args.guidance,
+            temperature=args.temperature,
+        )
     )
     rendering.write(table, args.out)
     print(rendering.to_text(table))

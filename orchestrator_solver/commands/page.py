@@ -11,9 +11,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the HTML file to write")
     parser.add_argument("--finetuned", default="nano", help="a shipped model or an exported folder (default: nano)")
     parser.add_argument("--baseline", default="nano-baseline", help="default: nano-baseline")
-    parser.add_argument(
-        "--table", type=Path, metavar="JSON", help="Table 1 as `orchestrator evaluate` wrote it"
-    )
+    parser.add_argument("--table", type=Path, metavar="JSON", help="Table 1 as `orchestrator evaluate` wrote it")
     parser.add_argument("--excerpts", type=int, default=6, help="how many, each of another work (default: 6)")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
     parser.add_argument("--split", default="test", help="default: test")

@@ -8,7 +8,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("prepare", help="compute codes and chroma of a data set once", description=__doc__)
     parser.add_argument("data", type=Path, help="the data set's folder")
-    parser.add_argument("--codec", default="nano-codec", help="a shipped codec or an exported one (default: nano-codec)")
+    parser.add_argument(
+        "--codec", default="nano-codec", help="a shipped codec or an exported one (default: nano-codec)"
+    )
     parser.add_argument("--radix2-exp", type=int, default=12, help="chroma window of 2**N samples (default: 12)")
     parser.add_argument("--splits", nargs="+", default=["train", "valid", "test"], metavar="SPLIT")
     parser.add_argument("--workers", type=int, default=2, help="processes on a CPU (default: 2)")

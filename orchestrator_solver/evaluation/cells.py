@@ -34,7 +34,7 @@ class Cell:
 def audio_of(excerpts: Sequence[TestExcerpt], policy: str | None, root: Path, seconds: float, rate: int) -> list:
     """Targets (`policy` None) or references of excerpts, `[T]` each."""
     items = [excerpt.item if policy is None else excerpt.references[policy] for excerpt in excerpts]
-    return [read_excerpt(item, root, e.start, seconds, rate) for item, e in zip(items, excerpts)]
+    return [read_excerpt(item, root, e.start, seconds, rate) for item, e in zip(items, excerpts, strict=True)]
 
 
 def score_cell(

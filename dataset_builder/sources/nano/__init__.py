@@ -61,8 +61,7 @@ def render(out_root: Path, settings: NanoSettings, workers: int = 2, progress: b
         UserError: the folder holds tracks of another length.
     """
     jobs = [(work, missing) for work in select(settings.works) if (missing := _missing(out_root, work, settings))]
-    bar = tqdm(total=sum(len(variants) for _, variants in jobs), desc="render nano", unit="track",
-               disable=not progress)
+    bar = tqdm(total=sum(len(variants) for _, variants in jobs), desc="render nano", unit="track", disable=not progress)
     with bar:
         if workers <= 1:
             for work, variants in jobs:
@@ -121,8 +120,10 @@ def _missing(out_root: Path, work: Work, settings: NanoSettings) -> list[int]:
             continue
         seconds = json.loads((folder / "source.json").read_text(encoding="utf-8"))["seconds"]
         if seconds != settings.seconds:
-            raise UserError(f"{folder} was rendered with seconds={seconds:g}, not {settings.seconds:g}: "
-                            "choose another folder or remove this one")
+            raise UserError(
+                f"{folder} was rendered with seconds={seconds:g}, not {settings.seconds:g}: "
+                "choose another folder or remove this one"
+            )
     return missing
 
 

@@ -47,8 +47,9 @@ def strummed(chords: Sequence[Chord], low: int, high: int) -> list[Note]:
         near = _centre(pitches, near)
         for string, pitch in enumerate(pitches):
             start = string * min(STRUM, chord.beat.length / 16)
-            notes.append(Note(chord.beat.start + start, 0.9 * chord.beat.length - start, pitch,
-                              66 + 7 * chord.beat.weight))
+            notes.append(
+                Note(chord.beat.start + start, 0.9 * chord.beat.length - start, pitch, 66 + 7 * chord.beat.weight)
+            )
     return notes
 
 
@@ -98,11 +99,13 @@ def powered(chords: Sequence[Chord], low: int, high: int) -> list[Note]:
         root = fold(chord.root + 36, low, low + 11)
         pitches = [root, root + 7] if fifth in chord.pitch_classes else [root, root + 12]
         for pitch in (p for p in pitches if p <= high):
-            held = next((i for i, n in enumerate(notes)
-                         if n.pitch == pitch and abs(n.end - chord.beat.start) < 1e-3), None)
+            held = next(
+                (i for i, n in enumerate(notes) if n.pitch == pitch and abs(n.end - chord.beat.start) < 1e-3), None
+            )
             if held is not None and chord.beat.weight < 3:
-                notes[held] = Note(notes[held].start, notes[held].length + chord.beat.length, pitch,
-                                   notes[held].velocity)
+                notes[held] = Note(
+                    notes[held].start, notes[held].length + chord.beat.length, pitch, notes[held].velocity
+                )
             else:
                 notes.append(Note(chord.beat.start, 0.95 * chord.beat.length, pitch, 74 + 6 * chord.beat.weight))
     return sorted(notes, key=lambda note: (note.start, note.pitch))

@@ -90,8 +90,11 @@ def _starting_at_zero(score: Score) -> Score:
     first = _first_note(score)
     bars = [bar for bar in score.bars if bar.end > first + 1e-6]
     origin = bars[0].start
-    return replace(score, lines=_moved(score.lines, start=-origin),
-                   bars=tuple(replace(bar, start=bar.start - origin, origin=bar.origin - origin) for bar in bars))
+    return replace(
+        score,
+        lines=_moved(score.lines, start=-origin),
+        bars=tuple(replace(bar, start=bar.start - origin, origin=bar.origin - origin) for bar in bars),
+    )
 
 
 def _moved(lines: Sequence[Line], start: float = 0.0, pitch: int = 0) -> tuple[Line, ...]:
@@ -133,6 +136,7 @@ def _stem(role: Role, score: Score, chords: Sequence[harmony.Chord], ensemble: s
 
 def in_range(notes: Sequence[Note], low: int, high: int) -> list[Note]:
     """Move a line by the fewest octaves that bring most of it into range, then fold what is still outside."""
+
     def outside(octaves: int) -> tuple[int, int]:
         return sum(not low <= note.pitch + 12 * octaves <= high for note in notes), abs(octaves)
 

@@ -16,6 +16,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
@@ -38,14 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m dataset_builder.sources.nano.check", description=__doc__)
     parser.add_argument("--write", action="store_true", help="write each score's lines into works.json")
     write = parser.parse_args(arguments).write
-    complaints = [f"{group}: in splits {', '.join(sorted(splits))}" for group, splits in _splits().items()
-                  if len(splits) > 1]
+    complaints = [
+        f"{group}: in splits {', '.join(sorted(splits))}" for group, splits in _splits().items() if len(splits) > 1
+    ]
     scores = {}
     for work in tqdm(load(), desc="check works", unit="work"):
         started = time.perf_counter()
         score = scores[work] = read(work)
-        complaints += [f"{work.id}: {complaint}"
-                       for complaint in _complaints(score, time.perf_counter() - started, compare=not write)]
+        complaints += [
+            f"{work.id}: {complaint}"
+            for complaint in _complaints(score, time.perf_counter() - started, compare=not write)
+        ]
     complaints += _shared_tunes([score for score in scores.values() if score.work.style == "chorale"])
     if write:
         _write(scores)
@@ -97,7 +101,7 @@ def _shared_tunes(chorales: Sequence[Score]) -> Iterator[str]:
 def _opening(score: Score) -> list[int]:
     """Return the first intervals of the melody from beat to beat, which leaves out passing notes."""
     pitches = [note.pitch for note in score.lines[0].notes if note.start % 1 == 0]
-    return [following - pitch for pitch, following in zip(pitches, pitches[1:], strict=False)][:TUNE]
+    return [following - pitch for pitch, following in pairwise(pitches)][:TUNE]
 
 
 def _write(scores: dict[Work, Score]) -> None:

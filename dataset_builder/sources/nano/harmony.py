@@ -65,8 +65,15 @@ def _fit(weights: np.ndarray, bass: int) -> tuple[int, tuple[int, ...]]:
     """Return the chord that explains the pitch classes' weights [12] best: root, sounding members."""
     best = max(
         (
-            (sum(weights[(root + step) % 12] for step in steps) + 0.15 * weights[root] + 0.08 * (root == bass) + trust
-             - 0.04 * sum(weights[(root + step) % 12] < 0.04 for step in steps), root, steps)
+            (
+                sum(weights[(root + step) % 12] for step in steps)
+                + 0.15 * weights[root]
+                + 0.08 * (root == bass)
+                + trust
+                - 0.04 * sum(weights[(root + step) % 12] < 0.04 for step in steps),
+                root,
+                steps,
+            )
             for root in range(12)
             for steps, trust in CHORDS.items()
             if weights[root] > 0.04
@@ -82,7 +89,7 @@ def voice(pitch_classes: Sequence[int], low: int, high: int, size: int, near: fl
     """Return up to `size` neighbouring pitches of the chord within [low, high], centred as near `near` as can be."""
     ladder = [pitch for pitch in range(low, high + 1) if pitch % 12 in pitch_classes]
     size = min(size, len(ladder))
-    windows = [ladder[start:start + size] for start in range(len(ladder) - size + 1)]
+    windows = [ladder[start : start + size] for start in range(len(ladder) - size + 1)]
     return min(windows, key=lambda pitches: abs(float(np.mean(pitches)) - near), default=[])
 
 

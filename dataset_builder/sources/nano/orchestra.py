@@ -5,7 +5,7 @@ Ranges are what players call comfortable, in MIDI pitches; programs are 0-based 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,47 +86,89 @@ class Ensemble:
 GUITARS = ("acoustic guitar", "clean electric guitar")
 ENSEMBLES = {
     "orchestra": Ensemble(
-        3, ("violin", "oboe", "pipe", "clarinet", "trumpet"),
+        3,
+        ("violin", "oboe", "pipe", "clarinet", "trumpet"),
         ("clarinet", "english horn", "viola", "french horn", "violin", "oboe", "trombone"),
-        ("string ensemble", "orchestral harp", "choir and voice"), ("cello", "bassoon", "tuba", "trombone"),
-        ("contrabass",), ("acoustic guitar",), ("string ensemble", "orchestral harp", "choir and voice"),
-        ("pipe", "chromatic percussion", "violin"), None),
+        ("string ensemble", "orchestral harp", "choir and voice"),
+        ("cello", "bassoon", "tuba", "trombone"),
+        ("contrabass",),
+        ("acoustic guitar",),
+        ("string ensemble", "orchestral harp", "choir and voice"),
+        ("pipe", "chromatic percussion", "violin"),
+        None,
+    ),
     "chamber": Ensemble(
-        3, ("violin", "clarinet", "oboe", "pipe", "english horn"),
+        3,
+        ("violin", "clarinet", "oboe", "pipe", "english horn"),
         ("viola", "violin", "clarinet", "english horn", "cello", "french horn"),
-        ("acoustic piano", "orchestral harp", "acoustic guitar"), ("cello", "bassoon"),
-        ("contrabass", "acoustic bass"), ("acoustic guitar",), ("acoustic piano", "orchestral harp"),
-        ("pipe", "chromatic percussion"), "jazz"),
+        ("acoustic piano", "orchestral harp", "acoustic guitar"),
+        ("cello", "bassoon"),
+        ("contrabass", "acoustic bass"),
+        ("acoustic guitar",),
+        ("acoustic piano", "orchestral harp"),
+        ("pipe", "chromatic percussion"),
+        "jazz",
+    ),
     "jazz": Ensemble(
-        4, ("tenor sax", "soprano/alto sax", "trumpet", "clarinet", "pipe", "electric piano"),
+        4,
+        ("tenor sax", "soprano/alto sax", "trumpet", "clarinet", "pipe", "electric piano"),
         ("soprano/alto sax", "tenor sax", "trombone", "trumpet", "electric piano", "clarinet"),
-        ("acoustic piano", "electric piano", "organ"), ("baritone sax", "trombone", "cello"),
-        ("acoustic bass",), ("clean electric guitar", "acoustic guitar"),
-        ("acoustic piano", "electric piano", "organ"), ("chromatic percussion", "pipe"), "jazz"),
+        ("acoustic piano", "electric piano", "organ"),
+        ("baritone sax", "trombone", "cello"),
+        ("acoustic bass",),
+        ("clean electric guitar", "acoustic guitar"),
+        ("acoustic piano", "electric piano", "organ"),
+        ("chromatic percussion", "pipe"),
+        "jazz",
+    ),
     "rock": Ensemble(
-        5, ("distorted electric guitar", "clean electric guitar", "acoustic piano", "organ", "synth lead"),
+        5,
+        ("distorted electric guitar", "clean electric guitar", "acoustic piano", "organ", "synth lead"),
         ("organ", "electric piano", "clean electric guitar", "acoustic guitar", "acoustic piano"),
-        ("acoustic piano", "organ", "electric piano"), ("baritone sax", "distorted electric guitar", "organ"),
-        ("electric bass",), ("distorted electric guitar", *GUITARS), ("organ", "synth strings", "brass section"),
-        ("synth lead", "brass section", "string ensemble"), "rock"),
+        ("acoustic piano", "organ", "electric piano"),
+        ("baritone sax", "distorted electric guitar", "organ"),
+        ("electric bass",),
+        ("distorted electric guitar", *GUITARS),
+        ("organ", "synth strings", "brass section"),
+        ("synth lead", "brass section", "string ensemble"),
+        "rock",
+    ),
     "electronic": Ensemble(
-        4, ("synth lead", "electric piano", "synth strings", "choir and voice"),
+        4,
+        ("synth lead", "electric piano", "synth strings", "choir and voice"),
         ("synth lead", "electric piano", "synth strings", "choir and voice", "chromatic percussion"),
-        ("synth pad", "electric piano", "synth strings"), ("synth strings", "synth pad", "cello"),
-        ("electric bass",), ("clean electric guitar",), ("synth pad", "synth strings", "choir and voice"),
-        ("chromatic percussion", "synth lead", "pipe"), "electronic"),
+        ("synth pad", "electric piano", "synth strings"),
+        ("synth strings", "synth pad", "cello"),
+        ("electric bass",),
+        ("clean electric guitar",),
+        ("synth pad", "synth strings", "choir and voice"),
+        ("chromatic percussion", "synth lead", "pipe"),
+        "electronic",
+    ),
     "folk": Ensemble(
-        4, ("pipe", "violin", "acoustic guitar", "oboe", "choir and voice"),
+        4,
+        ("pipe", "violin", "acoustic guitar", "oboe", "choir and voice"),
         ("violin", "viola", "clarinet", "acoustic guitar", "pipe", "cello"),
-        ("acoustic guitar", "acoustic piano", "orchestral harp"), ("cello", "bassoon", "viola"),
-        ("acoustic bass", "electric bass"), ("acoustic guitar", "clean electric guitar"),
-        ("acoustic piano", "orchestral harp", "string ensemble"), ("pipe", "chromatic percussion"), "rock"),
+        ("acoustic guitar", "acoustic piano", "orchestral harp"),
+        ("cello", "bassoon", "viola"),
+        ("acoustic bass", "electric bass"),
+        ("acoustic guitar", "clean electric guitar"),
+        ("acoustic piano", "orchestral harp", "string ensemble"),
+        ("pipe", "chromatic percussion"),
+        "rock",
+    ),
     "brass": Ensemble(
-        3, ("trumpet", "soprano/alto sax", "french horn", "clarinet"),
+        3,
+        ("trumpet", "soprano/alto sax", "french horn", "clarinet"),
         ("french horn", "trombone", "trumpet", "tenor sax", "soprano/alto sax", "clarinet"),
-        ("brass section", "acoustic piano", "organ"), ("tuba", "trombone", "baritone sax"),
-        ("tuba", "electric bass", "acoustic bass"), GUITARS, ("brass section", "organ", "acoustic piano"),
-        ("pipe", "brass section", "chromatic percussion"), "orchestra"),
+        ("brass section", "acoustic piano", "organ"),
+        ("tuba", "trombone", "baritone sax"),
+        ("tuba", "electric bass", "acoustic bass"),
+        GUITARS,
+        ("brass section", "organ", "acoustic piano"),
+        ("pipe", "brass section", "chromatic percussion"),
+        "orchestra",
+    ),
 }
 
 
@@ -179,14 +221,20 @@ def cast(work: Work, variant: int, lines: Sequence[str]) -> tuple[str, tuple[Rol
         engage("colour", ensemble.colour)
     if len(roles) < 5 or (rng.random() < 0.3 and len(roles) < 7):
         engage("double", ensemble.double)
-    if ensemble.drums is None:
+    roles += _percussion(rng, name, ensemble.drums, engage)
+    return name, tuple(roles)
+
+
+def _percussion(rng: np.random.Generator, ensemble: str, kit: str | None, engage: Callable[..., None]) -> list[Role]:
+    """The drum kit of an ensemble, if it is given one; where it has none by nature, timpani are engaged instead."""
+    if kit is None:
         if rng.random() < 0.75:
             engage("timpani", ("timpani",))
         elif rng.random() < 0.5:
-            roles.append(Role("drums", "drums", int(rng.choice(DRUM_KITS["orchestra"]))))
-    elif rng.random() < (0.4 if name == "chamber" else 0.95):
-        roles.append(Role("drums", "drums", int(rng.choice(DRUM_KITS[ensemble.drums]))))
-    return name, tuple(roles)
+            return [Role("drums", "drums", int(rng.choice(DRUM_KITS["orchestra"])))]
+    elif rng.random() < (0.4 if ensemble == "chamber" else 0.95):
+        return [Role("drums", "drums", int(rng.choice(DRUM_KITS[kit])))]
+    return []
 
 
 def _suits(instrument: Instrument, line: int, lines: int) -> bool:

@@ -22,8 +22,14 @@ LONGEST_READ = 260.0  # quarters: what 80 s at 195 a minute hold; more of a long
 # The pace that suits a style: distinct note onsets a second, which set the tempo of scores without a usable mark, and
 # the fastest tempo in quarters a minute.
 PACES = {
-    "chorale": (2.4, 104.0), "madrigal": (3.2, 160.0), "baroque": (2.6, 120.0), "classical": (4.6, 168.0),
-    "romantic": (4.2, 168.0), "piano": (4.4, 144.0), "song": (3.4, 132.0), "slow": (1.8, 80.0),
+    "chorale": (2.4, 104.0),
+    "madrigal": (3.2, 160.0),
+    "baroque": (2.6, 120.0),
+    "classical": (4.6, 168.0),
+    "romantic": (4.2, 168.0),
+    "piano": (4.4, 144.0),
+    "song": (3.4, 132.0),
+    "slow": (1.8, 80.0),
 }
 SLOWEST = 50.0  # quarters a minute
 
@@ -121,8 +127,14 @@ def excerpt(score: Score, quarters: float) -> Score:
     bars = tuple(bar for bar in score.bars if bar.end <= quarters + 1e-6) or score.bars[:1]
     end = bars[-1].end
     lines = tuple(
-        Line(line.kind, tuple(replace(note, length=min(note.length, end - note.start))
-                              for note in line.notes if note.start < end - 1e-6))
+        Line(
+            line.kind,
+            tuple(
+                replace(note, length=min(note.length, end - note.start))
+                for note in line.notes
+                if note.start < end - 1e-6
+            ),
+        )
         for line in score.lines
     )
     return replace(score, lines=lines, bars=bars)
@@ -209,8 +221,10 @@ def _strands(notes: list[Note], low: bool) -> list[Line]:
         if held is None or (note.pitch < held.pitch if low else note.pitch > held.pitch):
             outer[note.start] = note
     starts = sorted(outer)
-    voice = [replace(outer[start], length=min(outer[start].length, following - start))
-             for start, following in zip(starts, [*starts[1:], np.inf], strict=True)]
+    voice = [
+        replace(outer[start], length=min(outer[start].length, following - start))
+        for start, following in zip(starts, [*starts[1:], np.inf], strict=True)
+    ]
     chosen = set(outer.values())
     chords = tuple(note for note in notes if note not in chosen)
     strands = [Line("line", tuple(voice))]

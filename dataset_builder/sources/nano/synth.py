@@ -78,7 +78,7 @@ def play(midi: Path, program: int, is_drum: bool, duration: float) -> np.ndarray
         _send(synth, channel, order, first, second)
     wav[position:] = _generate(synth, frames - position)
     fade = min(frames, round(FADE * SAMPLE_RATE))
-    wav[frames - fade:] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
+    wav[frames - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
     synth.sounds_off(channel)
     synth.generate_simple(FLUSH)
     return wav

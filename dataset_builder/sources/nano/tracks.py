@@ -167,9 +167,15 @@ def _source(arrangement: Arrangement) -> dict[str, Any]:
     """What Slakh's metadata has no place for: where the music comes from and who plays what."""
     work = arrangement.score.work
     return {
-        "work": work.id, "title": work.title, "composer": work.composer, "licence": work.licence,
-        "corpus_path": work.path, "variant": arrangement.variant, "transposition": arrangement.transposition,
-        "bpm": arrangement.score.bpm, "seconds": arrangement.seconds,
+        "work": work.id,
+        "title": work.title,
+        "composer": work.composer,
+        "licence": work.licence,
+        "corpus_path": work.path,
+        "variant": arrangement.variant,
+        "transposition": arrangement.transposition,
+        "bpm": arrangement.score.bpm,
+        "seconds": arrangement.seconds,
         "ensemble": arrangement.ensemble,
         "stems": {name: {"instrument": stem.instrument, "role": stem.role} for name, stem in _named(arrangement.stems)},
     }
@@ -187,8 +193,7 @@ def _midi(score: Score, stems: Sequence[Stem]) -> bytes:
     for stem in stems:
         instrument = pretty_midi.Instrument(stem.program, stem.is_drum, stem.instrument)
         instrument.notes = [
-            pretty_midi.Note(note.velocity, note.pitch, note.start * quarter, note.end * quarter)
-            for note in stem.notes
+            pretty_midi.Note(note.velocity, note.pitch, note.start * quarter, note.end * quarter) for note in stem.notes
         ]
         midi.instruments.append(instrument)
     buffer = io.BytesIO()
