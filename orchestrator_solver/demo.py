@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builder.errors import UserError
 from dataset_builder.pipeline import BuildSettings, build
 from dataset_builder.sources.nano import NanoSettings
 
@@ -79,30 +78,27 @@ def _say(step: int, what: str) -> None:
 def _prepare(data: Path, workers: int) -> None:
     import torch
 
-    from . import checkpoint
+    from . import checkpoint, recipe
     from .prepare import fill
 
     torch.set_num_threads(1)
-    fill(data, checkpoint.load_codec("nano-codec"), radix2_exp=12, workers=workers)
+    fill(data, checkpoint.load_codec(recipe.CODEC.name), recipe.RADIX2_EXP, workers=workers)
     torch.set_num_threads(workers)
 
 
 def _finetune(data: Path, model: Path, settings: DemoSettings) -> None:
-    from . import checkpoint
-    from .export import export_run
-    from .local_grid import run_rows, single_row
+    from .recipe import Training, train
 
-    argv = [
-        "solver=orchestrator_nano", f"dset_root={data.resolve()}", "label=demo", f"optim.epochs={settings.epochs}",
-        f"optim.updates_per_epoch={settings.updates}", "dataset.valid.num_samples=32",
-        "dataset.generate.num_samples=2", f"num_threads={settings.workers}",
-    ]  # fmt: skip
-    row = single_row("demo", argv)
-    failures = list(run_rows([row]))
-    if failures:
-        raise UserError(f"fine-tuning stopped: {failures[0]}; run the demo again to go on")
-    if checkpoint.folder_of(str(model)) is None or checkpoint.load(str(model), "lm").facts.get("run") != row.sig:
-        export_run(row.sig, model, data)
+    overrides = (
+        "label=demo",
+        f"optim.epochs={settings.epochs}",
+        f"optim.updates_per_epoch={settings.updates}",
+        "dataset.valid.num_samples=32",
+        "dataset.evaluate.num_samples=32",
+        "dataset.generate.num_samples=2",
+        f"num_threads={settings.workers}",
+    )
+    train(data, Training("orchestrator_nano", "demo"), overrides, model)
 
 
 def _evaluate(data: Path, model: Path, settings: DemoSettings) -> str:

@@ -26,5 +26,6 @@ COMMANDS: dict[str, Command] = {
     "sweep": _command("sweep", "run a grid's rows on this machine, one after the other"),
     "prepare": _command("prepare", "compute codes and chroma of a data set once"),
     "bench": _command("bench", "measure a codec, or how a model follows its reference"),
+    "models": _command("models", "train the shipped nano models from nothing"),
     "export": _command("export", "write a run's best weights as safetensors"),
 }

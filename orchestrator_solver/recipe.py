@@ -1,0 +1,60 @@
+"""The recipe of the shipped nano models, from nothing: data, codec, store, baseline, fine-tuning and control."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builder.errors import UserError
+from dataset_builder.pipeline import BuildSettings, build
+from dataset_builder.sources.nano import NanoSettings
+
+from . import checkpoint
+from .export import export_run
+from .local_grid import run_rows, single_row
+from .prepare import fill
+
+
+@dataclass(frozen=True)
+class Training:
+    """A model of the recipe: the solver that trains it, and what it is called."""
+
+    solver: str
+    name: str
+
+
+CODEC = Training("nano_codec", "nano-codec")
+BASELINE = Training("nano_baseline", "nano-baseline")
+FINETUNED = Training("orchestrator_nano", "nano")
+CONTROL = Training("nano_control", "nano-control")
+RADIX2_EXP = 12  # of the chroma condition, see config/conditioner/nano.yaml
+
+
+def train(data: Path, training: Training, overrides: tuple[str, ...] = (), out: Path | None = None) -> Path:
+    """Run a training to its end, or go on with it, and export it; returns the package's folder.
+
+    Args:
+        data: the data set's folder.
+        training: which one.
+        overrides: of its configuration.
+        out: where to export it; among the shipped models by default.
+
+    Raises:
+        UserError: if it stopped; run again to go on.
+    """
+    folder = out or checkpoint.FOLDER / training.name
+    row = single_row(training.name, [f"solver={training.solver}", f"dset_root={data.resolve()}", *overrides])
+    failures = list(run_rows([row]))
+    if failures:
+        raise UserError(f"training {training.name} stopped: {failures[0]}; run the command again to go on")
+    export_run(row.sig, folder, data)
+    return folder
+
+
+def make_models(data: Path, workers: int) -> list[Path]:
+    """Train and export every model, going on where an earlier call was stopped; returns their folders."""
+    nano = NanoSettings(variants=2)
+    build(BuildSettings("nano", data, submixes=1, caption_windows=1, workers=workers, nano=nano))
+    threads = (f"num_threads={workers}",)
+    folders = [train(data, CODEC, threads)]
+    fill(data, checkpoint.load_codec(CODEC.name), RADIX2_EXP, workers=workers)
+    folders += [train(data, training, threads) for training in (BASELINE, FINETUNED)]
+    return [*folders, train(data, CONTROL, threads, data / CONTROL.name)]  # a row of the table, not shipped
