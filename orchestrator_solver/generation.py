@@ -113,13 +113,14 @@ class OrchestratorModel:
                 self._condition(prompt, wav, start / rate, length / rate)
                 for prompt, wav in zip(prompts, wavs, strict=True)
             ]
+            known = 0 if done is None else done.shape[-1]
             codes = self.lm.generate(
-                context, conditions, max_gen_len=length,
-                callback=lambda step, steps, begin=start, length=length: progress(
-                    min(1.0, (begin + step / steps * length) / total)
-                ),
+                context,
+                conditions,
+                max_gen_len=length,
+                callback=_part_of(progress, known / total, min(total, start + length) / total),
                 **sampling,
-            )  # fmt: skip
+            )
             done = codes if done is None else torch.cat([done[..., :start], codes], dim=-1)
             start = done.shape[-1] - overlap
         return done
@@ -131,6 +132,11 @@ class OrchestratorModel:
         part = torch.nn.functional.pad(part, (0, samples - part.shape[-1]))
         condition = WavCondition(part[None], torch.tensor([samples]), [self.sample_rate], [None], [None])
         return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": condition})
+
+
+def _part_of(progress: Progress, first: float, last: float) -> Callable[[int, int], None]:
+    """A callback for steps of a part of the work, which goes from share `first` to share `last`."""
+    return lambda step, steps: progress(first + (last - first) * step / steps)
 
 
 def load_model(name: str, device: str = "cpu") -> OrchestratorModel:
