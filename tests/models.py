@@ -26,7 +26,7 @@ def codec_config() -> DictConfig:
                     "causal": False, "renormalize": False},
         "spectral": {"dimension": 8, "width": 16, "hop_length": 640, "encoder_blocks": 1, "decoder_blocks": 1,
                      "sample_rate": 16_000, "per_semitone": 1, "bands": 8},
-        "rvq": {"n_q": 2, "q_dropout": False, "bins": 16},
+        "rvq": {"n_q": 2, "q_dropout": False, "bins": 16, "kmeans_init": False},
     })  # fmt: skip
 
 
