@@ -35,8 +35,8 @@ class OrchestratorSolver(MusicGenSolver):
         super().build_model()
         if not self.cfg.orchestrator.store:
             return
-        for loader in self.dataloaders.values():
-            dataset = get_dataset_from_loader(loader)
+        for stage in set(self.dataloaders) - {"generate"}:  # which writes the targets' audio beside what it generates
+            dataset = get_dataset_from_loader(self.dataloaders[stage])
             assert isinstance(dataset, ExcerptDataset)
             dataset.store = lm.attach_store(self.model, dataset.root, self.compression_model)
 

@@ -18,6 +18,7 @@ TINY = [
     "dataset.num_workers=1", "dataset.valid.num_samples=4", "dataset.evaluate.num_samples=4",
     "dataset.generate.num_samples=4", "orchestrator.store=false", "autocast=false", "num_threads=1",
     "optim.updates_per_epoch=3",
+    "generate.lm.top_k=16",
 ]  # fmt: skip
 DEADLINE = 240  # seconds that one run may take on a busy machine
 
