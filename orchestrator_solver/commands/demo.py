@@ -25,7 +25,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; returns the exit code."""
     out = args.out.resolve()
-    os.environ.setdefault("ORCHESTRATOR_DORA_DIR", str(out / "runs"))  # read when audiocraft is first imported
     from ..compat import PROJECT
     from ..demo import DemoSettings, run_demo
     from ..outputs import check_writable
