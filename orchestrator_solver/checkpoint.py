@@ -73,6 +73,7 @@ def save(folder: Path, kind: str, cfg: DictConfig, state: dict[str, torch.Tensor
     folder.mkdir(parents=True, exist_ok=True)
     with atomic.replacing(folder / "model.safetensors") as temporary:
         save_file(weights, temporary)
+        temporary.chmod(0o644)  # safetensors makes it private
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     description = {
         "kind": kind,

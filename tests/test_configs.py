@@ -37,3 +37,8 @@ def test_the_papers_run() -> None:
 def test_leaves_are_short() -> None:
     for path in CONFIG.rglob("*.yaml"):
         assert len(path.read_text().splitlines()) <= 70, path
+
+
+def test_the_papers_reference() -> None:
+    cfg = _compose("solver=orchestrator")
+    assert dict(cfg.orchestrator.reference) == {"self": 1.0, "stem": 0.0, "any": 0.0}

@@ -82,7 +82,7 @@ def arrange(score: Score, variant: int, seconds: float) -> Arrangement:
 
 
 def _first_note(score: Score) -> float:
-    return min(line.notes[0].start for line in score.lines)
+    return min(line.notes[0].start for line in score.lines if line.notes)  # a short cut may leave a line without any
 
 
 def _starting_at_zero(score: Score) -> Score:
