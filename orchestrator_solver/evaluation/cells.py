@@ -19,16 +19,20 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Cell:
-    """Who plays (`row`), from what (`policy`), asked how (`prompting`: without | with description)."""
+    """Who plays (`row`), from what (`policy`), asked how (`prompting`: without | with description).
+
+    `version` tells weights from other weights, so that another model's scores are never taken for this one's.
+    """
 
     row: str
     policy: str
     prompting: str
+    version: str
 
     @property
     def name(self) -> str:
         """A file name."""
-        return f"{self.row}-{self.policy}-{self.prompting}"
+        return f"{self.row}-{self.version}-{self.policy}-{self.prompting}"
 
 
 def audio_of(excerpts: Sequence[TestExcerpt], policy: str | None, root: Path, seconds: float, rate: int) -> list:
@@ -48,7 +52,7 @@ def score_cell(
         excerpts: in the table's order.
         play: from (excerpts, policy, prompting, references) to audio `[T]` each.
         metrics: by name.
-        folder: where batches are kept; it belongs to one set of models, excerpts and settings.
+        folder: where batches are kept; it belongs to one choice of excerpts and settings.
         root: the data set's folder.
         seconds: length of an excerpt.
         rate: Hz.

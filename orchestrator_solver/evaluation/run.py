@@ -15,6 +15,7 @@ from dataset_builder.seeds import seed_of
 from ..generation import OrchestratorModel, load_model
 from ..metrics.clips import ClipMetric
 from ..metrics.registry import DEFAULT, build_metrics
+from ..store import state_hash
 from .cells import BATCH, Cell, Player, score_cell
 from .excerpts import TestExcerpt, choose
 from .rows import PROMPTINGS, ROWS, ClipScores
@@ -54,12 +55,18 @@ class EvaluationSettings:
     metrics: tuple[str, ...] = DEFAULT
 
 
-def _key(settings: EvaluationSettings, models: dict[str, OrchestratorModel], excerpts: Sequence[TestExcerpt]) -> str:
-    """Names the folder of batches: other weights, excerpts or settings never meet old scores."""
-    hashes = {row: model.sha256 for row, model in models.items()}
+def _key(settings: EvaluationSettings, excerpts: Sequence[TestExcerpt]) -> str:
+    """Names the folder of batches: other excerpts or settings never meet old scores."""
     chosen = [(excerpt.item.id, excerpt.start, excerpt.prompts) for excerpt in excerpts]
-    values = [hashes, chosen, settings.policies, settings.guidance, settings.temperature, settings.top_k,
-              settings.metrics, settings.seconds]  # fmt: skip
+    values = [
+        chosen,
+        settings.policies,
+        settings.guidance,
+        settings.temperature,
+        settings.top_k,
+        settings.metrics,
+        settings.seconds,
+    ]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
 
 
@@ -109,13 +116,15 @@ def evaluate(settings: EvaluationSettings) -> Table:
     """
     models = {row: load_model(name) for row, name in settings.models.items()}
     excerpts = choose(settings.data, settings.split, settings.count, settings.seconds, settings.policies)
-    folder = settings.out / "cells" / _key(settings, models, excerpts)
+    folder = settings.out / "cells" / _key(settings, excerpts)
     metrics: dict[str, ClipMetric] = build_metrics(settings.metrics)
     first = next(iter(models.values()))
     players: dict[str, Player] = {row: _play(model, settings) for row, model in models.items()}
     players |= _anchors(first, excerpts, settings)
+    versions = {row: model.sha256[:12] for row, model in models.items()}
+    versions |= {"random": "data", "ceiling": state_hash(first.codec)[:12]}
     cells = [
-        Cell(row, policy, prompting)
+        Cell(row, policy, prompting, versions[row])
         for row in players
         for policy in settings.policies
         for prompting in (PROMPTINGS if ROWS[row].prompted else ("without",))
