@@ -232,7 +232,6 @@ def test_settings_out_of_range(song: Path, tmp_path: Path, value: str) -> None:
     assert end.value.code == 2
 
 
-@pytest.mark.skipif("nano" not in checkpoint.shipped(), reason="the nano model is not shipped yet")
 def test_the_shipped_model_plays(song: Path, tmp_path: Path) -> None:
     words = ("--instruments", "violin, drums", "--duration", 2, "--no-describe")
     for folder in ("a", "b"):
