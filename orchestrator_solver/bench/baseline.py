@@ -49,7 +49,7 @@ def _shuffled(excerpts: list[TestExcerpt], references: torch.Tensor) -> torch.Te
     order = []
     for place, excerpt in enumerate(excerpts):
         turns = [(place + step) % len(excerpts) for step in range(1, len(excerpts))]
-        order.append(next(other for other in turns if excerpts[other].item.track != excerpt.item.track))
+        order.append(next(other for other in turns if excerpts[other].work != excerpt.work))
     return references[order]
 
 
@@ -78,7 +78,7 @@ def bench_melody(
     own = sim(generated, references, chroma).numpy()
     other = sim(generated, _shuffled(excerpts, references), chroma).numpy()
     ceiling = sim(torch.cat(coded), references, chroma).numpy()
-    works = [excerpt.item.track for excerpt in excerpts]
+    works = [excerpt.work for excerpt in excerpts]
     return MelodyReport(
         bootstrap(own, works, 0), bootstrap(other, works, 0), paired_bootstrap(own, other, works, 0),
         bootstrap(ceiling, works, 0),

@@ -17,6 +17,7 @@ from dataset_builder.seeds import rng_for
 from dataset_builder.vocabulary import PITCHED
 
 from .. import checkpoint
+from ..evaluation.works import work_namer
 from ..metrics.bootstrap import Interval, bootstrap
 from ..metrics.chroma import Chroma
 from ..metrics.sim import sim
@@ -65,13 +66,13 @@ def untrained(name: str, wav: torch.Tensor) -> CompressionModel:
 
 
 def _clips(items: list[Item], count: int, seconds: float, root: Path, rate: int) -> tuple[torch.Tensor, list[str]]:
-    """`count` clips `[N, 1, T]`, in turns from the items, and the works they come from."""
-    wavs, works = [], []
+    """`count` clips `[N, 1, T]`, in turns from the items, and the compositions they come from."""
+    wavs, works, work_of = [], [], work_namer(root)
     for turn in range(count):
         item = items[turn % len(items)]
         start = draw_start(item, seconds, rng_for("bench codec", item.id, turn // len(items)))
         wavs.append(read_excerpt(item, root, start, seconds, rate))
-        works.append(item.track)
+        works.append(work_of(item))
     return torch.from_numpy(np.stack(wavs))[:, None], works
 
 

@@ -70,7 +70,7 @@ def score_cell(
             )  # fmt: skip
             columns = {name: metric(clips).tolist() for name, metric in metrics.items()}
             rows = [
-                {"item": excerpt.item.id, "work": excerpt.item.track, "start": excerpt.start,
+                {"item": excerpt.item.id, "work": excerpt.work, "start": excerpt.start,
                  "scores": {name: column[i] for name, column in columns.items()}}
                 for i, excerpt in enumerate(batch)
             ]  # fmt: skip

@@ -11,6 +11,7 @@ from dataset_builder.vocabulary import PITCHED
 
 from ..dataset import GRID
 from ..pairing import best_reference
+from .works import work_namer
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class TestExcerpt:
 
     Attributes:
         item: the target.
+        work: its composition, see `work_namer`.
         start: in seconds.
         references: the item it is conditioned on, by policy.
         prompts: what is asked for, `without` and `with` description.
@@ -27,6 +29,7 @@ class TestExcerpt:
     __test__ = False  # pytest: not a test class
 
     item: Item
+    work: str
     start: float
     references: dict[str, Item]
     prompts: dict[str, str]
@@ -38,7 +41,7 @@ def choose(root: Path, split: str, count: int, seconds: float, policies: tuple[s
     Items that hold no pitched instrument are left out: their own chroma says nothing of a melody.
     """
     items = manifest.load(root, split)
-    known = {item.id: item for item in items}
+    known, work_of = {item.id: item for item in items}, work_namer(root)
     by_track: dict[str, list[Item]] = {}
     for item in items:
         if set(item.instruments) & PITCHED and item.duration >= seconds:
@@ -48,12 +51,12 @@ def choose(root: Path, split: str, count: int, seconds: float, policies: tuple[s
         by_track[track] = [members[i] for i in order]
     turns = max(map(len, by_track.values()), default=0)
     chosen = [members[turn] for turn in range(turns) for _, members in sorted(by_track.items()) if turn < len(members)]
-    return [_excerpt(item, seconds, known, policies) for item in chosen[:count]]
+    return [_excerpt(item, work_of(item), seconds, known, policies) for item in chosen[:count]]
 
 
-def _excerpt(item: Item, seconds: float, known: dict[str, Item], policies: tuple[str, ...]) -> TestExcerpt:
+def _excerpt(item: Item, work: str, seconds: float, known: dict[str, Item], policies: tuple[str, ...]) -> TestExcerpt:
     start = round(draw_start(item, seconds, rng_for("evaluation", item.id)) / GRID) * GRID
     names = item.sounding(start, start + seconds) or item.instruments
     references = {policy: best_reference(item, start, start + seconds, known, policy) for policy in policies}
     prompts = {"without": prompt.compose(names, None), "with": prompt.compose(names, item.description)}
-    return TestExcerpt(item, start, references, prompts)
+    return TestExcerpt(item, work, start, references, prompts)

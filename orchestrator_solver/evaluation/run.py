@@ -93,7 +93,7 @@ def _anchors(model: OrchestratorModel, excerpts: Sequence[TestExcerpt], settings
     other: dict[str, TestExcerpt] = {}
     for place, excerpt in enumerate(excerpts):
         turned = [*excerpts[place + 1 :], *excerpts[:place]]
-        other[excerpt.item.id] = next((e for e in turned if e.item.track != excerpt.item.track), excerpt)
+        other[excerpt.item.id] = next((e for e in turned if e.work != excerpt.work), excerpt)
 
     def random(batch: Sequence[TestExcerpt], policy: str, prompting: str, references: list) -> list[np.ndarray]:
         chosen = [other[excerpt.item.id] for excerpt in batch]
@@ -143,7 +143,7 @@ def evaluate(settings: EvaluationSettings) -> Table:
                 ]
                 bar.update()
     about = {
-        "excerpts": len(excerpts), "works": len({excerpt.item.track for excerpt in excerpts}),
+        "excerpts": len(excerpts), "works": len({excerpt.work for excerpt in excerpts}),
         "split": settings.split, "seconds": settings.seconds, "guidance": settings.guidance,
         "temperature": settings.temperature, "description": "of the target item, from the data set",
         **{f"model of {row}": f"{model.name} ({model.sha256[:12]})" for row, model in models.items()},
