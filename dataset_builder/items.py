@@ -1,7 +1,7 @@
 """An item: one thing that the model can be asked to play, and all that is known of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from .vocabulary import ordered
@@ -95,8 +95,11 @@ class Item:
         return ordered(names)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; what holds no dataclass is shared, not copied."""
+        values = dict(vars(self))
+        for name in ("stems", "references"):
+            values[name] = [dict(vars(value)) for value in values[name]]
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Item":

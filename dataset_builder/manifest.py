@@ -39,7 +39,7 @@ def sidecar(item: Item) -> dict[str, Any]:
 
 def write_item(root: Path, item: Item) -> None:
     """Write an item's sidecar."""
-    atomic.write_json(root / item_path(item.id), sidecar(item))
+    atomic.write_record(root / item_path(item.id), sidecar(item))
 
 
 def meta_line(item: Item) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
         items = [descriptor.describe(item, source_root) for item in reader.items()]
         left_out = reader.left_out
     result = {"items": [item.to_json() for item in items], "left_out": [line.to_json() for line in left_out]}
-    atomic.write_json(_result_path(settings.out, folder.name), result)
+    atomic.write_record(_result_path(settings.out, folder.name), result)
 
 
 def _finish(settings: BuildSettings, track_ids: Sequence[str]) -> Report:

@@ -31,3 +31,10 @@ def test_equal_lines_make_equal_gzip_bytes(tmp_path, monkeypatch):
     atomic.write_json_gz(tmp_path / "b.gz", [{"a": 1}, {"b": 2}])
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
     assert gzip.decompress((tmp_path / "a.gz").read_bytes()).decode().splitlines() == ['{"a": 1}', '{"b": 2}']
+
+
+def test_a_record_has_a_line_for_each_field(tmp_path):
+    record = {"name": 'Für "Elise"', "spans": [[0.0, 1.5], [2.0, 3.0]], "nothing": None}
+    atomic.write_record(tmp_path / "a.json", record)
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == record and len(text.splitlines()) == 5 and "Für" in text
