@@ -8,9 +8,11 @@ of which something could not be read are read again by the next run, since someb
 import json
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -159,11 +161,10 @@ def _run(settings: BuildSettings, source_root: Path, jobs: Sequence[tuple[str, P
     """Make the results of tracks in processes of their own."""
     if not jobs:
         return
-    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     workers = min(settings.workers, len(jobs))
     with (
         tqdm(total=len(jobs), desc="items", unit="track") as bar,
-        ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool,
+        ProcessPoolExecutor(workers, mp_context=_context(), initializer=_one_thread) as pool,
     ):
         futures = [pool.submit(_one_track, settings, source_root, split, folder) for split, folder in jobs]
         try:
@@ -172,6 +173,12 @@ def _run(settings: BuildSettings, source_root: Path, jobs: Sequence[tuple[str, P
                 bar.update()
         finally:
             pool.shutdown(cancel_futures=True)  # an interrupted run ends after the tracks at hand
+
+
+def _context() -> BaseContext:
+    """How workers start: a fork takes milliseconds instead of importing all again, but torch does not survive it."""
+    forkable = sys.platform == "linux" and "torch" not in sys.modules
+    return multiprocessing.get_context("fork" if forkable else "spawn")
 
 
 def _one_thread() -> None:
