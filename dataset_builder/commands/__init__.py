@@ -1,0 +1,12 @@
+"""The commands of `python -m dataset_builder`: a module each, imported only when its command is called.
+
+A module offers `add_parser(subparsers)` and `run(args) -> exit code`; it imports what is heavy inside `run`.
+"""
+
+COMMANDS: dict[str, str] = {  # name, and its line in the program's help
+    "build": "make a data set, or finish one",
+    "check": "prove a data set whole: every path, duration and field",
+    "materialise": "write every item as a file, for stock audiocraft",
+    "relocate": "say where the source's audio is now",
+    "show": "print an item as the model is given it",
+}
