@@ -12,7 +12,7 @@ import numpy as np
 from symusic.core import ScoreTick as Score
 
 TWELFTHS = 12  # of a quarter: the least common multiple of music21's grids
-_GRIDS = (4, 3)  # steps of a quarter; the finer one wins a draw
+_TICKS = np.array([[1 / 4], [1 / 3]])  # of a quarter; the finer grid wins a draw
 
 
 class _Notes(NamedTuple):
@@ -88,14 +88,16 @@ def _notes(score: Score, one_part: bool) -> _Notes | None:
 def _first_ends(key: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Where each note ends `[N]`: at the first end of its `key` (part and pitch) after its onset."""
     span = int(end.max()) + 1
-    ends = np.sort(key * span + end)
+    starts, ends = np.sort(key * span + start), np.sort(key * span + end)
+    if (ends[:-1] <= starts[1:]).all():  # no note sounds beyond the next one of its key
+        return end
     first = ends[np.searchsorted(ends, key * span + start, side="right") % len(ends)] - key * span
     return np.where(end > start, first, start)
 
 
 def _chords(notes: _Notes, quarter: int) -> _Chords:
     """Notes gathered as music21 does: the first one takes those that start and end within a 16th of it."""
-    heads, others = _gathered(*_pairs(notes, quarter / max(_GRIDS)))
+    heads, others = _gathered(*_pairs(notes, quarter / 4))
     alone = np.ones(len(notes.start), dtype=bool)
     alone[others] = False
     first = np.flatnonzero(alone)
@@ -141,11 +143,9 @@ def _gathered(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nda
 def _durations(notes: _Notes, chords: _Chords, quarter: int) -> np.ndarray:
     """Each chord's length on music21's grids, in twelfths of a quarter `[M]`."""
     part, onset = notes.part[chords.first], _nearest(notes.start[chords.first] / quarter)
-    stride = int(onset.max()) + 1
-    place = part * stride + onset
-    places = np.sort(place)
-    following = np.append(places, places[-1])[np.searchsorted(places, place, side="right")]
-    gap = np.where(following // stride == part, following - place, 0)  # none after the last of a part
+    ends = np.append(np.flatnonzero((np.diff(onset) != 0) | (np.diff(part) != 0)) + 1, len(onset))
+    following = np.minimum(np.repeat(ends, np.diff(ends, prepend=0)), len(onset) - 1)
+    gap = np.where(part[following] == part, onset[following] - onset, 0)  # none after the last of a part
     ticks = notes.end[chords.last] - notes.start[chords.last]
     return np.where(ticks > 0, _nearest(ticks / quarter, gap / TWELFTHS), 0)  # music21 makes a grace note of no length
 
@@ -158,17 +158,14 @@ def _nearest(quarters: np.ndarray, gap: np.ndarray | None = None) -> np.ndarray:
         gap: for durations, the quarters until the next onset `[M]`: a grid on which it lies is better than one on which
             a gap would remain, and the shortest duration is one step instead of nothing.
     """
-    found = []
-    for grid in _GRIDS:
-        tick = 1 / grid
-        steps = np.floor(quarters / tick)
-        steps += quarters > tick * steps + tick / 2
-        if gap is not None:
-            steps = np.maximum(steps, 1)
-        match = tick * steps
-        error = np.round(np.abs(quarters - match), 7)
-        remaining = 0.0 if gap is None else np.where(np.mod(gap, tick) == 0, 0.0, np.maximum(gap - match, 0.0))
-        found.append(((TWELFTHS // grid * steps).astype(np.int64), remaining, error))
-    (fourths, gap_4, error_4), (thirds, gap_3, error_3) = found
-    thirds_win = (gap_3 < gap_4) | ((gap_3 == gap_4) & (error_3 < error_4))
-    return np.where(thirds_win, thirds, fourths)
+    steps = np.floor(quarters / _TICKS)
+    steps += quarters > _TICKS * steps + _TICKS / 2
+    if gap is not None:
+        np.maximum(steps, 1, out=steps)
+    match = _TICKS * steps
+    error = np.round(np.abs(quarters - match), 7)
+    thirds_win = error[1] < error[0]
+    if gap is not None:
+        remaining = np.where(np.mod(gap, _TICKS) == 0, 0.0, np.maximum(gap - match, 0.0))
+        thirds_win = (remaining[1] < remaining[0]) | ((remaining[1] == remaining[0]) & thirds_win)
+    return np.where(thirds_win, TWELFTHS // 3 * steps[1], TWELFTHS // 4 * steps[0]).astype(np.int64)

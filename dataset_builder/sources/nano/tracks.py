@@ -41,8 +41,8 @@ def write_track(arrangement: Arrangement, folder: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     (temporary / "MIDI").mkdir(parents=True)
     for name, stem in _named(arrangement.stems):
-        atomic.write_bytes(temporary / "MIDI" / f"{name}.mid", _midi(arrangement.score, [stem]))
-    atomic.write_bytes(temporary / "all_src.mid", _midi(arrangement.score, arrangement.stems))
+        atomic.write_bytes(temporary / "MIDI" / f"{name}.mid", midi_of(arrangement.score, [stem]))
+    atomic.write_bytes(temporary / "all_src.mid", midi_of(arrangement.score, arrangement.stems))
     _write_metadata(temporary, _metadata(arrangement))
     atomic.write_text(temporary / "source.json", json.dumps(_source(arrangement), ensure_ascii=False, indent=1) + "\n")
     render_track(temporary)
@@ -181,7 +181,7 @@ def _source(arrangement: Arrangement) -> dict[str, Any]:
     }
 
 
-def _midi(score: Score, stems: Sequence[Stem]) -> bytes:
+def midi_of(score: Score, stems: Sequence[Stem]) -> bytes:
     """Return a MIDI file of the stems with the score's tempo and time signatures."""
     midi = pretty_midi.PrettyMIDI(resolution=RESOLUTION, initial_tempo=score.bpm)
     quarter = 60 / score.bpm

@@ -1,0 +1,1 @@
+"""Measurements of the builder's speed, both sides in one run."""
