@@ -6,13 +6,8 @@ of which something could not be read are read again by the next run, since someb
 """
 
 import json
-import multiprocessing
-import os
-import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +26,7 @@ from .report import Report, make_report
 from .sources import nano as nano_source
 from .sources import slakh
 from .track_items import TrackReader
+from .workers import share_out
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,8 @@ def build(settings: BuildSettings) -> Report:
     _claim(settings)
     source_root = SOURCES[settings.source](settings)
     tracks = slakh.find_tracks(source_root)
-    _run(settings, source_root, [track for track in tracks if not _is_done(settings.out, track[1].name)])
+    jobs = [(settings, source_root, *track) for track in tracks if not _is_done(settings.out, track[1].name)]
+    share_out(_one_track, jobs, settings.workers, "items")
     return _finish(settings, [folder.name for _, folder in tracks])
 
 
@@ -155,36 +152,6 @@ def _is_done(out: Path, track_id: str) -> bool:
         return not any(line["reason"] in why.MENDABLE for line in json.loads(path.read_text())["left_out"])
     except (ValueError, KeyError, TypeError):  # a result of an older version
         return False
-
-
-def _run(settings: BuildSettings, source_root: Path, jobs: Sequence[tuple[str, Path]]) -> None:
-    """Make the results of tracks in processes of their own."""
-    if not jobs:
-        return
-    workers = min(settings.workers, len(jobs))
-    with (
-        tqdm(total=len(jobs), desc="items", unit="track") as bar,
-        ProcessPoolExecutor(workers, mp_context=_context(), initializer=_one_thread) as pool,
-    ):
-        futures = [pool.submit(_one_track, settings, source_root, split, folder) for split, folder in jobs]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                bar.update()
-        finally:
-            pool.shutdown(cancel_futures=True)  # an interrupted run ends after the tracks at hand
-
-
-def _context() -> BaseContext:
-    """How workers start: a fork takes milliseconds instead of importing all again, but torch does not survive it."""
-    forkable = sys.platform == "linux" and "torch" not in sys.modules
-    return multiprocessing.get_context("fork" if forkable else "spawn")
-
-
-def _one_thread() -> None:
-    """One thread for each process: the workers share the cores, and sums do not depend on how many there are."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
 
 
 def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> None:
