@@ -10,7 +10,7 @@ import soundfile
 import yaml
 
 from dataset_builder import left_out as why
-from dataset_builder import manifest, pipeline
+from dataset_builder import manifest, pipeline, workers
 from dataset_builder.check import check
 from dataset_builder.errors import UserError
 from dataset_builder.pipeline import BuildSettings, build
@@ -41,7 +41,7 @@ class Here:
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
     """All but `built`, which is made before, use no processes."""
-    monkeypatch.setattr(pipeline, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Here)
 
 
 def settings_of(source_root, out, **changes):
