@@ -19,6 +19,7 @@ from .captions import CAPTIONERS
 from .descriptions import DESCRIBERS
 from .descriptor import MusicDescriptor, build_from
 from .errors import UserError
+from .grouping import GROUPINGS
 from .items import Item
 from .key import KEY_BACKENDS
 from .left_out import LeftOut
@@ -38,6 +39,7 @@ class BuildSettings:
         out: the data set's folder.
         root: Slakh's folder; for nano it is made inside of `out`.
         submixes: submixes of each size.
+        grouping: what one instrument is, a name in `GROUPINGS`.
         captions: a captioner's name, or none.
         caption_windows: 10 s windows of an item that are captioned.
         descriptions: a describer's name, or none.
@@ -50,6 +52,7 @@ class BuildSettings:
     out: Path
     root: Path | None = None
     submixes: int = 3
+    grouping: str = "stem"
     captions: str = "musicnn"
     caption_windows: int = 3
     descriptions: str = "template"
@@ -59,7 +62,7 @@ class BuildSettings:
 
     def __post_init__(self) -> None:
         """Raises UserError if a value makes no data set."""
-        for name, known in (("source", SOURCES), ("key_backend", KEY_BACKENDS)):
+        for name, known in (("source", SOURCES), ("key_backend", KEY_BACKENDS), ("grouping", GROUPINGS)):
             if getattr(self, name) not in known:
                 raise UserError(f"unknown {name} {getattr(self, name)!r}, known: {', '.join(known)}")
         for name, least in (("submixes", 0), ("caption_windows", 1), ("workers", 1)):
@@ -163,7 +166,7 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
         detail = str(error).replace(f"{source_root}/", "")
         left_out = [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)]
     else:
-        reader = TrackReader(track, source_root, settings.submixes, settings.key_backend)
+        reader = TrackReader(track, source_root, settings.submixes, settings.key_backend, settings.grouping)
         items = [descriptor.describe(item, source_root) for item in reader.items()]
         left_out = reader.left_out
     result = {"items": [item.to_json() for item in items], "left_out": [line.to_json() for line in left_out]}

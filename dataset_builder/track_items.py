@@ -9,6 +9,7 @@ from . import left_out as why
 from . import submixes
 from .activity import Frames, frame_rms, spans_of
 from .errors import UserError
+from .grouping import Part, parts_of
 from .items import Item, Spans, StemPart, overlap
 from .key import KEY_BACKENDS
 from .left_out import LeftOut
@@ -53,12 +54,14 @@ class TrackReader:
         source_root: paths are made relative to it.
         per_size: submixes of each size.
         key_backend: a name in `KEY_BACKENDS`.
+        grouping: a name in `GROUPINGS`: what an instrument is.
     """
 
     track: Track
     source_root: Path
     per_size: int
     key_backend: str = "fast"
+    grouping: str = "stem"
     left_out: list[LeftOut] = field(default_factory=list)
 
     def items(self) -> list[Item]:
@@ -73,8 +76,13 @@ class TrackReader:
                 self._leave("stem", sound.stem.id, why.NO_CLASS, f"program {sound.stem.program}")
         bpm, key = self._tempo_and_key()
         groups = [_Group("mix", "mix", sounds, self.track.mix, mix)] if named else []
-        groups += [_Group(sound.stem.id, "stem", [sound], sound.stem.audio) for sound in named]
-        groups += [_Group(name, "submix", members) for name, members in self._submixes(named)]
+        by_id = {sound.stem.id: sound for sound in named}
+        parts = parts_of([sound.stem for sound in named], self.grouping)
+        for part in parts:
+            members = [by_id[stem] for stem in part.stems]
+            groups.append(_Group(part.id, "stem", members, members[0].stem.audio if len(members) == 1 else None))
+        for name, chosen in self._submixes(parts):
+            groups.append(_Group(name, "submix", [by_id[stem] for part in chosen for stem in part.stems]))
         items = [self._item(group, bpm, key) for group in groups]
         melody = {sound.stem.id: sound.melody for sound in named}
         return [replace(item, references=references_of(item, items, melody)) for item in items]
@@ -131,16 +139,15 @@ class TrackReader:
         key = KEY_BACKENDS[self.key_backend](self.track.all_src, score)
         return None if bpm is None else round(bpm, 3), key
 
-    def _submixes(self, named: Sequence[_Sound]) -> list[tuple[str, list[_Sound]]]:
-        by_id = {sound.stem.id: sound for sound in named}
+    def _submixes(self, parts: Sequence[Part]) -> list[tuple[str, tuple[Part, ...]]]:
         found = []
         for size in submixes.SIZES:
-            groups = submixes.choose(self.track.id, [sound.stem for sound in named], size, self.per_size)
+            groups = submixes.choose(self.track.id, parts, size, self.per_size)
             if len(groups) < self.per_size:
                 detail = f"{len(groups)} of {size} instruments, {self.per_size} asked for"
                 self._leave("submix", f"sub{size}", why.FEW_COMBINATIONS, detail)
             for number, group in enumerate(groups, start=1):
-                found.append((f"sub{size}-{number}", [by_id[stem.id] for stem in group]))
+                found.append((f"sub{size}-{number}", group))
         return found
 
     def _item(self, group: _Group, bpm: float | None, key: str | None) -> Item:

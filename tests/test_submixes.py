@@ -1,14 +1,13 @@
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 
-from dataset_builder.sources.slakh import Stem
+from dataset_builder.grouping import Part
 from dataset_builder.submixes import choose
 
 
 def stems_of(*instruments):
-    return [Stem(f"S{i:02}", Path(f"S{i:02}.flac"), Path(), 0, False, name) for i, name in enumerate(instruments)]
+    return [Part(f"S{i:02}", name, (f"S{i:02}",)) for i, name in enumerate(instruments)]
 
 
 MANY = stems_of("violin", "viola", "cello", "violin", "drums", "tuba", "oboe")

@@ -7,6 +7,7 @@ COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "build": "make a data set, or finish one",
     "check": "prove a data set whole: every path, duration and field",
     "materialise": "write every item as a file, for stock audiocraft",
+    "plan": "count the items before building, beside the paper's",
     "relocate": "say where the source's audio is now",
     "show": "print an item as the model is given it",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..captions import CAPTIONERS
 from ..descriptions import DESCRIBERS
+from ..grouping import GROUPINGS
 from ..key import KEY_BACKENDS
 from ..pipeline import SOURCES, BuildSettings, build
 from ..sources.nano import NanoSettings
@@ -23,6 +24,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--variants", type=int, default=0, help="nano: more tracks of each training work (default: 0)")
     parser.add_argument("--seconds", type=float, default=64.0, help="nano: longest music of a track (default: 64)")
     parser.add_argument("--submixes", type=int, default=3, help="submixes of each size 2, 3, 4 (default: 3)")
+    parser.add_argument(
+        "--grouping", choices=list(GROUPINGS), default="stem", help="one instrument is (default: a stem)"
+    )
     parser.add_argument("--captions", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
     parser.add_argument("--caption-windows", type=int, default=3, help="10 s windows an item (default: 3)")
     parser.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
@@ -35,9 +39,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build and print the report; returns the exit code."""
     settings = BuildSettings(
-        source=args.source, out=args.out, root=args.root, submixes=args.submixes, captions=args.captions,
-        caption_windows=args.caption_windows, descriptions=args.descriptions, key_backend=args.key,
-        workers=args.workers, nano=NanoSettings(args.works, args.variants, args.seconds),
+        source=args.source, out=args.out, root=args.root, submixes=args.submixes, grouping=args.grouping,
+        captions=args.captions, caption_windows=args.caption_windows, descriptions=args.descriptions,
+        key_backend=args.key, workers=args.workers, nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
     print(build(settings).text())
     return 0
