@@ -5,31 +5,37 @@ where none does. `ROOT/files/SPLIT/data.jsonl.gz` is a manifest with absolute pa
 item's sidecar beside its audio and knows no root.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
-from . import atomic, audio, manifest
+from . import atomic, manifest
 from .errors import UserError
-from .excerpt import read_files
 from .items import Item
+from .sums import Sum, write_sums
+from .workers import share_out
 
 FOLDER = "files"
 
 
-def materialise(root: Path) -> None:
+def materialise(root: Path, workers: int = 2) -> None:
     """Write what is missing of a data set's files, and their manifest.
 
     Raises:
         UserError: if the data set is broken, or its source cannot be read.
     """
     base = manifest.source_root(root).resolve()
-    for split in manifest.SPLITS:
-        items = manifest.load(root, split)
-        for item in tqdm(items, f"materialise {split}", unit="item", disable=not items):
-            _write(item, base, audio_path(root, item))
+    by_split = {split: manifest.load(root, split) for split in manifest.SPLITS}
+    tracks: dict[tuple[str, int], list[Item]] = defaultdict(list)
+    for item in (item for items in by_split.values() for item in items):
+        path = audio_path(root, item)
+        if item.audio:
+            _link(base / item.audio, path)
+        elif not path.exists():
+            tracks[item.track, item.sample_rate].append(item)
+    jobs = [(root, base, items) for items in tracks.values()]
+    share_out(_write_sums, jobs, workers, "materialise")
+    for split, items in by_split.items():
         atomic.write_json_gz(root / FOLDER / split / "data.jsonl.gz", _lines(root, items))
 
 
@@ -38,17 +44,25 @@ def audio_path(root: Path, item: Item) -> Path:
     return root / manifest.item_path(item.id).replace(".json", ".flac")
 
 
-def _write(item: Item, base: Path, path: Path) -> None:
+def _link(source: Path, path: Path) -> None:
     if path.exists():
         return
+    if not source.is_file():
+        raise UserError(f"{source} is missing: expected the data set's source there, or say where it is (relocate)")
     path.unlink(missing_ok=True)  # a link to a source that has moved
-    if item.audio:
-        if not (base / item.audio).is_file():
-            raise UserError(f"{base / item.audio} is missing: expected the data set's source in {base}")
-        path.symlink_to(base / item.audio)
-        return
-    wav = read_files(item, base, 0.0, item.duration, item.sample_rate)
-    audio.write_flac(path, wav / max(1.0, float(np.abs(wav).max())), item.sample_rate)  # louder than a file can hold
+    path.symlink_to(source)
+
+
+def _write_sums(root: Path, base: Path, items: Sequence[Item]) -> None:
+    """Virtual items of one track and rate."""
+    sums = [
+        Sum(
+            audio_path(root, item), tuple((base / stem.path, stem.gain) for stem in item.stems),
+            round(item.duration * item.sample_rate),
+        )
+        for item in items
+    ]  # fmt: skip
+    write_sums(sums, items[0].sample_rate)
 
 
 def _lines(root: Path, items: Iterable[Item]) -> Iterable[dict[str, object]]:

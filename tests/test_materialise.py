@@ -49,7 +49,7 @@ def test_a_submix_is_written_as_it_is_read(data):
     root, items = data
     written, rate = soundfile.read(audio_path(root, items[0]), dtype="float32")
     assert rate == 22_050
-    np.testing.assert_allclose(written, read_excerpt(items[0], root, 0.0, 6.0, 22_050), atol=2**-15)
+    assert np.abs(written - read_excerpt(items[0], root, 0.0, 6.0, 22_050)).max() <= 2**-16  # drums at half gain
 
 
 def test_what_is_there_is_kept_and_links_that_lead_nowhere_are_made_again(data):
