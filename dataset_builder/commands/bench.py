@@ -1,0 +1,67 @@
+"""`python -m dataset_builder bench`: the measurements that the README quotes, both sides in one run.
+
+key: the key of MIDI files against music21, and their tempi against pretty_midi's.
+build: building and materialising a data set against a program that only reads and encodes the same files.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class _Report(Protocol):
+    def text(self) -> str: ...
+    def to_json(self) -> dict[str, Any]: ...
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the program's parser."""
+    parser = subparsers.add_parser(
+        "bench", help="measure the builder", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=sorted(BENCHES))
+    parser.add_argument("--repeats", type=int, default=3, help="turns of each side (default: 3)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the figures as JSON")
+    parser.add_argument("--midi", type=Path, metavar="FOLDER", help="key: MIDI files (default: made of the corpus)")
+    parser.add_argument("--files", type=int, default=56, help="key: how many (default: 56)")
+    parser.add_argument("--root", type=Path, help="build: a folder in Slakh's layout (default: rendered)")
+    parser.add_argument("--tracks", type=int, default=30, help="build: how many (default: 30)")
+    parser.add_argument("--stems", type=int, default=8, help="build: least stems of a track (default: 8)")
+    parser.add_argument("--workers", type=int, default=2, help="build: processes (default: 2)")
+
+
+def _key(args: argparse.Namespace, folder: Path) -> _Report:
+    from ..bench.key import bench_key
+    from ..bench.sets import midi_files
+
+    return bench_key(midi_files(args.midi, folder, args.files), args.repeats)
+
+
+def _build(args: argparse.Namespace, folder: Path) -> _Report:
+    from ..bench.build import bench_build
+    from ..bench.sets import slakh_root
+
+    return bench_build(
+        slakh_root(args.root, folder / "slakh", args.tracks, args.stems), folder, args.workers, args.repeats
+    )
+
+
+BENCHES: dict[str, Callable[[argparse.Namespace, Path], _Report]] = {"key": _key, "build": _build}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; returns the exit code."""
+    from .. import atomic
+    from ..errors import UserError
+
+    for name in ("repeats", "files", "tracks", "stems", "workers"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name} is {getattr(args, name)}: expected at least 1")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        report = BENCHES[args.what](args, Path(folder))
+    print(report.text())
+    if args.out:
+        atomic.write_json(args.out, report.to_json())
+    return 0
