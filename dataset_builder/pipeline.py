@@ -24,8 +24,9 @@ from .items import Item
 from .key import KEY_BACKENDS
 from .left_out import LeftOut
 from .report import Report, make_report
+from .sources import READERS
 from .sources import nano as nano_source
-from .sources import slakh
+from .sources.slakh_index import omitted_tracks
 from .track_items import TrackReader
 from .workers import share_out
 
@@ -35,9 +36,10 @@ class BuildSettings:
     """What a data set is made from, and how.
 
     Attributes:
-        source: nano | slakh.
+        source: a name in `SOURCES`.
         out: the data set's folder.
-        root: Slakh's folder; for nano it is made inside of `out`.
+        root: the source's folder; for nano it is made inside of `out`.
+        omit: leave out the tracks of the original Slakh2100 that redux omits.
         submixes: submixes of each size.
         grouping: what one instrument is, a name in `GROUPINGS`.
         captions: a captioner's name, or none.
@@ -51,6 +53,7 @@ class BuildSettings:
     source: str
     out: Path
     root: Path | None = None
+    omit: bool = False
     submixes: int = 3
     grouping: str = "stem"
     captions: str = "musicnn"
@@ -81,13 +84,13 @@ def _nano_root(settings: BuildSettings) -> Path:
     return settings.out / "slakh"
 
 
-def _slakh_root(settings: BuildSettings) -> Path:
+def _given_root(settings: BuildSettings) -> Path:
     if settings.root is None or not settings.root.is_dir():
-        raise UserError(f"--root {settings.root}: expected Slakh2100's folder, see http://www.slakh.com")
+        raise UserError(f"--root {settings.root}: expected {READERS[settings.source].layout}")
     return settings.root.resolve()
 
 
-SOURCES: dict[str, Callable[[BuildSettings], Path]] = {"nano": _nano_root, "slakh": _slakh_root}
+SOURCES: dict[str, Callable[[BuildSettings], Path]] = {"nano": _nano_root, "slakh": _given_root, "stems": _given_root}
 
 
 def build(settings: BuildSettings) -> Report:
@@ -97,14 +100,18 @@ def build(settings: BuildSettings) -> Report:
         UserError: for an unknown back end, a folder that holds another data set, or a source without tracks.
     """
     _check_back_ends(settings)
-    if settings.source == "slakh":
-        slakh.find_tracks(_slakh_root(settings))  # a mistaken root is told before anything is written
+    if settings.source != "nano":
+        READERS[settings.source].find_tracks(
+            _given_root(settings)
+        )  # a mistaken root is told before anything is written
     _claim(settings)
     source_root = SOURCES[settings.source](settings)
-    tracks = slakh.find_tracks(source_root)
+    tracks = READERS[settings.source].find_tracks(source_root)
+    omitted = [folder.name for _, folder in tracks if settings.omit and folder.name in omitted_tracks()]
+    tracks = [track for track in tracks if track[1].name not in set(omitted)]
     jobs = [(settings, source_root, *track) for track in tracks if not _is_done(settings.out, track[1].name)]
     share_out(_one_track, jobs, settings.workers, "items")
-    return _finish(settings, [folder.name for _, folder in tracks])
+    return _finish(settings, [folder.name for _, folder in tracks], omitted)
 
 
 def _check_back_ends(settings: BuildSettings) -> None:
@@ -116,7 +123,7 @@ def _check_back_ends(settings: BuildSettings) -> None:
 
 def _claim(settings: BuildSettings) -> None:
     """Record what is being built; refuse a folder in which something else was."""
-    source = "slakh" if settings.source == "nano" else str(_slakh_root(settings))
+    source = "slakh" if settings.source == "nano" else str(_given_root(settings))
     wanted = manifest.Origin(source, settings.fingerprint())
     if (settings.out / "dataset.json").is_file():
         found = manifest.read_origin(settings.out)
@@ -161,7 +168,7 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
     descriptor = MusicDescriptor.load(settings.captions, settings.descriptions, settings.caption_windows)
     items: list[Item] = []
     try:
-        track = slakh.read_track(folder, split)
+        track = READERS[settings.source].read_track(folder, split)
     except UserError as error:
         detail = str(error).replace(f"{source_root}/", "")
         left_out = [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)]
@@ -173,10 +180,10 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
     atomic.write_record(_result_path(settings.out, folder.name), result)
 
 
-def _finish(settings: BuildSettings, track_ids: Sequence[str]) -> Report:
+def _finish(settings: BuildSettings, track_ids: Sequence[str], omitted: Sequence[str]) -> Report:
     """Sidecars, manifests and the report, from the tracks' results in order."""
     items: list[Item] = []
-    left_out: list[LeftOut] = []
+    left_out = [LeftOut(name, "track", "", why.OMITTED) for name in omitted]
     for track_id in tqdm(track_ids, "manifests", unit="track"):
         result = json.loads(_result_path(settings.out, track_id).read_text())
         left_out += [LeftOut(**line) for line in result["left_out"]]

@@ -1,5 +1,6 @@
 """The items of one track: its mix, every rendered stem, and submixes of 2, 3 and 4 instruments."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +15,10 @@ from .items import Item, Spans, StemPart, overlap
 from .key import KEY_BACKENDS
 from .left_out import LeftOut
 from .melody import melody_score
-from .midi import ScoreTick, read_midi
+from .midi import ScoreTick, merged, read_midi
 from .references import references_of
 from .seeds import seed_of
-from .sources.slakh import Stem, Track
+from .sources.track import Stem, Track
 from .tempo import track_bpm
 from .vocabulary import ordered
 
@@ -66,14 +67,14 @@ class TrackReader:
 
     def items(self) -> list[Item]:
         """The track's items, without captions and descriptions; none if its mix cannot be used."""
-        mix = self._audible(self.track.mix, "mix", "mix")
-        if mix is None:
+        mix = self._audible(self.track.mix, "mix", "mix") if self.track.mix else None
+        if self.track.mix and mix is None:
             return []
         sounds = self._sounds()
         named = [sound for sound in sounds if sound.stem.instrument]
         for sound in sounds:
             if not sound.stem.instrument:
-                self._leave("stem", sound.stem.id, why.NO_CLASS, f"program {sound.stem.program}")
+                self._leave("stem", sound.stem.id, why.NO_CLASS, sound.stem.unnamed)
         bpm, key = self._tempo_and_key()
         groups = [_Group("mix", "mix", sounds, self.track.mix, mix)] if named else []
         by_id = {sound.stem.id: sound for sound in named}
@@ -119,8 +120,10 @@ class TrackReader:
             return None
         return frames
 
-    def _midi(self, path: Path, which: str) -> ScoreTick | None:
-        """A MIDI file; None, and a line in `left_out`, if it is missing or broken."""
+    def _midi(self, path: Path | None, which: str) -> ScoreTick | None:
+        """A MIDI file; None if the source has none, or, with a line in `left_out`, if it is missing or broken."""
+        if path is None:
+            return None
         if not path.is_file():
             self._leave("MIDI", which, why.NO_MIDI, f"{path} is missing")
             return None
@@ -131,13 +134,22 @@ class TrackReader:
             return None
 
     def _tempo_and_key(self) -> tuple[float | None, str | None]:
-        """Of the MIDI file of everything, as the paper has them."""
-        score = self._midi(self.track.all_src, "all_src")
-        if score is None:
+        """Of the MIDI file of everything, as the paper has them; without one, of the stems' files together."""
+        if self.track.all_src is not None:
+            score = self._midi(self.track.all_src, "all_src")
+            return (None, None) if score is None else self._analysed(self.track.all_src, score)
+        scores = [self._midi(stem.midi, stem.id) for stem in self.track.stems]
+        together = merged([score for score in scores if score is not None])
+        if together is None:
             return None, None
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "all_src.mid"
+            together.dump_midi(path)
+            return self._analysed(path, read_midi(path))
+
+    def _analysed(self, path: Path, score: ScoreTick) -> tuple[float | None, str | None]:
         bpm = track_bpm(score)
-        key = KEY_BACKENDS[self.key_backend](self.track.all_src, score)
-        return None if bpm is None else round(bpm, 3), key
+        return None if bpm is None else round(bpm, 3), KEY_BACKENDS[self.key_backend](path, score)
 
     def _submixes(self, parts: Sequence[Part]) -> list[tuple[str, tuple[Part, ...]]]:
         found = []

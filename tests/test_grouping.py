@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from dataset_builder.grouping import parts_of
-from dataset_builder.sources.slakh import Stem
+from dataset_builder.sources.track import Stem
 from dataset_builder.vocabulary import class_of
 
 

@@ -17,8 +17,11 @@ from ..sources.nano import NanoSettings
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("build", help="make a data set, or finish one", description=__doc__)
-    parser.add_argument("--source", choices=sorted(SOURCES), required=True, help="nano: the embedded corpus")
-    parser.add_argument("--root", type=Path, help="Slakh2100's folder (for --source slakh)")
+    parser.add_argument(
+        "--source", choices=sorted(SOURCES), required=True, help="nano: the embedded corpus; stems: your own"
+    )
+    parser.add_argument("--root", type=Path, help="folder of Slakh2100, or of your own tracks")
+    parser.add_argument("--omitted", choices=["redux"], help="leave out what redux omits of the original Slakh2100")
     parser.add_argument("--out", type=Path, required=True, help="the data set's folder")
     parser.add_argument("--works", type=int, help="nano: how many works (default: all)")
     parser.add_argument("--variants", type=int, default=0, help="nano: more tracks of each training work (default: 0)")
@@ -39,9 +42,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build and print the report; returns the exit code."""
     settings = BuildSettings(
-        source=args.source, out=args.out, root=args.root, submixes=args.submixes, grouping=args.grouping,
-        captions=args.captions, caption_windows=args.caption_windows, descriptions=args.descriptions,
-        key_backend=args.key, workers=args.workers, nano=NanoSettings(args.works, args.variants, args.seconds),
+        source=args.source, out=args.out, root=args.root, omit=args.omitted == "redux", submixes=args.submixes,
+        grouping=args.grouping, captions=args.captions, caption_windows=args.caption_windows,
+        descriptions=args.descriptions, key_backend=args.key, workers=args.workers,
+        nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
     print(build(settings).text())
     return 0

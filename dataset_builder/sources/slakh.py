@@ -8,7 +8,6 @@ was rendered. Paths are derived from the layout: those in the metadata are unrel
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,54 +15,11 @@ import yaml
 
 from ..errors import UserError
 from ..vocabulary import class_of
+from .track import Stem, Track
 
 SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 LICENCE = "CC BY 4.0 (Slakh2100)"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@dataclass(frozen=True)
-class Stem:
-    """A rendered stem.
-
-    Attributes:
-        id: for instance `S03`.
-        audio: its FLAC (or WAV, in BabySlakh).
-        midi: its MIDI file, which need not exist.
-        program: 0-based General MIDI program; 128 for drums.
-        is_drum: whether it is a drum kit.
-        instrument: class of the vocabulary, or None.
-    """
-
-    id: str
-    audio: Path
-    midi: Path
-    program: int
-    is_drum: bool
-    instrument: str | None
-
-
-@dataclass(frozen=True)
-class Track:
-    """A track: cheap to make, no audio is opened.
-
-    Attributes:
-        id: the folder's name.
-        folder: where it is.
-        split: train | valid | test.
-        stems: those that were rendered, in order.
-        mix: the file of the sum.
-        all_src: the MIDI file of everything.
-        licence: of the recording.
-    """
-
-    id: str
-    folder: Path
-    split: str
-    stems: tuple[Stem, ...]
-    mix: Path
-    all_src: Path
-    licence: str = LICENCE
 
 
 def find_tracks(root: Path) -> list[tuple[str, Path]]:
@@ -123,7 +79,8 @@ def _stem(folder: Path, name: str, values: dict[str, Any]) -> Stem:
     program, is_drum = int(values["program_num"]), bool(values["is_drum"])
     audio = _audio_file(folder / "stems", name)
     midi = folder / "MIDI" / f"{name}.mid"
-    return Stem(name, audio, midi, program, is_drum, class_of(program, is_drum))
+    instrument = class_of(program, is_drum)
+    return Stem(name, audio, midi, program, is_drum, instrument, "" if instrument else f"program {program}")
 
 
 def _audio_file(folder: Path, stem: str) -> Path:

@@ -1,0 +1,50 @@
+"""What every source's reader finds: tracks and their stems. No audio is opened."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Stem:
+    """A stem whose audio exists.
+
+    Attributes:
+        id: safe in a file name, for instance `S03`.
+        audio: its audio file.
+        midi: its MIDI file, which need not exist; None where the source has none.
+        program: 0-based General MIDI program; 128 for drums.
+        is_drum: whether it is a drum kit.
+        instrument: class of the vocabulary, or None.
+        unnamed: why it has no instrument, where the source can say.
+    """
+
+    id: str
+    audio: Path
+    midi: Path | None
+    program: int
+    is_drum: bool
+    instrument: str | None
+    unnamed: str = ""
+
+
+@dataclass(frozen=True)
+class Track:
+    """A track: cheap to make.
+
+    Attributes:
+        id: the folder's name.
+        folder: where it is.
+        split: train | valid | test.
+        stems: in order.
+        mix: the file of the sum; None where there is none, and the stems are summed.
+        all_src: the MIDI file of everything; None where there are only the stems'.
+        licence: of the recording.
+    """
+
+    id: str
+    folder: Path
+    split: str
+    stems: tuple[Stem, ...]
+    mix: Path | None
+    all_src: Path | None
+    licence: str
