@@ -14,7 +14,8 @@ FRAME = 0.05  # seconds
 FLOOR_DBFS = -50.0
 BELOW_LOUDEST_DB = 40.0
 MERGE_GAP = 0.3  # seconds: a shorter pause does not end a span
-_BLOCK_FRAMES = 100  # 5 s at a time: a block fits in the processor's cache, and memory does not grow with the file
+# Frames decoded at a time, since soundfile seeks after every read; and squared at a time, which fit in the cache.
+_BLOCK_FRAMES, _CACHED_FRAMES = 400, 40
 
 
 class Frames(NamedTuple):
@@ -35,7 +36,9 @@ def frame_rms(path: Path) -> Frames:
         with soundfile.SoundFile(path) as file:
             size = max(1, round(FRAME * file.samplerate))
             frames, rate = file.frames, file.samplerate
-            rms = np.concatenate([np.zeros(0), *(_block_rms(block, size) for block in _blocks(file, size))])
+            full_scale = 1 << 15 if file.subtype == "PCM_16" else 1
+            values = [_block_rms(block, size, full_scale) for block in _blocks(file, size)]
+            rms = np.concatenate([np.zeros(0), *values])
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{path} cannot be read as audio ({error})") from error
     if not len(rms):
@@ -46,17 +49,26 @@ def frame_rms(path: Path) -> Frames:
 
 
 def _blocks(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
-    """The file as mono, some frames of `size` samples at a time `[T]`; a block is overwritten by the next."""
-    buffer = np.empty((size * _BLOCK_FRAMES, file.channels))
+    """The file as mono, some frames of `size` samples at a time `[T]`; a block is overwritten by the next.
+
+    16-bit samples stay integers, which are decoded sooner.
+    """
+    buffer = np.empty((size * _BLOCK_FRAMES, file.channels), np.int16 if file.subtype == "PCM_16" else np.float32)
     while len(block := file.read(out=buffer)):
-        yield block[:, 0] if file.channels == 1 else block.mean(axis=1)
+        yield block[:, 0] if file.channels == 1 else block.mean(axis=1, dtype=np.float64)
 
 
-def _block_rms(wav: np.ndarray, size: int) -> np.ndarray:
+def _block_rms(wav: np.ndarray, size: int, full_scale: float) -> np.ndarray:
+    """Root mean square of each frame of `size` samples; the last one is filled with silence `[N]`."""
     whole = len(wav) // size * size
-    frames, rest = wav[:whole].reshape(-1, size), wav[whole:]
-    squares = np.einsum("ij,ij->i", frames, frames)
-    return np.sqrt((np.append(squares, rest @ rest) if len(rest) else squares) / size)
+    frames, squares = wav[:whole].reshape(-1, size), []
+    for first in range(0, len(frames), _CACHED_FRAMES):
+        cached = frames[first : first + _CACHED_FRAMES].astype(np.float64)
+        squares.append(np.einsum("ij,ij->i", cached, cached))
+    if whole < len(wav):
+        rest = wav[whole:].astype(np.float64)
+        squares.append(np.array([rest @ rest]))
+    return np.sqrt(np.concatenate(squares) / size) / full_scale
 
 
 def spans_of(rms: np.ndarray, duration: float) -> Spans:
