@@ -176,12 +176,14 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
         reader = TrackReader(track, source_root, settings.submixes, settings.key_backend, settings.grouping)
         items = [descriptor.describe(item, source_root) for item in reader.items()]
         left_out = reader.left_out
+    for item in items:  # before the result, which says that the track is whole
+        manifest.write_item(settings.out, item)
     result = {"items": [item.to_json() for item in items], "left_out": [line.to_json() for line in left_out]}
     atomic.write_record(_result_path(settings.out, folder.name), result)
 
 
 def _finish(settings: BuildSettings, track_ids: Sequence[str], omitted: Sequence[str]) -> Report:
-    """Sidecars, manifests and the report, from the tracks' results in order."""
+    """Missing sidecars, manifests and the report, from the tracks' results in order."""
     items: list[Item] = []
     left_out = [LeftOut(name, "track", "", why.OMITTED) for name in omitted]
     for track_id in tqdm(track_ids, "manifests", unit="track"):
@@ -189,7 +191,8 @@ def _finish(settings: BuildSettings, track_ids: Sequence[str], omitted: Sequence
         left_out += [LeftOut(**line) for line in result["left_out"]]
         for values in result["items"]:
             items.append(Item.from_json(values))
-            manifest.write_item(settings.out, items[-1])
+            if not (settings.out / manifest.item_path(items[-1].id)).is_file():
+                manifest.write_item(settings.out, items[-1])
     for split in manifest.SPLITS:
         manifest.write_split(settings.out, split, [item for item in items if item.split == split])
     report = make_report(items, left_out)
