@@ -62,9 +62,11 @@ def _block_rms(wav: np.ndarray, size: int, full_scale: float) -> np.ndarray:
     """Root mean square of each frame of `size` samples; the last one is filled with silence `[N]`."""
     whole = len(wav) // size * size
     frames, squares = wav[:whole].reshape(-1, size), []
+    scratch = np.empty((_CACHED_FRAMES, size))
     for first in range(0, len(frames), _CACHED_FRAMES):
-        cached = frames[first : first + _CACHED_FRAMES].astype(np.float64)
-        squares.append(np.einsum("ij,ij->i", cached, cached))
+        part = frames[first : first + _CACHED_FRAMES]
+        scratch[: len(part)] = part
+        squares.append(np.einsum("ij,ij->i", scratch[: len(part)], scratch[: len(part)]))
     if whole < len(wav):
         rest = wav[whole:].astype(np.float64)
         squares.append(np.array([rest @ rest]))
