@@ -5,6 +5,7 @@ A module offers `add_parser(subparsers)` and `run(args) -> exit code`; it import
 
 COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "bench": "measure the builder",
+    "audit": "list every defect of a source",
     "build": "make a data set, or finish one",
     "check": "prove a data set whole: every path, duration and field",
     "materialise": "write every item as a file, for stock audiocraft",

@@ -1,0 +1,93 @@
+"""Kinds of defects that a source can have, and what is done about each: use, skip or stop."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from .errors import UserError
+
+USE, SKIP, STOP = "use", "skip", "stop"
+POLICIES = (USE, SKIP, STOP)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of defect: what it means, and what is done about it unless told otherwise."""
+
+    meaning: str
+    policy: str
+
+
+KINDS: dict[str, Kind] = {
+    "broken-metadata": Kind("the track's description cannot be read", SKIP),
+    "climbing-path": Kind("metadata names a stem that would lie outside of the track", SKIP),
+    "absolute-path": Kind("metadata holds an absolute path (paths are derived from the layout)", USE),
+    "gap": Kind("a stem's number is missing, or was not rendered", USE),
+    "missing-audio": Kind("metadata promises audio that is not there", SKIP),
+    "broken-audio": Kind("audio cannot be decoded, or is empty", SKIP),
+    "missing-midi": Kind("a MIDI file is not there", USE),
+    "broken-midi": Kind("a MIDI file cannot be read", USE),
+    "white-noise": Kind("the renderer made noise in place of notes", SKIP),
+    "endless-tone": Kind("one tone through the whole track", SKIP),
+    "wrong-pitch": Kind("the audio plays other pitches than the MIDI", SKIP),
+    "cut-notes": Kind("the notes are cut short", USE),
+    "silent": Kind("nothing is heard", SKIP),
+    "clipped": Kind("peaks are cut off at full scale", USE),
+    "twin": Kind("byte for byte the audio of an earlier stem of the track", SKIP),
+    "mix-differs": Kind("the mix is not the sum of its stems", USE),
+}
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One defect.
+
+    Attributes:
+        kind: a name in `KINDS`.
+        track: the track's name.
+        which: a stem's id, `mix`, `all_src`, or empty for the track as a whole.
+        detail: what was found.
+    """
+
+    kind: str
+    track: str
+    which: str
+    detail: str
+
+    def to_json(self) -> dict[str, str]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.track} {self.which or '-'}: {self.kind}: {self.detail}"
+
+
+def policies(overrides: Iterable[str] = ()) -> dict[str, str]:
+    """What is done about each kind, with overrides such as `clipped=skip`.
+
+    Raises:
+        UserError: for an unknown kind or policy.
+    """
+    chosen = {name: kind.policy for name, kind in KINDS.items()}
+    for override in overrides:
+        name, _, policy = override.partition("=")
+        if name not in KINDS:
+            raise UserError(f"unknown kind of defect {name!r}, known: {', '.join(KINDS)}")
+        if policy not in POLICIES:
+            raise UserError(f"{override!r}: expected {name}=use, {name}=skip or {name}=stop")
+        chosen[name] = policy
+    return chosen
+
+
+def skipped(defects: Iterable[Defect], chosen: Mapping[str, str]) -> dict[str, Defect]:
+    """The first defect for which each part of a track is skipped, by `which`.
+
+    Raises:
+        UserError: if the policy of one is to stop.
+    """
+    found: dict[str, Defect] = {}
+    for defect in defects:
+        if chosen[defect.kind] == STOP:
+            raise UserError(f"{defect}: mend it, or choose another policy (--policy {defect.kind}=skip)")
+        if chosen[defect.kind] == SKIP:
+            found.setdefault(defect.which, defect)
+    return found
