@@ -75,7 +75,7 @@ class Listener:
         return bool(np.linalg.norm(self._direction) / self.heard > STEADINESS)
 
     def wrong_pitch(self, pitch_classes: np.ndarray) -> int | None:
-        """By how many semitones the sound is above what it should be (1..11, but not 7); None if it is right or unclear.
+        """By how many semitones the sound is above the MIDI (1..11, but not 7); None if it is right or unclear.
 
         Args:
             pitch_classes: how long each sounds by the MIDI `[12]`.
