@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import slakh, stems
+from . import slakh
 from .track import Track
 
 
@@ -23,9 +23,21 @@ class Reader:
     layout: str
 
 
+def _find_stems(root: Path) -> list[tuple[str, Path]]:
+    from . import stems  # with it comes pydantic, which would make every build start a tenth of a second later
+
+    return stems.find_tracks(root)
+
+
+def _read_stems(folder: Path, split: str) -> Track:
+    from . import stems
+
+    return stems.read_track(folder, split)
+
+
 _SLAKH = Reader(slakh.find_tracks, slakh.read_track, "Slakh2100's folder, see http://www.slakh.com")
 READERS: dict[str, Reader] = {
     "nano": _SLAKH,  # the embedded corpus is rendered in Slakh's layout
     "slakh": _SLAKH,
-    "stems": Reader(stems.find_tracks, stems.read_track, "a folder with a folder of stems for each track"),
+    "stems": Reader(_find_stems, _read_stems, "a folder with a folder of stems for each track"),
 }
