@@ -1,25 +1,49 @@
 """Files that are written whole or not at all: to a temporary file beside the target, then renamed."""
 
+import errno
 import gzip
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from .errors import UserError
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(\.\w+)*")
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path in the target's folder that becomes `path` when the block ends, and is removed if it fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary path in the target's folder that becomes `path` when the block ends, and is removed if it fails.
+
+    Raises:
+        UserError: if the disk is full.
+    """
     temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.tmp{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}: free some and run it again, what is finished is kept"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that a killed process left below a folder that nobody else writes to."""
+    for path in folder.rglob(".*.tmp*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -38,10 +62,15 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def write_record(path: Path, fields: Mapping[str, Any]) -> None:
-    """Write a JSON object with a line for each field: still to be read, and ten times faster than indenting it all."""
+def record(fields: Mapping[str, Any]) -> str:
+    """A JSON object with a line for each field: still to be read, and ten times faster than indenting it all."""
     lines = (f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items())
-    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def write_record(path: Path, fields: Mapping[str, Any]) -> None:
+    """Write a JSON object with a line for each field."""
+    write_text(path, record(fields))
 
 
 def write_json_gz(path: Path, lines: Iterable[Any]) -> None:

@@ -18,12 +18,18 @@ from .errors import UserError
 from .items import Item
 
 SPLITS = ("train", "valid", "test")
+ORIGIN = "dataset.json"
 SOURCE_VARIABLE = "ORCHESTRATOR_SOURCE_ROOT"
 
 
 def item_path(item_id: str) -> str:
     """An item's sidecar, relative to the data set's root."""
     return f"items/{item_id}.json"
+
+
+def split_path(split: str) -> str:
+    """A split's manifest, relative to the data set's root."""
+    return f"egs/{split}/data.jsonl.gz"
 
 
 def sidecar(item: Item) -> dict[str, Any]:
@@ -37,9 +43,14 @@ def sidecar(item: Item) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def sidecar_bytes(item: Item) -> bytes:
+    """An item's sidecar as it is written."""
+    return atomic.record(sidecar(item)).encode()
+
+
 def write_item(root: Path, item: Item) -> None:
     """Write an item's sidecar."""
-    atomic.write_record(root / item_path(item.id), sidecar(item))
+    atomic.write_bytes(root / item_path(item.id), sidecar_bytes(item))
 
 
 def meta_line(item: Item) -> dict[str, Any]:
@@ -52,7 +63,7 @@ def meta_line(item: Item) -> dict[str, Any]:
 
 def write_split(root: Path, split: str, items: Iterable[Item]) -> None:
     """Write the manifest of a split."""
-    atomic.write_json_gz(root / "egs" / split / "data.jsonl.gz", map(meta_line, items))
+    atomic.write_json_gz(root / split_path(split), map(meta_line, items))
 
 
 def load(root: Path, split: str) -> list[Item]:
@@ -61,7 +72,7 @@ def load(root: Path, split: str) -> list[Item]:
     Raises:
         UserError: if there is no such manifest, or it or a sidecar is broken.
     """
-    path = root / "egs" / split / "data.jsonl.gz"
+    path = root / split_path(split)
     if not path.is_file():
         raise UserError(f"no manifest {path}: build the data set first (python -m dataset_builder build --out {root})")
     try:
@@ -85,7 +96,7 @@ def read_origin(root: Path) -> Origin:
     Raises:
         UserError: if it is missing or broken.
     """
-    path = root / "dataset.json"
+    path = root / ORIGIN
     try:
         values = json.loads(path.read_text())
         return Origin(str(values["source_root"]), dict(values["settings"]))
@@ -119,5 +130,5 @@ def relocate(root: Path, source: Path) -> None:
 
 def write_origin(root: Path, origin: Origin) -> None:
     """Write `dataset.json`."""
-    atomic.write_json(root / "dataset.json", origin._asdict())
+    atomic.write_json(root / ORIGIN, origin._asdict())
     _named_source.cache_clear()

@@ -1,117 +1,92 @@
-"""From tracks to a data set: stems, activity, tempo, key, items, captions, descriptions, manifests.
+"""From tracks to a data set, in stages.
 
-Every track's result is kept in `ROOT/tracks/ID.json` once it is whole, so that a run that was stopped goes on where it
-was; the files made at the end depend on those alone, and so are the same whatever the workers or interruptions. Tracks
-of which something could not be read are read again by the next run, since somebody may have mended them.
+Items, by worker processes, a track each: stems, activity, tempo, key, captions; kept in `ROOT/tracks/ID.json`. Then the
+finish: sidecars, manifests, report. What is made at the end depends on the tracks' results alone, and so is the same
+whatever the workers, shards or interruptions. Tracks of which something could not be read are read again by the next
+run, since somebody may have mended them.
 """
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from . import atomic, manifest
+from . import atomic, lock, manifest
 from . import left_out as why
+from .build_settings import BuildSettings, Shard, recorded
 from .captions import CAPTIONERS
 from .descriptions import DESCRIBERS
 from .descriptor import MusicDescriptor, build_from
 from .errors import UserError
-from .grouping import GROUPINGS
-from .items import Item
-from .key import KEY_BACKENDS
+from .finish import TrackSummary, finish, finish_track
 from .left_out import LeftOut
-from .report import Report, make_report
+from .report import Report
 from .sources import READERS
-from .sources import nano as nano_source
-from .sources.slakh_index import omitted_tracks
 from .track_items import TrackReader
+from .track_list import TrackList, list_tracks, render
+from .track_results import TrackResult, find_result, result_path, write_result
 from .workers import share_out
 
-
-@dataclass(frozen=True)
-class BuildSettings:
-    """What a data set is made from, and how.
-
-    Attributes:
-        source: a name in `SOURCES`.
-        out: the data set's folder.
-        root: the source's folder; for nano it is made inside of `out`.
-        omit: leave out the tracks of the original Slakh2100 that redux omits.
-        submixes: submixes of each size.
-        grouping: what one instrument is, a name in `GROUPINGS`.
-        captions: a captioner's name, or none.
-        caption_windows: 10 s windows of an item that are captioned.
-        descriptions: a describer's name, or none.
-        key_backend: fast | music21.
-        workers: processes.
-        nano: what to render for the source nano.
-    """
-
-    source: str
-    out: Path
-    root: Path | None = None
-    omit: bool = False
-    submixes: int = 3
-    grouping: str = "stem"
-    captions: str = "musicnn"
-    caption_windows: int = 3
-    descriptions: str = "template"
-    key_backend: str = "fast"
-    workers: int = 2
-    nano: nano_source.NanoSettings = field(default_factory=nano_source.NanoSettings)
-
-    def __post_init__(self) -> None:
-        """Raises UserError if a value makes no data set."""
-        for name, known in (("source", SOURCES), ("key_backend", KEY_BACKENDS), ("grouping", GROUPINGS)):
-            if getattr(self, name) not in known:
-                raise UserError(f"unknown {name} {getattr(self, name)!r}, known: {', '.join(known)}")
-        for name, least in (("submixes", 0), ("caption_windows", 1), ("workers", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} is {getattr(self, name)}: expected at least {least}")
-
-    def fingerprint(self) -> dict[str, Any]:
-        """What decides the result: all but where it lies and who works on it."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
-        unimportant = {"out", "root", "workers"} | ({"nano"} if self.source != "nano" else set())
-        return {key: value for key, value in values.items() if key not in unimportant}
-
-
-def _nano_root(settings: BuildSettings) -> Path:
-    nano_source.render(settings.out, settings.nano, settings.workers)
-    return settings.out / "slakh"
-
-
-def _given_root(settings: BuildSettings) -> Path:
-    if settings.root is None or not settings.root.is_dir():
-        raise UserError(f"--root {settings.root}: expected {READERS[settings.source].layout}")
-    return settings.root.resolve()
-
-
-SOURCES: dict[str, Callable[[BuildSettings], Path]] = {"nano": _nano_root, "slakh": _given_root, "stems": _given_root}
+__all__ = ["BuildSettings", "Shard", "build", "build_shard", "merge"]
 
 
 def build(settings: BuildSettings) -> Report:
     """Make the data set, or finish it.
 
     Raises:
-        UserError: for an unknown back end, a folder that holds another data set, or a source without tracks.
+        UserError: for an unknown back end, a folder that holds another data set or is worked on by another process, a
+            source without tracks, or a full disk.
     """
     _check_back_ends(settings)
-    if settings.source != "nano":
-        READERS[settings.source].find_tracks(
-            _given_root(settings)
-        )  # a mistaken root is told before anything is written
-    _claim(settings)
-    source_root = SOURCES[settings.source](settings)
-    tracks = READERS[settings.source].find_tracks(source_root)
-    omitted = [folder.name for _, folder in tracks if settings.omit and folder.name in omitted_tracks()]
-    tracks = [track for track in tracks if track[1].name not in set(omitted)]
-    jobs = [(settings, source_root, *track) for track in tracks if not _is_done(settings.out, track[1].name)]
-    share_out(_one_track, jobs, settings.workers, "items")
-    return _finish(settings, [folder.name for _, folder in tracks], omitted)
+    source = list_tracks(settings)  # a mistaken root is told before anything is written
+    with lock.alone(settings.out):
+        _claim(settings, source)
+        atomic.remove_leftovers(settings.out)
+        made = _items_stage(settings, source, source.tracks)
+        return _finish_stage(settings, source, made)
+
+
+def build_shard(settings: BuildSettings, shard: Shard) -> int:
+    """Make the results of one shard's tracks; `merge` makes the data set of them all. Returns how many it has.
+
+    Raises:
+        UserError: as `build`.
+    """
+    _check_back_ends(settings)
+    source = list_tracks(settings)
+    with lock.sharing(settings.out, f"shard-{shard.index}-of-{shard.count}"):
+        _claim(settings, source)
+        mine = shard.of(source.tracks)
+        _items_stage(settings, source, mine)
+    return len(mine)
+
+
+def merge(out: Path, workers: int = 2) -> Report:
+    """Make a data set of its shards' results: the same bytes as a build without shards.
+
+    Raises:
+        UserError: if results are missing; it names the shards they belong to.
+    """
+    settings = recorded(out, workers)
+    source = list_tracks(settings)
+    with lock.alone(out):
+        missing = [folder.name for _, folder in source.tracks if not result_path(out, folder.name).is_file()]
+        if missing:
+            raise UserError(_missing(out, source, missing))
+        atomic.remove_leftovers(out)
+        return _finish_stage(settings, source, {})
+
+
+def _missing(out: Path, source: TrackList, missing: Sequence[str]) -> str:
+    """Which shards still have to be run, as far as those that were begun tell how many there are."""
+    names = [folder.name for _, folder in source.tracks]
+    counts = {Shard.parse(name.removeprefix("shard-").replace("-of-", "/")).count for name in lock.shards(out)}
+    found = f"{len(missing)} of {len(names)} tracks, such as {missing[0]}"
+    if len(counts) != 1:
+        return f"{out} lacks {found}: run the shards that are missing, then merge again"
+    count = counts.pop()
+    shards = [Shard(index, count) for index in range(1, count + 1)]
+    lacking = [str(shard) for shard in shards if set(shard.of(names)) & set(missing)]
+    return f"{out} lacks {found}, of shard {', '.join(lacking)}: run them (build --shard), then merge again"
 
 
 def _check_back_ends(settings: BuildSettings) -> None:
@@ -121,26 +96,22 @@ def _check_back_ends(settings: BuildSettings) -> None:
     build_from("describer", DESCRIBERS, settings.descriptions)
 
 
-def _claim(settings: BuildSettings) -> None:
+def _claim(settings: BuildSettings, source: TrackList) -> None:
     """Record what is being built; refuse a folder in which something else was."""
-    source = "slakh" if settings.source == "nano" else str(_given_root(settings))
-    wanted = manifest.Origin(source, settings.fingerprint())
-    if (settings.out / "dataset.json").is_file():
-        found = manifest.read_origin(settings.out)
-        if differing := _differing(found.settings, wanted.settings):
-            raise UserError(
-                f"{settings.out} holds a data set with other settings ({differing}): choose another --out, or remove it"
-            )
-        if found.source_root != source:
-            raise UserError(
-                f"{settings.out} was built from {found.source_root}, not {source}: if the source has moved, run "
-                f"`python -m dataset_builder relocate {settings.out} --source {source}`"
-            )
-        return
-    try:
+    wanted = manifest.Origin(source.recorded, settings.fingerprint())
+    if not (settings.out / manifest.ORIGIN).is_file():
         manifest.write_origin(settings.out, wanted)
-    except OSError as error:
-        raise UserError(f"{settings.out} cannot be written ({error.strerror}): choose another --out") from error
+        return
+    found = manifest.read_origin(settings.out)
+    if differing := _differing(found.settings, wanted.settings):
+        raise UserError(
+            f"{settings.out} holds a data set with other settings ({differing}): choose another --out, or remove it"
+        )
+    if found.source_root != source.recorded:
+        raise UserError(
+            f"{settings.out} was built from {found.source_root}, not {source.recorded}: if the source has moved, run "
+            f"`python -m dataset_builder relocate {settings.out} --source {source.recorded}`"
+        )
 
 
 def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> str:
@@ -149,54 +120,47 @@ def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     return ", ".join(f"{name} {found.get(name)}, not {wanted.get(name)}" for name in names)
 
 
-def _result_path(out: Path, track_id: str) -> Path:
-    return out / "tracks" / f"{track_id}.json"
+def _items_stage(
+    settings: BuildSettings, source: TrackList, tracks: Sequence[tuple[str, Path]]
+) -> dict[str, TrackSummary]:
+    """Results of the tracks that are not done; returns the summaries of those."""
+    names = [folder.name for _, folder in tracks]
+    render(settings, set(names))
+    done = {name for name in names if _is_done(settings.out, name)}
+    jobs = [(settings, source.root, *track) for track in tracks if track[1].name not in done]
+    summaries = share_out(_one_track, jobs, settings.workers, "items")
+    return {folder.name: summary for (_, _, _, folder), summary in zip(jobs, summaries, strict=True)}
 
 
 def _is_done(out: Path, track_id: str) -> bool:
     """Whether a track's result is there, whole, and nothing in it waits to be mended."""
-    path = _result_path(out, track_id)
-    if not path.is_file():
-        return False
-    try:
-        return not any(line["reason"] in why.MENDABLE for line in json.loads(path.read_text())["left_out"])
-    except (ValueError, KeyError, TypeError):  # a result of an older version
-        return False
+    result = find_result(out, track_id)
+    return result is not None and not result.mendable
 
 
-def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> None:
+def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> TrackSummary:
+    """Make a track's result, and its sidecars while its items are at hand."""
     descriptor = MusicDescriptor.load(settings.captions, settings.descriptions, settings.caption_windows)
-    items: list[Item] = []
     try:
         track = READERS[settings.source].read_track(folder, split)
     except UserError as error:
         detail = str(error).replace(f"{source_root}/", "")
-        left_out = [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)]
+        result = TrackResult([], [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)])
     else:
         reader = TrackReader(track, source_root, settings.submixes, settings.key_backend, settings.grouping)
         items = [descriptor.describe(item, source_root) for item in reader.items()]
-        left_out = reader.left_out
-    for item in items:  # before the result, which says that the track is whole
-        manifest.write_item(settings.out, item)
-    result = {"items": [item.to_json() for item in items], "left_out": [line.to_json() for line in left_out]}
-    atomic.write_record(_result_path(settings.out, folder.name), result)
+        result = TrackResult(items, reader.left_out)
+    write_result(settings.out, folder.name, result)
+    return finish_track(settings.out, folder.name, result)
 
 
-def _finish(settings: BuildSettings, track_ids: Sequence[str], omitted: Sequence[str]) -> Report:
-    """Missing sidecars, manifests and the report, from the tracks' results in order."""
-    items: list[Item] = []
-    left_out = [LeftOut(name, "track", "", why.OMITTED) for name in omitted]
-    for track_id in tqdm(track_ids, "manifests", unit="track"):
-        result = json.loads(_result_path(settings.out, track_id).read_text())
-        left_out += [LeftOut(**line) for line in result["left_out"]]
-        for values in result["items"]:
-            items.append(Item.from_json(values))
-            if not (settings.out / manifest.item_path(items[-1].id)).is_file():
-                manifest.write_item(settings.out, items[-1])
-    for split in manifest.SPLITS:
-        manifest.write_split(settings.out, split, [item for item in items if item.split == split])
-    report = make_report(items, left_out)
-    lines = "".join(json.dumps(line.to_json(), ensure_ascii=False) + "\n" for line in left_out)
-    atomic.write_text(settings.out / "left_out.jsonl", lines)
-    atomic.write_json(settings.out / "report.json", asdict(report))
+def _finish_stage(settings: BuildSettings, source: TrackList, made: dict[str, TrackSummary]) -> Report:
+    """Sidecars of the tracks that were done before, then what is made of all."""
+    names = [folder.name for _, folder in source.tracks]
+    older = [name for name in names if name not in made]
+    summaries = share_out(finish_track, [(settings.out, name) for name in older], settings.workers, "sidecars")
+    every = {**made, **dict(zip(older, summaries, strict=True))}
+    omitted = [LeftOut(name, "track", "", why.OMITTED) for name in source.omitted]
+    report = finish(settings.out, [every[name] for name in names], omitted)
+    lock.forget_shards(settings.out)
     return report

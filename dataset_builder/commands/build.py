@@ -10,7 +10,8 @@ from ..captions import CAPTIONERS
 from ..descriptions import DESCRIBERS
 from ..grouping import GROUPINGS
 from ..key import KEY_BACKENDS
-from ..pipeline import SOURCES, BuildSettings, build
+from ..pipeline import BuildSettings, build
+from ..sources import READERS
 from ..sources.nano import NanoSettings
 
 
@@ -18,7 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("build", help="make a data set, or finish one", description=__doc__)
     parser.add_argument(
-        "--source", choices=sorted(SOURCES), required=True, help="nano: the embedded corpus; stems: your own"
+        "--source", choices=sorted(READERS), required=True, help="nano: the embedded corpus; stems: your own"
     )
     parser.add_argument("--root", type=Path, help="folder of Slakh2100, or of your own tracks")
     parser.add_argument("--omitted", choices=["redux"], help="leave out what redux omits of the original Slakh2100")

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dataset_builder.errors import UserError
+from dataset_builder.workers import start_worker
 
 from .works import Work, load, select
 
@@ -51,8 +50,14 @@ class NanoSettings:
             raise UserError(f"seconds is {self.seconds:g}: expected more than 0")
 
 
-def render(out_root: Path, settings: NanoSettings, workers: int = 2, progress: bool = True) -> None:
-    """Render the corpus to `out_root`/slakh/{train,validation,test}/TrackNNNNN/.
+def render(
+    out_root: Path,
+    settings: NanoSettings,
+    workers: int = 2,
+    progress: bool = True,
+    only: Container[str] | None = None,
+) -> None:
+    """Render the corpus, or `only` these tracks of it, to `out_root`/slakh/{train,validation,test}/TrackNNNNN/.
 
     Tracks that exist are left alone, so an interrupted run goes on where it was. The result does not depend on
     `workers`: everything drawn is seeded by the work's and the variant's names.
@@ -60,7 +65,8 @@ def render(out_root: Path, settings: NanoSettings, workers: int = 2, progress: b
     Raises:
         UserError: the folder holds tracks of another length.
     """
-    jobs = [(work, missing) for work in select(settings.works) if (missing := _missing(out_root, work, settings))]
+    works = select(settings.works)
+    jobs = [(work, missing) for work in works if (missing := _missing(out_root, work, settings, only))]
     bar = tqdm(total=sum(len(variants) for _, variants in jobs), desc="render nano", unit="track", disable=not progress)
     with bar:
         if workers <= 1:
@@ -68,7 +74,7 @@ def render(out_root: Path, settings: NanoSettings, workers: int = 2, progress: b
                 bar.update(_render_work(work, variants, out_root, settings))
             return
         context = multiprocessing.get_context("spawn")  # music21 and the synthesiser are loaded once a process
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) as pool:
             futures = [pool.submit(_render_work, work, variants, out_root, settings) for work, variants in jobs]
             try:
                 for future in as_completed(futures):
@@ -99,22 +105,12 @@ def render_track(folder: Path) -> None:
     tracks.render_track(folder)
 
 
-def _end_with_parent() -> None:
-    """Make this worker end when the process that started it is killed: two runs must not write one track."""
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _missing(out_root: Path, work: Work, settings: NanoSettings) -> list[int]:
-    """Return the variants of a work that are not rendered yet."""
+def _missing(out_root: Path, work: Work, settings: NanoSettings, only: Container[str] | None) -> list[int]:
+    """Return the variants of a work that are wanted and not rendered yet."""
     missing = []
     for variant, folder in track_folders(out_root, work, settings):
+        if only is not None and folder.name not in only:
+            continue
         if not folder.exists():
             missing.append(variant)
             continue

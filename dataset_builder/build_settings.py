@@ -1,0 +1,111 @@
+"""What a data set is made from, and how; and which part of it a process makes."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from . import manifest
+from .errors import UserError
+from .grouping import GROUPINGS
+from .key import KEY_BACKENDS
+from .sources import READERS
+from .sources.nano import NanoSettings
+
+_Anything = TypeVar("_Anything")
+_PLACE = ("out", "root", "workers")  # where it lies and who works on it do not decide the result
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What a data set is made from, and how.
+
+    Attributes:
+        source: a name in `READERS`.
+        out: the data set's folder.
+        root: the source's folder; for nano it is made inside of `out`.
+        omit: leave out the tracks of the original Slakh2100 that redux omits.
+        submixes: submixes of each size.
+        grouping: what one instrument is, a name in `GROUPINGS`.
+        captions: a captioner's name, or none.
+        caption_windows: 10 s windows of an item that are captioned.
+        descriptions: a describer's name, or none.
+        key_backend: fast | music21.
+        workers: processes.
+        nano: what to render for the source nano.
+    """
+
+    source: str
+    out: Path
+    root: Path | None = None
+    omit: bool = False
+    submixes: int = 3
+    grouping: str = "stem"
+    captions: str = "musicnn"
+    caption_windows: int = 3
+    descriptions: str = "template"
+    key_backend: str = "fast"
+    workers: int = 2
+    nano: NanoSettings = field(default_factory=NanoSettings)
+
+    def __post_init__(self) -> None:
+        """Raises UserError if a value makes no data set."""
+        for name, known in (("source", READERS), ("key_backend", KEY_BACKENDS), ("grouping", GROUPINGS)):
+            if getattr(self, name) not in known:
+                raise UserError(f"unknown {name} {getattr(self, name)!r}, known: {', '.join(known)}")
+        for name, least in (("submixes", 0), ("caption_windows", 1), ("workers", 1)):
+            if getattr(self, name) < least:
+                raise UserError(f"{name} is {getattr(self, name)}: expected at least {least}")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the result, as plain values for JSON."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        unimportant = {*_PLACE} | ({"nano"} if self.source != "nano" else set())
+        return {key: value for key, value in values.items() if key not in unimportant}
+
+
+def recorded(out: Path, workers: int) -> BuildSettings:
+    """The settings that a data set was begun with, from its `dataset.json`.
+
+    Raises:
+        UserError: if there is none, or it is another version's.
+    """
+    origin = manifest.read_origin(out)
+    values = {**origin.settings, "out": out, "workers": workers}
+    try:
+        if nano := values.get("nano"):
+            values["nano"] = NanoSettings(**nano)
+        else:
+            values["root"] = out / origin.source_root
+        return BuildSettings(**values)
+    except TypeError as error:
+        raise UserError(f"{out} was begun by another version ({error}): build it again into another folder") from error
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` parts of a data set's tracks; `index` counts from 1."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """A shard from `i/n`.
+
+        Raises:
+            UserError: if it is none.
+        """
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            raise UserError(f"shard {text!r}: expected i/n with i from 1 to n, such as 1/4")
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+    def of(self, tracks: Sequence[_Anything]) -> Sequence[_Anything]:
+        """The shard's tracks: every `count`-th, so that neighbours of like length are spread."""
+        return tracks[self.index - 1 :: self.count]
