@@ -12,12 +12,12 @@ from typing import Any
 
 from . import atomic, manifest
 from .left_out import LeftOut
-from .report import Report, Tally, report_of, tally
+from .report import REPORT, Report, Tally, report_of, tally
 from .report_page import page
 from .track_results import TrackResult, read_result, result_path
 
 SUMS = "SHA256SUMS"
-LEFT_OUT, REPORT, REPORT_PAGE = "left_out.jsonl", "report.json", "report.html"
+LEFT_OUT, REPORT_PAGE = "left_out.jsonl", "report.html"
 
 
 @dataclass(frozen=True)

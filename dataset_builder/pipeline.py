@@ -26,7 +26,7 @@ from .track_list import TrackList, list_tracks, render
 from .track_results import TrackResult, find_result, result_path, write_result
 from .workers import share_out
 
-__all__ = ["BuildSettings", "Shard", "build", "build_shard", "merge"]
+__all__ = ["BuildSettings", "Shard", "build", "build_shard", "merge", "prepare"]
 
 
 def build(settings: BuildSettings) -> Report:
@@ -36,8 +36,7 @@ def build(settings: BuildSettings) -> Report:
         UserError: for an unknown back end, a folder that holds another data set or is worked on by another process, a
             source without tracks, or a full disk.
     """
-    _check_back_ends(settings)
-    source = list_tracks(settings)  # a mistaken root is told before anything is written
+    source = prepare(settings)
     with lock.alone(settings.out):
         _claim(settings, source)
         atomic.remove_leftovers(settings.out)
@@ -51,8 +50,7 @@ def build_shard(settings: BuildSettings, shard: Shard) -> int:
     Raises:
         UserError: as `build`.
     """
-    _check_back_ends(settings)
-    source = list_tracks(settings)
+    source = prepare(settings)
     with lock.sharing(settings.out, f"shard-{shard.index}-of-{shard.count}"):
         _claim(settings, source)
         mine = shard.of(source.tracks)
@@ -89,11 +87,16 @@ def _missing(out: Path, source: TrackList, missing: Sequence[str]) -> str:
     return f"{out} lacks {found}, of shard {', '.join(lacking)}: run them (build --shard), then merge again"
 
 
-def _check_back_ends(settings: BuildSettings) -> None:
-    """Stop before the work if a back end is unknown or lacks something; the workers load their own."""
+def prepare(settings: BuildSettings) -> TrackList:
+    """List the tracks; what is unknown, mistaken or lacking is told before anything is written.
+
+    Raises:
+        UserError: for an unknown back end or one that lacks something, or a source without tracks.
+    """
     if settings.captions != "none" and settings.captions not in CAPTIONERS:
         raise UserError(f"unknown captioner {settings.captions!r}, known: {', '.join(CAPTIONERS)}, none")
     build_from("describer", DESCRIBERS, settings.descriptions)
+    return list_tracks(settings)
 
 
 def _claim(settings: BuildSettings, source: TrackList) -> None:

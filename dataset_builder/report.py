@@ -1,12 +1,16 @@
 """What a build made and what it left out, counted: a tally of each track, added up in the tracks' order."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from .errors import UserError
 from .items import Item, union
 from .left_out import LeftOut
 
+REPORT = "report.json"
 KINDS = ("mix", "stem", "submix")
 SPLITS = ("train", "valid", "test")
 NO_KEY, NO_TEMPO, NO_DESCRIPTION = "none", "none", "none"
@@ -147,3 +151,18 @@ def _in_order(bins: Mapping[str, int]) -> dict[str, int]:
     """Bins by their lower bound, the nameless one last."""
     names = sorted(bins, key=lambda name: int(name.partition("-")[0]) if name[0].isdigit() else 10**9)
     return {name: bins[name] for name in names}
+
+
+def read_report(root: Path) -> Report:
+    """The report of a finished data set.
+
+    Raises:
+        UserError: if it is not finished, or its report is another version's.
+    """
+    path = root / REPORT
+    try:
+        return Report(**json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise UserError(f"no {path}: expected a finished data set; build it first") from error
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is torn or another version's ({error}): run check --repair") from error

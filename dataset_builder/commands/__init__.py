@@ -4,12 +4,14 @@ A module offers `add_parser(subparsers)` and `run(args) -> exit code`; it import
 """
 
 COMMANDS: dict[str, str] = {  # name, and its line in the program's help
-    "bench": "measure the builder",
     "audit": "list every defect of a source",
+    "bench": "measure the builder",
     "build": "make a data set, or finish one",
     "check": "prove a data set whole: every path, duration and field",
     "materialise": "write every item as a file, for stock audiocraft",
+    "merge": "make a data set of its shards",
     "plan": "count the items before building, beside the paper's",
     "relocate": "say where the source's audio is now",
+    "report": "what a data set holds and what was left out",
     "show": "print an item as the model is given it",
 }

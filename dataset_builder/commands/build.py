@@ -1,6 +1,7 @@
 """`python -m dataset_builder build`: make a data set, or finish one.
 
-Items (mix, stems, submixes), tempo, key, captions, descriptions, manifests. A stopped run goes on where it was.
+Items (mix, stems, submixes), tempo, key, captions, descriptions, manifests, report. A stopped run goes on where it was.
+The result is the same, to the byte, whatever the workers, shards and interruptions.
 """
 
 import argparse
@@ -8,36 +9,59 @@ from pathlib import Path
 
 from ..captions import CAPTIONERS
 from ..descriptions import DESCRIBERS
+from ..errors import UserError
 from ..grouping import GROUPINGS
 from ..key import KEY_BACKENDS
-from ..pipeline import BuildSettings, build
+from ..pipeline import BuildSettings, Shard, build, build_shard
+from ..report import Report
 from ..sources import READERS
 from ..sources.nano import NanoSettings
+
+LAUNCHERS = ("slurm", "local")
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("build", help="make a data set, or finish one", description=__doc__)
-    parser.add_argument(
+    parser.add_argument("--out", type=Path, required=True, help="the data set's folder")
+    _add_source(parser.add_argument_group("source"))
+    _add_items(parser.add_argument_group("items"))
+    words = parser.add_argument_group("captions and descriptions")
+    words.add_argument("--captions", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
+    words.add_argument("--caption-windows", type=int, default=3, help="10 s windows an item (default: 3)")
+    words.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
+    _add_scale(parser.add_argument_group("scale"))
+
+
+def _add_source(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--source", choices=sorted(READERS), required=True, help="nano: the embedded corpus; stems: your own"
     )
-    parser.add_argument("--root", type=Path, help="folder of Slakh2100, or of your own tracks")
-    parser.add_argument("--omitted", choices=["redux"], help="leave out what redux omits of the original Slakh2100")
-    parser.add_argument("--out", type=Path, required=True, help="the data set's folder")
-    parser.add_argument("--works", type=int, help="nano: how many works (default: all)")
-    parser.add_argument("--variants", type=int, default=0, help="nano: more tracks of each training work (default: 0)")
-    parser.add_argument("--seconds", type=float, default=64.0, help="nano: longest music of a track (default: 64)")
-    parser.add_argument("--submixes", type=int, default=3, help="submixes of each size 2, 3, 4 (default: 3)")
-    parser.add_argument(
+    group.add_argument("--root", type=Path, help="folder of Slakh2100, or of your own tracks")
+    group.add_argument("--omitted", choices=["redux"], help="leave out what redux omits of the original Slakh2100")
+    group.add_argument("--works", type=int, help="nano: how many works (default: all)")
+    group.add_argument("--variants", type=int, default=0, help="nano: more tracks of each training work (default: 0)")
+    group.add_argument("--seconds", type=float, default=64.0, help="nano: longest music of a track (default: 64)")
+
+
+def _add_items(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--submixes", type=int, default=3, help="submixes of each size 2, 3, 4 (default: 3)")
+    group.add_argument(
         "--grouping", choices=list(GROUPINGS), default="stem", help="one instrument is (default: a stem)"
     )
-    parser.add_argument("--captions", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
-    parser.add_argument("--caption-windows", type=int, default=3, help="10 s windows an item (default: 3)")
-    parser.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
-    parser.add_argument("--key", choices=list(KEY_BACKENDS), default="fast", help="default: fast (equals music21)")
-    parser.add_argument(
-        "--workers", type=int, default=2, help="processes (default: 2); the result does not depend on it"
-    )
+    group.add_argument("--key", choices=list(KEY_BACKENDS), default="fast", help="default: fast (equals music21)")
+    group.add_argument("--materialise", action="store_true", help="also write every item as FLAC, for stock audiocraft")
+
+
+def _add_scale(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--workers", type=int, default=2, help="processes, of each job (default: 2)")
+    group.add_argument("--shard", metavar="I/N", help="make one part of N; merge makes the whole")
+    group.add_argument("--launcher", choices=LAUNCHERS, help="make the shards by jobs, wait for them, and merge")
+    group.add_argument("--shards", type=int, default=8, help="launcher: how many jobs (default: 8)")
+    group.add_argument("--partition", help="launcher: Slurm's partition")
+    group.add_argument("--account", help="launcher: Slurm's account")
+    group.add_argument("--minutes", type=int, default=240, help="launcher: a job's time limit (default: 240)")
+    group.add_argument("--memory", type=int, default=8, metavar="GB", help="launcher: of a job (default: 8)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,5 +72,25 @@ def run(args: argparse.Namespace) -> int:
         descriptions=args.descriptions, key_backend=args.key, workers=args.workers,
         nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
-    print(build(settings).text())
+    if args.shard:
+        if args.launcher or args.materialise:
+            raise UserError("--shard makes one part: expected no --launcher and no --materialise beside it")
+        count = build_shard(settings, Shard.parse(args.shard))
+        print(f"shard {args.shard}: {count} tracks; when all are done: python -m dataset_builder merge {args.out}")
+        return 0
+    print(_built(settings, args).text())
+    if args.materialise:
+        from ..materialise import FOLDER, materialise
+
+        materialise(args.out, args.workers)
+        print(f"stock audiocraft's manifests are in {args.out / FOLDER}")
     return 0
+
+
+def _built(settings: BuildSettings, args: argparse.Namespace) -> Report:
+    if not args.launcher:
+        return build(settings)
+    from ..launching import Launch, launch_build
+
+    launch = Launch(args.launcher, args.shards, args.partition, args.account, args.minutes, args.memory)
+    return launch_build(settings, launch)

@@ -1,0 +1,132 @@
+"""Shards of a build as jobs of their own, through submitit (what Dora uses): on Slurm, or as processes of this machine.
+
+Every job does what `build --shard i/n` does; a job that Slurm preempts or stops at its time limit is submitted again
+and goes on where it was. When all have ended, the data set is merged here.
+"""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import submitit
+from submitit.helpers import Checkpointable
+from tqdm import tqdm
+
+from .build_settings import BuildSettings, Shard
+from .errors import UserError
+from .pipeline import build_shard, merge, prepare
+from .report import Report
+from .track_results import result_path
+
+FOLDER = ".jobs"  # in the data set's folder: what submitit writes, and the jobs' output
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How shards are run.
+
+    Attributes:
+        launcher: a name in `LAUNCHERS`.
+        shards: how many jobs.
+        partition: Slurm's.
+        account: Slurm's.
+        minutes: time limit of a job.
+        memory: GB of a job.
+        poll: seconds between two looks at the jobs.
+    """
+
+    launcher: str
+    shards: int
+    partition: str | None = None
+    account: str | None = None
+    minutes: int = 240
+    memory: int = 8
+    poll: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Raises UserError if a value runs nothing."""
+        for name in ("shards", "minutes", "memory"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}: expected at least 1")
+
+
+def _slurm(folder: Path, launch: Launch) -> submitit.Executor:
+    if shutil.which("sbatch") is None:
+        raise UserError("there is no sbatch here: run it on a machine of the Slurm cluster, or use --launcher local")
+    executor = submitit.AutoExecutor(folder, cluster="slurm")
+    for name in ("partition", "account"):
+        if value := getattr(launch, name):
+            executor.update_parameters(**{f"slurm_{name}": value})
+    return executor
+
+
+def _local(folder: Path, launch: Launch) -> submitit.Executor:
+    return submitit.AutoExecutor(folder, cluster="local")
+
+
+LAUNCHERS: Mapping[str, Callable[[Path, Launch], submitit.Executor]] = {"slurm": _slurm, "local": _local}
+
+
+class ShardJob(Checkpointable):
+    """Makes one shard; when Slurm stops it, submitit submits it again."""
+
+    def __call__(self, settings: BuildSettings, shard: Shard) -> int:
+        try:
+            return build_shard(settings, shard)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise
+
+
+def launch_build(settings: BuildSettings, launch: Launch) -> Report:
+    """Make a data set by jobs, one for each shard, and merge them.
+
+    Raises:
+        UserError: for settings that make no data set, or a job that failed; it names the shards and their logs.
+    """
+    source = prepare(settings)
+    folder = settings.out / FOLDER
+    executor = LAUNCHERS[launch.launcher](folder, launch)
+    executor.update_parameters(
+        name="data_set", timeout_min=launch.minutes, cpus_per_task=settings.workers, mem_gb=launch.memory
+    )
+    shards = [Shard(index, launch.shards) for index in range(1, launch.shards + 1)]
+    with executor.batch():
+        jobs = [executor.submit(ShardJob(), settings, shard) for shard in shards]
+    try:
+        _wait(jobs, [result_path(settings.out, path.name) for _, path in source.tracks], launch.poll)
+    except KeyboardInterrupt:
+        if launch.launcher == "local":
+            for job in jobs:
+                job.cancel()
+        else:
+            tqdm.write(f"the jobs go on; when they have ended: python -m dataset_builder merge {settings.out}")
+        raise
+    if failed := [_failure(shard, job) for shard, job in zip(shards, jobs, strict=True) if job.exception()]:
+        raise UserError(f"{'; '.join(failed)}: run it again to go on")
+    report = merge(settings.out, settings.workers)
+    shutil.rmtree(folder)
+    return report
+
+
+def _wait(jobs: Sequence[submitit.Job[Any]], results: Sequence[Path], poll: float) -> None:
+    """Wait for all jobs, with a bar of the tracks that are done."""
+    with tqdm(total=len(results), desc=f"{len(jobs)} jobs", unit="track") as bar:
+        while True:
+            ended = all(job.done() for job in jobs)
+            bar.update(sum(path.is_file() for path in results) - bar.n)
+            if ended:
+                return
+            time.sleep(poll)
+
+
+def _failure(shard: Shard, job: submitit.Job[Any]) -> str:
+    """Why a job failed, in short: the last line of what it raised."""
+    lines = [line.strip() for line in str(job.exception()).splitlines() if line.strip(" -")]
+    errors = [line for line in lines if "Error: " in line]
+    reason = (errors or lines or ["no reason given"])[-1].rpartition("UserError: ")[2]
+    return f"shard {shard} failed ({reason}; its log: {job.paths.stderr})"
