@@ -1,10 +1,12 @@
 """Reading excerpts of audio files at the rate wanted, and writing FLAC."""
 
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import soundfile
@@ -14,6 +16,7 @@ from . import atomic
 from .errors import UserError
 
 T = TypeVar("T")
+_THREADS: dict[int, ThreadPoolExecutor] = {}  # by process
 _MARGIN = 0.02  # seconds read on both sides, so that the resampler's edges fall outside of the excerpt
 
 
@@ -52,19 +55,59 @@ def read(path: Path, start: float = 0.0, duration: float | None = None, sample_r
     Raises:
         UserError: if the file is missing, not audio, or breaks off.
     """
+    if duration is None or sample_rate is None:
+        header = info(path)
+        duration = header.duration - start if duration is None else duration
+        sample_rate = sample_rate or header.sample_rate
+    return read_sum([(path, 1.0)], start, duration, sample_rate)
+
+
+def read_sum(parts: Sequence[tuple[Path, float]], start: float, duration: float, sample_rate: int) -> np.ndarray:
+    """As `read`, of files that are added, each with its gain.
+
+    The files are decoded side by side on the cores that there are, and added before they are resampled, which is then
+    done once. soxr's quality is HQ (20 bit): on 30 s it takes 1 ms more than MQ, and less than any of the decoding.
+
+    Raises:
+        UserError: if a file is missing, not audio, or breaks off.
+    """
+    jobs = [(path, start, duration, sample_rate) for path, _ in parts]
+    windows = list(_threads().map(_window, *zip(*jobs, strict=True))) if len(jobs) > 1 else [_window(*jobs[0])]
+    wav = np.zeros(max(0, round(duration * sample_rate)), np.float32)
+    for rate in dict.fromkeys(window.rate for window in windows):
+        same = [(window, gain) for window, (_, gain) in zip(windows, parts, strict=True) if window.rate == rate]
+        total = np.zeros(max(len(window.wav) for window, _ in same), np.float32)
+        for window, gain in same:
+            total[: len(window.wav)] += window.wav if gain == 1.0 else np.float32(gain) * window.wav
+        if rate != sample_rate:
+            total = soxr.resample(total, rate, sample_rate, quality="HQ")[same[0][0].extra :]
+        total = total[: len(wav)]
+        wav[: len(total)] += total
+    return wav
+
+
+class _Window(NamedTuple):
+    """Decoded samples `[T]`, their rate in Hz, and how many samples at the wanted rate come before what was asked."""
+
+    wav: np.ndarray
+    rate: int
+    extra: int
+
+
+def _window(path: Path, start: float, duration: float, sample_rate: int) -> _Window:
+    """An excerpt at the file's rate; to be resampled, with margins of a whole number of samples at both rates."""
     try:
         with soundfile.SoundFile(path) as file:
-            rate = sample_rate or file.samplerate
-            seconds = file.frames / file.samplerate - start if duration is None else duration
-            samples = max(0, round(seconds * rate))
-            if rate == file.samplerate:
-                begin = round(start * rate)
-                wav = _decode(file, begin, begin + samples)
-            else:
-                wav = _resampled(file, start, seconds, rate)
+            rate = file.samplerate
+            begin = round(start * rate)
+            if rate == sample_rate:
+                return _Window(_decode(file, begin, begin + round(duration * rate)), rate, 0)
+            step = rate // math.gcd(rate, sample_rate)  # input samples between common sample times
+            first = (begin - round(_MARGIN * rate)) // step * step
+            last = begin + math.ceil((duration + _MARGIN) * rate)
+            return _Window(_decode(file, first, last), rate, round((begin - first) * sample_rate / rate))
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{path} cannot be read as audio ({error})") from error
-    return np.pad(wav[:samples], (0, samples - len(wav[:samples])))
 
 
 def _decode(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
@@ -75,19 +118,18 @@ def _decode(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
     return np.pad(wav, (first - begin, 0)) if begin < 0 else wav
 
 
+def _threads() -> ThreadPoolExecutor:
+    """Threads for decoding, which leaves Python free; a forked process needs its own."""
+    process = os.getpid()
+    if process not in _THREADS:
+        _THREADS.clear()
+        _THREADS[process] = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+    return _THREADS[process]
+
+
 def _mono(wav: np.ndarray) -> np.ndarray:
     """The mean of the channels `[T, C]` -> `[T]`."""
     return wav[:, 0] if wav.shape[1] == 1 else wav.mean(axis=1)
-
-
-def _resampled(file: soundfile.SoundFile, start: float, seconds: float, rate: int) -> np.ndarray:
-    """The part at another rate, read with margins whose length is a whole number of samples at both rates."""
-    step = file.samplerate // math.gcd(rate, file.samplerate)  # input samples between common sample times
-    begin = round(start * file.samplerate)
-    first = (begin - round(_MARGIN * file.samplerate)) // step * step
-    last = begin + math.ceil((seconds + _MARGIN) * file.samplerate)
-    wav = soxr.resample(_decode(file, first, last), file.samplerate, rate)
-    return wav[round((begin - first) * rate / file.samplerate) :]
 
 
 def to_16_bit(wav: np.ndarray) -> np.ndarray:

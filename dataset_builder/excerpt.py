@@ -41,10 +41,8 @@ def read_excerpt(item: Item, root: Path, start: float, duration: float, sample_r
 def read_files(item: Item, base: Path, start: float, duration: float, sample_rate: int) -> np.ndarray:
     """As `read_excerpt`, with the source's root where that is known."""
     gains = [1.0] if item.audio else [stem.gain for stem in item.stems]
-    wav = np.zeros(round(duration * sample_rate), dtype=np.float32)
-    for path, gain in zip(_paths(item), gains, strict=True):
-        wav += np.float32(gain) * audio.read(base / path, start, duration, sample_rate)
-    return wav
+    parts = [(base / path, gain) for path, gain in zip(_paths(item), gains, strict=True)]
+    return audio.read_sum(parts, start, duration, sample_rate)
 
 
 def draw_start(item: Item, duration: float, rng: np.random.Generator) -> float:
