@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from audiocraft.models import CompressionModel
 from audiocraft.models import builders as audiocraft_builders
+from audiocraft.models import loaders as audiocraft_loaders
 from audiocraft.models.lm import LMModel
 from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError
@@ -23,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from dataset_builder import atomic
 from dataset_builder.errors import UserError
 
-from . import spectral
+from . import loading, spectral
 from .lm import build_lm
 
 FOLDER = Path(__file__).parent / "pretrained"
@@ -33,13 +34,18 @@ LM_KEYS = (
     "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset",
 )  # fmt: skip
 CODEC_KEYS = ("compression_model", "encodec", "seanet", "spectral", "rvq", "sample_rate", "channels")
+_OF_ITS_TRAINING = (  # what audiocraft drops, too: folders of its authors, and data options that are no longer
+    "conditioners.self_wav.chroma_stem.cache_path", "conditioners.args.merge_text_conditions_p",
+    "conditioners.args.drop_desc_p",
+)  # fmt: skip
 _TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
+_BRINGS_ITS_CODEC = "facebook/musicgen-"  # repositories at the hub that hold a language model and its codec
 _stock_codec = CompressionModel.get_pretrained
 
 
 @dataclass(frozen=True)
 class Package:
-    """A model on disk: what it is, its configuration, where it came from, and its weights in float32."""
+    """A model on disk: what it is, its configuration, where it came from, and its weights as they are kept."""
 
     kind: str  # codec | lm
     cfg: DictConfig
@@ -74,7 +80,7 @@ def save(folder: Path, kind: str, cfg: DictConfig, state: dict[str, torch.Tensor
     with atomic.replacing(folder / "model.safetensors") as temporary:
         save_file(weights, temporary)
         temporary.chmod(0o644)  # safetensors makes it private
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    digest = loading.sha256_of(folder / "model.safetensors")
     description = {
         "kind": kind,
         "sha256": digest,
@@ -95,12 +101,12 @@ def load(name: str, kind: str) -> Package:
         raise UserError(f"no model {name!r}: expected one of {', '.join(shipped())} or a folder with model.json")
     try:
         description = json.loads((folder / "model.json").read_text())
-        digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+        digest = loading.sha256_of(folder / "model.safetensors")
         if digest != description["sha256"]:
             raise UserError(f"{folder}: model.safetensors is torn or was changed (its hash is not the recorded one)")
         if description["kind"] != kind:
             raise UserError(f"{folder} holds a model of kind {description['kind']!r}, expected {kind!r}")
-        state = {key: tensor.float() for key, tensor in load_file(folder / "model.safetensors").items()}
+        state = load_file(folder / "model.safetensors")
         return Package(kind, OmegaConf.create(description["cfg"]), description["facts"], state, digest)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise UserError(f"{folder}: the model cannot be read ({error}); export or download it again") from error
@@ -122,7 +128,11 @@ def load_codec(name: str, device: str | torch.device = "cpu") -> CompressionMode
 
 def load_lm(name: str, device: str | torch.device = "cpu") -> LMModel:
     """The language model of this name, ready for use; its configuration is in `model.cfg`."""
-    package = load(name, "lm")
+    return lm_of(load(name, "lm"), device)
+
+
+def lm_of(package: Package, device: str | torch.device = "cpu") -> LMModel:
+    """The language model of a package, ready for use; its configuration is in `model.cfg`."""
     package.cfg.device, package.cfg.dtype = str(device), "float32"
     model = build_lm(package.cfg)
     model.load_state_dict(package.state)
@@ -130,10 +140,49 @@ def load_lm(name: str, device: str | torch.device = "cpu") -> LMModel:
     return model.eval()
 
 
-def _codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
+def published(name: str) -> Package:
+    """A language model of audiocraft's format: the name of a repository at the hub, a folder or a file.
+
+    Raises:
+        UserError: if it cannot be had, or is no language model.
+    """
+    name = name.removeprefix(PREFIX)
+    with from_hub(name):
+        contents = audiocraft_loaders.load_lm_model_ckpt(name)
+    if not isinstance(contents, dict) or not {"best_state", "xp.cfg"} <= contents.keys():
+        raise UserError(f"{name} is no language model of audiocraft's: expected best_state and xp.cfg in its file")
+    cfg = OmegaConf.create(contents["xp.cfg"])
+    assert isinstance(cfg, DictConfig)
+    for path in _OF_ITS_TRAINING:
+        section = OmegaConf.select(cfg, path.rpartition(".")[0])
+        if section is not None:
+            section.pop(path.rpartition(".")[2], None)
+    cfg.compression_model_checkpoint = PREFIX + name
+    facts = {"published": name, "version": str(contents.get("version", ""))}
+    return Package("lm", cfg, facts, contents["best_state"], state_digest(contents["best_state"]))
+
+
+def state_digest(state: dict[str, torch.Tensor]) -> str:
+    """SHA-256 of weights that come in no file of their own."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
+    """The codec of this name: ours, a MusicGen's own, or one of audiocraft's.
+
+    Raises:
+        UserError: if it cannot be had.
+    """
+    name = name.removeprefix(PREFIX)
     if folder_of(name):
         return load_codec(name, device)
     with from_hub(name):
+        if name.startswith(_BRINGS_ITS_CODEC):
+            return audiocraft_loaders.load_compression_model(name, device)
         return _stock_codec(name, device)
 
 
@@ -157,4 +206,4 @@ def from_hub(name: str) -> Iterator[None]:
 def register() -> None:
     """Let audiocraft's solvers find our codecs under `//pretrained/NAME`."""
     spectral.register()
-    CompressionModel.get_pretrained = staticmethod(_codec)
+    CompressionModel.get_pretrained = staticmethod(codec)

@@ -7,6 +7,8 @@ from torch.nn import functional as F
 from .metrics.chroma import Chroma
 from .store import Store
 
+ONE_STEM = "one stem"  # in the place of `WavCondition.path`: the reference is not one of the store's, and not a mix
+
 
 def pitch_classes(chroma: Chroma, wav: torch.Tensor) -> torch.Tensor:
     """Pitch class of each frame of `wav` `[B, 1, T]`, or -1 where silent: int64 `[B, S']`.
@@ -37,6 +39,7 @@ class ChromaConditioner(WaveformConditioner):
     ) -> None:
         super().__init__(dim=12 * (2 * context + 1), output_dim=output_dim, device=device)
         self.context = context
+        self.radix2_exp = radix2_exp
         self.store = store
         self.chroma = Chroma(sample_rate, radix2_exp, device)
 
@@ -50,7 +53,7 @@ class ChromaConditioner(WaveformConditioner):
 
     def _from_audio(self, x: WavCondition) -> bool:
         """Whether a reference that is given (not dropped) is not one of the store's."""
-        return any(path is None and length > 0 for path, length in zip(x.path, x.length, strict=True))
+        return any(path in (None, ONE_STEM) and length > 0 for path, length in zip(x.path, x.length, strict=True))
 
     def _pitch_classes(self, x: WavCondition) -> torch.Tensor:
         """Pitch classes `[B, S']` of the references, -1 where silent or dropped."""

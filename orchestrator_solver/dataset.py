@@ -14,6 +14,7 @@ from dataset_builder.excerpt import draw_start, read_excerpt
 from dataset_builder.items import Item
 from dataset_builder.seeds import rng_for
 
+from .chroma_condition import ONE_STEM
 from .pairing import choose_reference, policy_weights
 from .rotation import Rotation
 from .store import Store
@@ -122,12 +123,23 @@ class ExcerptDataset(MusicDataset):
             sample_rate=self.sample_rate, channels=1, description=excerpt.prompt, name=excerpt.item.id,
         )  # fmt: skip
         info.self_wav = WavCondition(
-            reference[None], torch.tensor([samples]), [self.sample_rate],
-            [excerpt.reference.id if self.store else None], [excerpt.start if self.store else None],
+            reference[None], torch.tensor([self._samples_of(excerpt.reference, excerpt.start)]), [self.sample_rate],
+            [self._path_of(excerpt.reference)], [excerpt.start],
         )  # fmt: skip
         if self.store is not None:
             info.audio_tokens = self._codes(excerpt)
         return wav, info
+
+    def _samples_of(self, item: Item, start: float) -> int:
+        """Samples of an excerpt before the item's end; at least one, for a reference without any is a dropped one."""
+        seconds = min(self.segment_duration, item.duration - start)
+        return max(1, round(seconds * self.sample_rate))
+
+    def _path_of(self, reference: Item) -> str | None:
+        """What the condition is told of its reference: which of the store's it is, or that it is no mix."""
+        if self.store is not None:
+            return reference.id
+        return ONE_STEM if reference.kind == "stem" else None
 
     def _read(self, item: Item, start: float) -> torch.Tensor:
         return torch.from_numpy(read_excerpt(item, self.root, start, self.segment_duration, self.sample_rate))[None]

@@ -11,7 +11,8 @@ from audiocraft.models.encodec import CompressionModel
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import ConditioningAttributes, WavCondition
 
-from . import checkpoint
+from . import checkpoint, hub
+from .chroma_condition import ONE_STEM
 
 Progress = Callable[[float], None]
 
@@ -58,6 +59,7 @@ class OrchestratorModel:
         temperature: float = 1.0,
         top_k: int = 250,
         progress: Progress | None = None,
+        one_stem: bool = False,
     ) -> torch.Tensor:
         """Play each reference as its prompt says.
 
@@ -71,6 +73,7 @@ class OrchestratorModel:
             temperature: of the sampling; 0 takes the likeliest code.
             top_k: sample among so many codes.
             progress: called with the share that is done, 0..1.
+            one_stem: the references are single instruments; otherwise a model that separates mixes separates them.
 
         Returns:
             Audio `[B, 1, T]` at `sample_rate`.
@@ -85,7 +88,7 @@ class OrchestratorModel:
                 "top_k": min(top_k, self.codec.cardinality),
                 "cfg_coef": guidance,
             }
-            codes = self._codes(prompts, wavs, seconds, sampling, progress or (lambda share: None))
+            codes = self._codes(prompts, wavs, seconds, sampling, progress or (lambda share: None), one_stem)
         return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
 
     def _mono(self, reference: np.ndarray | torch.Tensor, sample_rate: int) -> torch.Tensor:
@@ -97,7 +100,7 @@ class OrchestratorModel:
 
     def _codes(
         self, prompts: Sequence[str | None], wavs: Sequence[torch.Tensor], seconds: float, sampling: dict,
-        progress: Progress,
+        progress: Progress, one_stem: bool = False,
     ) -> torch.Tensor:  # fmt: skip
         """Codes `[B, K, S]` of `seconds`, in pieces of `max_seconds` that each go on from half of the one before."""
         rate = self.codec.frame_rate
@@ -110,7 +113,7 @@ class OrchestratorModel:
             length = min(piece, total - start)
             context = None if done is None else done[..., start:]
             conditions = [
-                self._condition(prompt, wav, start / rate, length / rate)
+                self._condition(prompt, wav, start / rate, length / rate, one_stem)
                 for prompt, wav in zip(prompts, wavs, strict=True)
             ]
             known = 0 if done is None else done.shape[-1]
@@ -125,12 +128,16 @@ class OrchestratorModel:
             start = done.shape[-1] - overlap
         return done
 
-    def _condition(self, prompt: str | None, wav: torch.Tensor, start: float, seconds: float) -> ConditioningAttributes:
+    def _condition(
+        self, prompt: str | None, wav: torch.Tensor, start: float, seconds: float, one_stem: bool = False
+    ) -> ConditioningAttributes:
         """The prompt and the part of the reference `start .. start + seconds`, padded with silence."""
         begin, samples = round(start * self.sample_rate), round(seconds * self.sample_rate)
         part = wav[:, begin : begin + samples]
+        there = torch.tensor([max(1, part.shape[-1])])  # none at all would be a dropped reference, not a silent one
         part = torch.nn.functional.pad(part, (0, samples - part.shape[-1]))
-        condition = WavCondition(part[None], torch.tensor([samples]), [self.sample_rate], [None], [None])
+        path = ONE_STEM if one_stem else None
+        condition = WavCondition(part[None], there, [self.sample_rate], [path], [start])
         return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": condition})
 
 
@@ -139,15 +146,22 @@ def _part_of(progress: Progress, first: float, last: float) -> Callable[[int, in
     return lambda step, steps: progress(first + (last - first) * step / steps)
 
 
+def _package(name: str) -> checkpoint.Package:
+    if checkpoint.folder_of(name) or not name.startswith(checkpoint.PREFIX):
+        return checkpoint.load(name, "lm")
+    hub.require(name.removeprefix(checkpoint.PREFIX))
+    return checkpoint.published(name)
+
+
 def load_model(name: str, device: str = "cpu") -> OrchestratorModel:
     """The model of this name: `nano`, `nano-baseline`, a folder that a run exported, or `//pretrained/NAME`.
 
     Raises:
         UserError: if there is none, or it is torn.
     """
-    package = checkpoint.load(name, "lm")
-    language_model = checkpoint.load_lm(name, device)
-    codec = checkpoint.load_codec(package.cfg.compression_model_checkpoint, device)
+    package = _package(name)
+    language_model = checkpoint.lm_of(package, device)
+    codec = checkpoint.codec(package.cfg.compression_model_checkpoint, device)
     return OrchestratorModel(
         name, package.sha256, language_model, codec, float(package.cfg.dataset.segment_duration), package.facts
     )

@@ -12,6 +12,7 @@ from audiocraft.utils.utils import dict_from_config
 
 from .chroma_condition import ChromaConditioner
 from .fusing import AlignedFuser
+from .melody_condition import MelodyConditioner
 from .store import Store, state_hash
 from .words import WordsConditioner
 
@@ -26,9 +27,15 @@ def _chroma(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseCondit
     return ChromaConditioner(cfg.transformer_lm.dim, store=None, device=cfg.device, **dict_from_config(args))
 
 
+def _melody(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
+    seconds = float(cfg.dataset.segment_duration)
+    return MelodyConditioner(cfg.transformer_lm.dim, duration=seconds, device=cfg.device, **dict_from_config(args))
+
+
 CONDITIONERS: dict[str, Callable[[omegaconf.DictConfig, omegaconf.DictConfig], BaseConditioner]] = {
     "words": _words,
     "chroma": _chroma,
+    "chroma_stem": _melody,  # audiocraft's name: published configurations have it
 }
 
 
@@ -59,9 +66,8 @@ def build_lm(cfg: omegaconf.DictConfig) -> LMModel:
 def attach_store(model: LMModel, root: Path, codec: CompressionModel) -> Store:
     """Let the model's chroma condition read pitch classes from the store of the data set in `root`."""
     conditioner = model.condition_provider.conditioners["self_wav"]
-    assert isinstance(conditioner, ChromaConditioner)
-    exponent = conditioner.chroma.window.bit_length() - 1
-    conditioner.store = Store(root, state_hash(codec), codec.frame_rate, exponent)
+    assert isinstance(conditioner, (ChromaConditioner, MelodyConditioner))
+    conditioner.store = Store(root, state_hash(codec), codec.frame_rate, conditioner.radix2_exp)
     return conditioner.store
 
 

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dataset_builder.errors import UserError
 
-from . import checkpoint, lm
+from . import checkpoint, lm, preflight
 from .codec_solver import OrchestratorCodecSolver
 from .solver import OrchestratorSolver
 
@@ -53,16 +53,15 @@ def get_solver(cfg: DictConfig) -> StandardSolver:
     """The solver of a configuration.
 
     Raises:
-        UserError: for an unknown solver, or data or weights that are not there.
+        UserError: for an unknown solver, or data, weights, a GPU or a key that are not there.
     """
     if cfg.solver not in SOLVERS:
         raise UserError(f"unknown solver {cfg.solver!r}, known: {', '.join(SOLVERS)}")
-    if cfg.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("this run asks for device=cuda, and torch sees no GPU here: use a GPU node, or device=cpu")
     per_worker_batches(cfg)
     for stage, path in cfg.datasource.items():
         if isinstance(path, str):  # hydra changes the working directory to the run's folder
             cfg.datasource[stage] = git_save.to_absolute_path(path)
+    preflight.check(cfg)
     return SOLVERS[cfg.solver](cfg)
 
 

@@ -1,0 +1,43 @@
+"""What a run lacks, said before anything is built: a GPU, its data, published weights, a key."""
+
+import os
+from netrc import NetrcParseError, netrc
+
+import torch
+from omegaconf import DictConfig
+
+from dataset_builder.errors import UserError
+
+from . import hub
+from .loaders import STAGES, location
+
+WANDB_HOST = "api.wandb.ai"  # the name under which `wandb login` leaves its key
+
+
+def check(cfg: DictConfig) -> None:
+    """Stop if a run could not go on for long.
+
+    Raises:
+        UserError: what is missing, where it was looked for, and how to get it.
+    """
+    if cfg.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("this run asks for device=cuda, and torch sees no GPU here: use a GPU node, or device=cpu")
+    for stage in STAGES:
+        if cfg.execute_only in (None, stage) and cfg.datasource.get(stage):
+            location(cfg.datasource[stage])
+    hub.require_all(cfg)
+    if cfg.logging.log_wandb and not wandb_can_log():
+        raise UserError(
+            "logging.log_wandb=true, and there is no key of wandb here (WANDB_API_KEY, or what `wandb login` leaves): "
+            "log in, or set WANDB_MODE=offline"
+        )
+
+
+def wandb_can_log() -> bool:
+    """Whether wandb would log without asking: it has a key, or needs none."""
+    if os.environ.get("WANDB_MODE") in ("offline", "disabled", "dryrun") or os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc().authenticators(WANDB_HOST) is not None
+    except (OSError, NetrcParseError):
+        return False
