@@ -2,6 +2,7 @@
 
 key: the key of MIDI files against music21, and their tempi against pretty_midi's.
 build: building and materialising a data set against a program that only reads and encodes the same files.
+excerpt: reading a random excerpt of a virtual item of four stems against audiocraft's reading of one file.
 """
 
 import argparse
@@ -26,9 +27,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the figures as JSON")
     parser.add_argument("--midi", type=Path, metavar="FOLDER", help="key: MIDI files (default: made of the corpus)")
     parser.add_argument("--files", type=int, default=56, help="key: how many (default: 56)")
-    parser.add_argument("--root", type=Path, help="build: a folder in Slakh's layout (default: rendered)")
-    parser.add_argument("--tracks", type=int, default=30, help="build: how many (default: 30)")
-    parser.add_argument("--stems", type=int, default=8, help="build: least stems of a track (default: 8)")
+    parser.add_argument("--root", type=Path, help="build, excerpt: a folder in Slakh's layout (default: rendered)")
+    parser.add_argument("--tracks", type=int, default=30, help="build, excerpt: how many (default: 30)")
+    parser.add_argument("--stems", type=int, default=8, help="build, excerpt: least stems of a track (default: 8)")
+    parser.add_argument("--excerpts", type=int, default=60, help="excerpt: how many (default: 60)")
     parser.add_argument("--workers", type=int, default=2, help="build: processes (default: 2)")
 
 
@@ -48,7 +50,15 @@ def _build(args: argparse.Namespace, folder: Path) -> _Report:
     )
 
 
-BENCHES: dict[str, Callable[[argparse.Namespace, Path], _Report]] = {"key": _key, "build": _build}
+def _excerpt(args: argparse.Namespace, folder: Path) -> _Report:
+    from ..bench.excerpt import bench_excerpt
+    from ..bench.sets import slakh_root
+
+    root = slakh_root(args.root, folder / "slakh", args.tracks, args.stems)
+    return bench_excerpt(root, folder, args.excerpts, args.repeats)
+
+
+BENCHES: dict[str, Callable[[argparse.Namespace, Path], _Report]] = {"build": _build, "excerpt": _excerpt, "key": _key}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from .. import atomic
     from ..errors import UserError
 
-    for name in ("repeats", "files", "tracks", "stems", "workers"):
+    for name in ("repeats", "files", "tracks", "stems", "excerpts", "workers"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name} is {getattr(args, name)}: expected at least 1")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
