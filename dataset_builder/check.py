@@ -1,65 +1,144 @@
-"""Proof that a finished data set is whole: manifests, sidecars, audio and references belong together."""
+"""Proof that a finished data set is whole: every hash is right, and manifests, sidecars, audio and references agree.
 
-import gzip
+`repair` makes again what is torn or missing, from the tracks' results, and those that are torn from the source.
+"""
+
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from tqdm import tqdm
-
-from . import audio, manifest
+from . import audio, manifest, materialise
+from .build_settings import recorded
+from .checksums import digest_of, read_checksums
 from .errors import UserError
+from .finish import SUMS
 from .items import Item
+from .pipeline import build
+from .track_results import FOLDER as RESULTS
 from .vocabulary import instrument_words_in
+from .workers import share_out
 
 _TOLERANCE = 0.01  # seconds between an item's duration and its files'
+_CHUNK = 48  # items of a job: about one track's, so that it reads most files once
 
 
-def check(root: Path) -> list[str]:
+@dataclass(frozen=True)
+class _Line:
+    """An item as a manifest names it, and the hash that its sidecar should have."""
+
+    split: str
+    meta: dict[str, Any]
+    digest: str | None
+
+
+@dataclass
+class _Findings:
+    """What a job found.
+
+    Attributes:
+        faults: a line each.
+        items: id, split and track of each item.
+        references: id, track and referenced id of each reference.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    items: list[tuple[str, str, str]] = field(default_factory=list)
+    references: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def check(root: Path, workers: int = 1) -> list[str]:
     """What is wrong with a data set, a line for each fault; none if it is whole.
 
     Raises:
-        UserError: if there is no data set, or a manifest or sidecar is broken.
+        UserError: if there is no finished data set.
     """
     base = manifest.source_root(root)
-    splits = {split: manifest.load(root, split) for split in manifest.SPLITS}
-    faults = list(_across_splits(splits))
-    for split, items in splits.items():
-        faults += _of_manifest(root, split, items)
-    items = [item for members in splits.values() for item in members]
-    by_id = {item.id: item for item in items}
-    for item in tqdm(items, "check", unit="item", disable=None):
-        faults += [f"{item.id}: {fault}" for fault in (*_of_fields(item, by_id), *_of_audio(item, base))]
-    return faults
+    sums = read_checksums(root / SUMS)
+    lines, faults = [], list(_of_files(root, sums))
+    for split in manifest.SPLITS:
+        try:
+            metas = manifest.read_split(root, split)
+        except UserError as error:
+            faults.append(str(error))
+            continue
+        lines += [_Line(split, meta, sums.get(str(meta["info_path"]))) for meta in metas]
+    chunks = [lines[start : start + _CHUNK] for start in range(0, len(lines), _CHUNK)]
+    findings = share_out(_of_chunk, [(root, base, chunk) for chunk in chunks], workers, "check", "part")
+    faults += [fault for found in findings for fault in found.faults]
+    return faults + list(_across(findings)) + _of_materialised(root, lines, workers)
 
 
-def _across_splits(splits: dict[str, list[Item]]) -> Iterator[str]:
-    """Tracks or ids that stand twice."""
-    seen: set[str] = set()
-    split_of: dict[str, str] = {}
-    for split, items in splits.items():
-        for item in items:
-            if item.id in seen:
-                yield f"{item.id}: stands twice"
-            if split_of.setdefault(item.track, split) != split:
-                yield f"{item.id}: its track is in {split_of[item.track]} and in {split}"
-            seen.add(item.id)
+def repair(root: Path, workers: int = 1) -> None:
+    """Make again what is torn or missing; what is whole stays, and no result of a track is lost.
+
+    Raises:
+        UserError: if the source is not there, or it cannot be made.
+    """
+    if (root / SUMS).is_file():
+        for name, digest in read_checksums(root / SUMS).items():
+            if name.startswith(f"{RESULTS}/") and _digest(root / name) != digest:
+                (root / name).unlink(missing_ok=True)  # the build makes it again from the source
+    build(recorded(root, workers))
+    if not (root / materialise.SUMS).is_file():
+        return
+    for name, digest in read_checksums(root / materialise.SUMS).items():
+        if _digest(root / name) != digest:
+            (root / name).unlink(missing_ok=True)
+    materialise.materialise(root, workers)
 
 
-def _of_manifest(root: Path, split: str, items: Sequence[Item]) -> Iterator[str]:
-    """Lines of audiocraft's manifest that say something else than their sidecars."""
-    with gzip.open(root / "egs" / split / "data.jsonl.gz", "rt") as file:
-        lines = [json.loads(line) for line in file]
-    for line, item in zip(lines, items, strict=True):
-        expected = manifest.meta_line(item)
-        for name in sorted(name for name, value in expected.items() if line.get(name) != value):
-            yield f"{item.id}: the manifest says {name} {line.get(name)}, its sidecar {expected[name]}"
-        if item.split != split:
-            yield f"{item.id}: is in the manifest of {split}, its sidecar says {item.split}"
+def _of_files(root: Path, sums: dict[str, str]) -> Iterator[str]:
+    """Files whose bytes changed, and sidecars that do not belong to the data set; sidecars themselves: `_of_chunk`."""
+    for name, digest in sums.items():
+        if not name.startswith("items/") and (found := _digest(root / name)) != digest:
+            yield f"{name} is missing" if found is None else f"{name} is not what was written"
+    for path in sorted((root / "items").glob("*.json")):
+        if f"items/{path.name}" not in sums:
+            yield f"items/{path.name} is not of this data set"
 
 
-def _of_fields(item: Item, by_id: dict[str, Item]) -> Iterator[str]:
+def _digest(path: Path) -> str | None:
+    """A file's SHA-256; None if there is none."""
+    try:
+        return digest_of(path)
+    except FileNotFoundError:
+        return None
+
+
+def _of_chunk(root: Path, base: Path, lines: Sequence[_Line]) -> _Findings:
+    """Check some items, each by itself."""
+    findings = _Findings()
+    for line in lines:
+        name = str(line.meta["info_path"])
+        try:
+            data = (root / name).read_bytes()
+            item = Item.from_json(json.loads(data))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            findings.faults.append(f"{name} is missing or torn ({type(error).__name__})")
+            continue
+        faults = [*_of_line(line, item), *_of_fields(item), *_of_audio(item, base)]
+        if hashlib.sha256(data).hexdigest() != line.digest:
+            faults.append("its sidecar is not what was written")
+        findings.faults += [f"{item.id}: {fault}" for fault in faults]
+        findings.items.append((item.id, item.split, item.track))
+        findings.references.update({(item.track, reference.item): item.id for reference in item.references})
+    return findings
+
+
+def _of_line(line: _Line, item: Item) -> Iterator[str]:
+    """What audiocraft's manifest says otherwise than the sidecar."""
+    expected = manifest.meta_line(item)
+    for name in sorted(name for name, value in expected.items() if line.meta.get(name) != value):
+        yield f"the manifest says {name} {line.meta.get(name)}, its sidecar {expected[name]}"
+    if item.split != line.split:
+        yield f"is in the manifest of {line.split}, its sidecar says {item.split}"
+
+
+def _of_fields(item: Item) -> Iterator[str]:
     if not item.instruments:
         yield "no instruments"
     if words := instrument_words_in(item.description or ""):
@@ -69,10 +148,6 @@ def _of_fields(item: Item, by_id: dict[str, Item]) -> Iterator[str]:
     spans = [span for spans in item.activity.values() for span in spans]
     if any(not 0 <= first < last <= item.duration + _TOLERANCE for first, last in spans):
         yield "activity outside of its duration"
-    for reference in item.references:
-        other = by_id.get(reference.item)
-        if other is None or other.track != item.track:
-            yield f"its reference {reference.item} is not an item of its track"
 
 
 def _of_audio(item: Item, base: Path) -> Iterator[str]:
@@ -91,3 +166,41 @@ def _of_audio(item: Item, base: Path) -> Iterator[str]:
 @cache
 def _duration(path: Path) -> float:
     return audio.info(path).duration
+
+
+def _across(findings: Sequence[_Findings]) -> Iterator[str]:
+    """Items that stand twice, tracks in two splits, references to items that are not of the track."""
+    track_of: dict[str, str] = {}
+    split_of: dict[str, str] = {}
+    for item, split, track in (entry for found in findings for entry in found.items):
+        if item in track_of:
+            yield f"{item}: stands twice"
+        if split_of.setdefault(track, split) != split:
+            yield f"{item}: its track is in {split_of[track]} and in {split}"
+        track_of[item] = track
+    for found in findings:
+        for (track, reference), item in found.references.items():
+            if track_of.get(reference) != track:
+                yield f"{item}: its reference {reference} is not an item of its track"
+
+
+def _of_materialised(root: Path, lines: Sequence[_Line], workers: int) -> list[str]:
+    """What is wrong with the files of a materialised set, if it is one."""
+    if not (root / materialise.SUMS).is_file():
+        return []
+    sums = read_checksums(root / materialise.SUMS)
+    names = [Path(str(line.meta["info_path"])).with_suffix(".flac").as_posix() for line in lines]
+    chunks = [names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK)]
+    jobs = [(root, {name: sums.get(name) for name in chunk}) for chunk in chunks]
+    return [fault for faults in share_out(_of_flacs, jobs, workers, "check files", "part") for fault in faults]
+
+
+def _of_flacs(root: Path, digests: dict[str, str | None]) -> list[str]:
+    """Files that are missing, links that lead nowhere, FLACs whose bytes changed."""
+    faults = []
+    for name, digest in digests.items():
+        if not (root / name).exists():
+            faults.append(f"{name} is missing")
+        elif not (root / name).is_symlink() and digest_of(root / name) != digest:
+            faults.append(f"{name} is not what was written")
+    return faults

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import atomic, manifest
+from .checksums import digest_of, write_checksums
 from .left_out import LeftOut
 from .report import REPORT, Report, Tally, report_of, tally
 from .report_page import page
@@ -49,7 +50,8 @@ def finish_track(out: Path, track_id: str, result: TrackResult | None = None) ->
         UserError: if the result is missing or torn, or the disk is full.
     """
     result = result or read_result(out, track_id)
-    sums = [_sum(out, result_path(out, track_id).relative_to(out).as_posix())]
+    found = result_path(out, track_id)
+    sums = [(found.relative_to(out).as_posix(), digest_of(found))]
     for item in result.items:
         data = manifest.sidecar_bytes(item)
         path = out / manifest.item_path(item.id)
@@ -87,9 +89,9 @@ def finish(out: Path, tracks: Sequence[TrackSummary], omitted: Sequence[LeftOut]
     atomic.write_text(out / REPORT_PAGE, page(report))
     sums = dict(pair for track in tracks for pair in track.sums)
     for name in (*(manifest.split_path(split) for split in manifest.SPLITS), LEFT_OUT, REPORT, REPORT_PAGE):
-        sums.update([_sum(out, name)])
+        sums[name] = digest_of(out / name)
     _remove_others(out, sums)
-    atomic.write_text(out / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+    write_checksums(out / SUMS, sums)
     return report
 
 
@@ -98,10 +100,6 @@ def _holds(path: Path, data: bytes) -> bool:
         return path.read_bytes() == data
     except FileNotFoundError:
         return False
-
-
-def _sum(out: Path, name: str) -> tuple[str, str]:
-    return name, hashlib.sha256((out / name).read_bytes()).hexdigest()
 
 
 def _remove_others(out: Path, wanted: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ our own (`items.Item`). Paths are relative to the source's root, which `ROOT/dat
 import gzip
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,21 +66,46 @@ def write_split(root: Path, split: str, items: Iterable[Item]) -> None:
     atomic.write_json_gz(root / split_path(split), map(meta_line, items))
 
 
+def read_split(root: Path, split: str) -> list[dict[str, Any]]:
+    """The lines of a split's manifest.
+
+    Raises:
+        UserError: if there is no such manifest, or it is broken.
+    """
+    path = root / split_path(split)
+    if not path.is_file():
+        raise UserError(f"no manifest {path}: build the data set first (python -m dataset_builder build --out {root})")
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            lines = [dict(json.loads(line)) for line in file]
+        if nameless := [line for line in lines if not isinstance(line.get("info_path"), str)]:
+            raise ValueError(f"no info_path in {nameless[0]}")
+    except (OSError, EOFError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: the data set is broken ({error!r}); build it again") from error
+    return lines
+
+
 def load(root: Path, split: str) -> list[Item]:
     """The items of a split.
 
     Raises:
         UserError: if there is no such manifest, or it or a sidecar is broken.
     """
-    path = root / split_path(split)
-    if not path.is_file():
-        raise UserError(f"no manifest {path}: build the data set first (python -m dataset_builder build --out {root})")
-    try:
-        with gzip.open(path, "rt") as file:
-            lines = [json.loads(line) for line in file]
-        return [Item.from_json(json.loads((root / line["info_path"]).read_text())) for line in lines]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: the data set is broken ({error!r}); build it again") from error
+    return list(items_of(root, split))
+
+
+def items_of(root: Path, split: str) -> Iterator[Item]:
+    """The items of a split, one after another.
+
+    Raises:
+        UserError: as `load`.
+    """
+    for line in read_split(root, split):
+        path = root / line["info_path"]
+        try:
+            yield Item.from_json(json.loads(path.read_text()))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: the data set is broken ({error!r}); build it again") from error
 
 
 class Origin(NamedTuple):

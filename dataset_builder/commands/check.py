@@ -1,25 +1,34 @@
-"""`python -m dataset_builder check`: prove a finished data set whole: every path, duration and field."""
+"""`python -m dataset_builder check`: prove a finished data set whole: every path, duration, field and hash.
+
+Nothing is changed, unless --repair is given: then what is torn or missing is made again.
+"""
 
 import argparse
 from pathlib import Path
 
 from ..errors import UserError
 
+_CURE = {False: "check --repair makes again what is torn or missing", True: "mend the source and repair again"}
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("check", help="prove a data set whole", description=__doc__)
     parser.add_argument("root", type=Path, help="the data set's folder")
+    parser.add_argument("--repair", action="store_true", help="make again what is torn or missing")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print every fault; returns the exit code."""
-    from ..check import check
+    from ..check import check, repair
 
-    faults = check(args.root)
+    if args.repair:
+        repair(args.root, args.workers)
+    faults = check(args.root, args.workers)
     for fault in faults:
         print(fault)
     if faults:
-        raise UserError(f"{args.root} has {len(faults)} faults: mend the source and build again into another folder")
+        raise UserError(f"{args.root} has {len(faults)} faults: {_CURE[args.repair]}")
     print(f"{args.root} is whole")
     return 0
