@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import soundfile
+
 from .errors import UserError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CURE = "free some and run it again, what is finished is kept"
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(\.\w+)*")
 
 
@@ -22,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path in the target's folder that becomes `path` when the block ends, and is removed if it fails.
 
     Raises:
-        UserError: if the disk is full.
+        UserError: if the disk is full, or libsndfile cannot write.
     """
     temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.tmp{path.suffix}")
     try:
@@ -32,9 +35,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        raise UserError(
-            f"{path} cannot be written: {error.strerror}: free some and run it again, what is finished is kept"
-        ) from error
+        raise UserError(f"{path} cannot be written: {error.strerror}: {_CURE}") from error
+    except soundfile.LibsndfileError as error:  # it does not say why; a file that is read has its own error
+        raise UserError(f"{path} cannot be written ({error}), is the disk full? If so, {_CURE}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
