@@ -41,8 +41,8 @@ class _Findings:
 
     Attributes:
         faults: a line each.
-        items: id, split and track of each item.
-        references: id, track and referenced id of each reference.
+        items: id, split of its manifest, and track of each item.
+        references: by track and referenced item, an item that refers to it.
     """
 
     faults: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ def _of_chunk(root: Path, base: Path, lines: Sequence[_Line]) -> _Findings:
         if hashlib.sha256(data).hexdigest() != line.digest:
             faults.append("its sidecar is not what was written")
         findings.faults += [f"{item.id}: {fault}" for fault in faults]
-        findings.items.append((item.id, item.split, item.track))
+        findings.items.append((item.id, line.split, item.track))
         findings.references.update({(item.track, reference.item): item.id for reference in item.references})
     return findings
 

@@ -1,12 +1,22 @@
 import gzip
+import hashlib
 import json
 import shutil
 
 import pytest
+from pools import Here
 
-from dataset_builder import atomic, manifest
-from dataset_builder.check import check
+from dataset_builder import atomic, manifest, workers
+from dataset_builder.check import check, repair
+from dataset_builder.checksums import digest_of, write_checksums
 from dataset_builder.errors import UserError
+from dataset_builder.materialise import materialise
+from dataset_builder.pipeline import BuildSettings, build
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Here)
 
 
 @pytest.fixture
@@ -18,7 +28,14 @@ def data(tiny_slakh, tmp_path, make_item):
     manifest.write_item(tmp_path, item)
     for split in manifest.SPLITS:
         manifest.write_split(tmp_path, split, [item] if split == "train" else [])
-    return tmp_path
+    return sealed(tmp_path)
+
+
+def sealed(root):
+    """Record the hashes of what is there, as a build does at its end."""
+    paths = [*root.glob("egs/*/*"), *root.glob("items/*.json")]
+    write_checksums(root / "SHA256SUMS", {str(path.relative_to(root)): digest_of(path) for path in paths})
+    return root
 
 
 def change(root, **values):
@@ -48,6 +65,30 @@ def test_faults_of_an_item(data, values, fault):
     assert any(fault in line for line in check(data)), check(data)
 
 
+def test_a_sidecar_of_other_bytes(data):
+    change(data, title="Another")
+    assert check(data) == ["Track00001-sub2-1: its sidecar is not what was written"]
+
+
+def test_files_that_are_missing_torn_or_too_many(data):
+    (data / "items" / "Track00001-sub2-1.json").write_text("{")
+    (data / "items" / "Other.json").write_text("{}")
+    (data / "egs" / "test" / "data.jsonl.gz").unlink()
+    faults = " ".join(check(data))
+    for fault in ("Track00001-sub2-1.json is missing or torn", "items/Other.json is not of this data set",
+                  "egs/test/data.jsonl.gz is missing", "no manifest"):  # fmt: skip
+        assert fault in faults
+
+
+@pytest.mark.parametrize("sums", [None, "torn"])
+def test_a_data_set_that_is_not_finished_is_refused(data, sums):
+    (data / "SHA256SUMS").unlink()
+    if sums:
+        (data / "SHA256SUMS").write_text(sums)
+    with pytest.raises(UserError, match=r"run (its|the) build again"):
+        check(data)
+
+
 def test_missing_and_broken_audio(data):
     (data / "slakh" / "train" / "Track00001" / "stems" / "S00.flac").unlink()
     assert any("S00.flac cannot be read as audio" in line for line in check(data))
@@ -59,8 +100,45 @@ def test_an_item_in_two_splits(data):
     assert any("stands twice" in line for line in faults) and any("is in train and in test" in line for line in faults)
 
 
-def test_a_broken_manifest_is_refused(data):
+def test_a_broken_manifest(data):
     with gzip.open(data / "egs" / "train" / "data.jsonl.gz", "wt") as file:
         file.write("{}\n")
+    assert any("the data set is broken" in line for line in check(data))
     with pytest.raises(UserError, match="the data set is broken"):
-        check(data)
+        manifest.load(data, "train")
+
+
+@pytest.fixture
+def finished(tiny_slakh, tmp_path):
+    """A data set that is materialised."""
+    root = tmp_path / "data"
+    build(BuildSettings("slakh", root, tiny_slakh, captions="none"))
+    materialise(root)
+    return root
+
+
+def test_what_is_torn_or_missing_is_found_and_repaired_when_told_to(finished):
+    whole = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    assert check(finished) == []
+    for name in ("items/Track00001-sub2-1.flac", "items/Track00001-sub2-2.json", "tracks/Track00003.json"):
+        (finished / name).write_bytes((finished / name).read_bytes()[:90])
+    for name in ("items/Track00002-mix.json", "items/Track00001-sub3-1.flac", "items/Track00001-S00.flac",
+                 "report.html"):  # fmt: skip
+        (finished / name).unlink()
+    (finished / "left_out.jsonl").write_text("torn")
+    faults = check(finished)
+    for name in ("items/Track00001-sub2-1.flac is not", "sub2-2.json is missing or torn",
+                 "tracks/Track00003.json is not", "Track00002-mix.json is missing or torn", "sub3-1.flac is missing", "S00.flac is missing",
+                 "report.html is missing", "left_out.jsonl is not what was written"):  # fmt: skip
+        assert any(name in fault for fault in faults), (name, faults)
+    assert (finished / "left_out.jsonl").read_text() == "torn", "a check changes nothing"
+    repair(finished)
+    assert check(finished) == []
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == whole
+
+
+def test_sums_are_read_by_sha256sum(finished):
+    """The format is coreutils': hash, two blanks, path."""
+    for line in (finished / "SHA256SUMS").read_text().splitlines():
+        digest, name = line[:64], line[66:]
+        assert line[64:66] == "  " and hashlib.sha256((finished / name).read_bytes()).hexdigest() == digest

@@ -1,41 +1,21 @@
+import itertools
 import json
 import shutil
 from collections import Counter
-from concurrent.futures import Future
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import soundfile
 import yaml
+from pools import Here
 
 from dataset_builder import left_out as why
 from dataset_builder import manifest, pipeline, workers
 from dataset_builder.check import check
 from dataset_builder.errors import UserError
-from dataset_builder.pipeline import BuildSettings, build
+from dataset_builder.pipeline import BuildSettings, Shard, build, build_shard, merge
 from dataset_builder.vocabulary import instrument_words_in
-
-
-class Here:
-    """Stands for a pool of processes, whose start takes seconds: does the work at once, in this process."""
-
-    def __init__(self, *args, **kwargs):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
-        pass
-
-    def submit(self, work, *args):
-        future = Future()
-        future.set_result(work(*args))
-        return future
-
-    def shutdown(self, **kwargs):
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +99,51 @@ def test_the_bytes_do_not_depend_on_workers_or_interruptions(built, tiny_slakh, 
     monkeypatch.setattr(pipeline, "_one_track", one_track)
     build(settings)
     assert bytes_of(tmp_path) == bytes_of(built[0])
+
+
+def test_shards_are_merged_to_the_same_bytes(built, tiny_slakh, tmp_path):
+    settings = settings_of(tiny_slakh, tmp_path, workers=1)
+    assert build_shard(settings, Shard(1, 3)) == build_shard(settings, Shard(3, 3)) == 1
+    with pytest.raises(UserError, match=r"lacks 1 of 3 tracks, such as Track00002, of shard 2/3: run them"):
+        merge(tmp_path)
+    assert not (tmp_path / "egs").exists()
+    build_shard(settings, Shard(2, 3))
+    merge(tmp_path, workers=1)
+    assert bytes_of(tmp_path) == bytes_of(built[0])
+
+
+def test_missing_tracks_are_named_where_no_shard_is_known(tiny_slakh, tmp_path):
+    manifest.write_origin(tmp_path, manifest.Origin(str(tiny_slakh), settings_of(tiny_slakh, tmp_path).fingerprint()))
+    with pytest.raises(UserError, match="lacks 3 of 3 tracks, such as Track00001: run the shards"):
+        merge(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/2/3", "a/b", "-1/2", ""])
+def test_what_is_no_shard(text):
+    with pytest.raises(UserError, match="expected i/n"):
+        Shard.parse(text)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_every_track_is_in_one_shard(count):
+    shards = [list(Shard(index, count).of(range(5))) for index in range(1, count + 1)]
+    assert sorted(itertools.chain(*shards)) == list(range(5))
+
+
+def test_a_torn_result_is_made_again(built, tiny_slakh, tmp_path):
+    out = shutil.copytree(built[0], tmp_path / "out")
+    for name, text in (("Track00001", "{"), ("Track00002", '{"items": [{"id": 1}], "left_out": []}')):
+        (out / "tracks" / f"{name}.json").write_text(text)
+    build(settings_of(tiny_slakh, out))
+    assert bytes_of(out) == bytes_of(built[0])
+
+
+def test_items_that_are_no_more_go_with_their_audio(built, tiny_slakh, tmp_path):
+    out = shutil.copytree(built[0], tmp_path / "out")
+    for name in ("Other.json", "Other.flac", ".Track00001-mix.0123abcd.tmp.json"):
+        (out / "items" / name).touch()
+    build(settings_of(tiny_slakh, out))
+    assert bytes_of(out) == bytes_of(built[0])
 
 
 def test_a_finished_data_set_is_not_made_again(built, tiny_slakh, monkeypatch):
