@@ -1,6 +1,7 @@
 """Builds the language model: audiocraft's, with our conditioners and fuser where the configuration asks for them."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import omegaconf
@@ -42,7 +43,8 @@ CONDITIONERS: dict[str, Callable[[omegaconf.DictConfig, omegaconf.DictConfig], B
 def build_lm(cfg: omegaconf.DictConfig) -> LMModel:
     """The language model of a configuration; `conditioners.NAME.model` may also be one of `CONDITIONERS`."""
     ours = [name for name, value in cfg.conditioners.items() if value.get("model") in CONDITIONERS]
-    stock = omegaconf.OmegaConf.create(omegaconf.OmegaConf.to_container(cfg, resolve=True))
+    stock = deepcopy(cfg)  # unresolved: a published configuration names what only its authors' machines have
+    omegaconf.OmegaConf.set_struct(stock, False)
     for name in ours:
         del stock.conditioners[name]
     model = _stock_lm(stock)

@@ -8,6 +8,7 @@ run's own folder are unpickled (see `compat.trust_own_checkpoints`).
 import hashlib
 import io
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,11 @@ ALLOWED: dict[str, Callable[[], list[Any]]] = {
 }
 
 
+_TORN = (  # what torch's reader raises where a file breaks off or is none
+    EOFError, RuntimeError, OSError, ValueError, struct.error, IndexError, KeyError, AttributeError, TypeError,
+)  # fmt: skip
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
@@ -82,7 +88,7 @@ def read(path: str | Path, maker: str, device: str | torch.device = "cpu") -> An
             f"{path} is refused: expected weights of {maker}'s format and nothing that runs code, found otherwise "
             f"({found.strip()[:120]}); download it again from its publisher"
         ) from error
-    except (EOFError, RuntimeError, OSError) as error:
+    except _TORN as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"{path} cannot be read ({reason}): it is torn, download it again") from error
 

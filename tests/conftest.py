@@ -140,3 +140,32 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from models import save_models
 
     return save_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def filled_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`HF_HOME` of a hub cache with MusicGen Melody, its EnCodec, T5 and htdemucs: true formats, random weights."""
+    import hub_cache
+
+    home = tmp_path_factory.mktemp("hf")
+    with pytest.MonkeyPatch.context() as patch:
+        hub_cache.use(home, patch)
+        return hub_cache.fill(home)
+
+
+@pytest.fixture
+def hub_home(filled_hub: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`filled_hub`, as the cache of this process, without a network."""
+    import hub_cache
+
+    hub_cache.use(filled_hub, monkeypatch)
+    return filled_hub
+
+
+@pytest.fixture
+def empty_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty hub cache as that of this process, without a network."""
+    import hub_cache
+
+    hub_cache.use(tmp_path / "hf", monkeypatch)
+    return tmp_path / "hf"
