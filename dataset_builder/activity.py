@@ -66,7 +66,7 @@ def _block_rms(wav: np.ndarray, size: int, full_scale: float) -> np.ndarray:
     for first in range(0, len(frames), _CACHED_FRAMES):
         part = frames[first : first + _CACHED_FRAMES]
         scratch[: len(part)] = part
-        squares.append(np.einsum("ij,ij->i", scratch[: len(part)], scratch[: len(part)]))
+        squares.append(np.vecdot(scratch[: len(part)], scratch[: len(part)]))
     if whole < len(wav):
         rest = wav[whole:].astype(np.float64)
         squares.append(np.array([rest @ rest]))

@@ -7,28 +7,44 @@ from .items import Item, Reference, Spans, overlap, union
 LEAST_SHARE = 0.5  # of the time in which an item sounds, its reference must sound too
 
 
-def references_of(item: Item, items: Sequence[Item], melody: Mapping[str, float]) -> tuple[Reference, ...]:
-    """The other items of the track that can serve as reference of `item`, those with most melody first.
+def references_of(items: Sequence[Item], melody: Mapping[str, float]) -> dict[str, tuple[Reference, ...]]:
+    """For each item of a track, by id, the others that can serve as its reference, those with most melody first.
 
     They carry a melody (drums alone do not) and sound for at least half of the time in which the item sounds. The
     reference of a stem may be another stem, that of a mix one of its own stems: to get the melody of one and the
     instruments of the other is what the model is for.
 
     Args:
-        item: the target.
-        items: all items of its track.
+        items: all items of a track.
         melody: how much each stem carries, 0..1, by stem id; of several stems together it is the mean.
     """
-    target = union(*item.activity.values())
-    needed = LEAST_SHARE * sum(end - start for start, end in target)
-    found = []
-    for other in items:
-        score = round(sum(melody.get(stem.id, 0.0) for stem in other.stems) / max(1, len(other.stems)), 4)
-        if other.id != item.id and score > 0 and shared(target, union(*other.activity.values())) >= needed:
-            found.append(Reference(other.id, score))
-    return tuple(sorted(found, key=lambda reference: (-reference.melody, reference.item)))
+    sounding = {item.id: union(*item.activity.values()) for item in items}
+    carried = [Reference(item.id, _melody(item, melody)) for item in items]
+    ranked = sorted(
+        (reference for reference in carried if reference.melody > 0),
+        key=lambda reference: (-reference.melody, reference.item),
+    )
+    found = {}
+    for item_id, target in sounding.items():
+        needed = LEAST_SHARE * sum(end - start for start, end in target)
+        found[item_id] = tuple(
+            other for other in ranked if other.item != item_id and shared(target, sounding[other.item]) >= needed
+        )
+    return found
+
+
+def _melody(item: Item, melody: Mapping[str, float]) -> float:
+    return round(sum(melody.get(stem.id, 0.0) for stem in item.stems) / max(1, len(item.stems)), 4)
 
 
 def shared(spans: Spans, others: Spans) -> float:
-    """Seconds that both cover; the spans of each do not overlap."""
-    return sum(overlap(others, start, end) for start, end in spans)
+    """Seconds that both cover; the spans of each are in order and do not overlap."""
+    seconds, first = 0.0, 0
+    for start, end in spans:
+        while first < len(others) and others[first][1] <= start:
+            first += 1
+        last = first
+        while last < len(others) and others[last][0] < end:
+            last += 1
+        seconds += overlap(others[first:last], start, end)
+    return seconds

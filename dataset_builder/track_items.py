@@ -86,7 +86,8 @@ class TrackReader:
             groups.append(_Group(name, "submix", [by_id[stem] for part in chosen for stem in part.stems]))
         items = [self._item(group, bpm, key) for group in groups]
         melody = {sound.stem.id: sound.melody for sound in named}
-        return [replace(item, references=references_of(item, items, melody)) for item in items]
+        references = references_of(items, melody)
+        return [replace(item, references=references[item.id]) for item in items]
 
     def _leave(self, what: str, which: str, reason: str, detail: str) -> None:
         detail = detail.replace(f"{self.source_root}/", "")

@@ -4,6 +4,8 @@ from dataset_builder.references import references_of, shared
 def test_shared_seconds():
     assert shared(((0, 4), (6, 10)), ((3, 7),)) == 2
     assert shared((), ((0, 1),)) == 0
+    assert shared(((0, 10),), ((1, 2), (3, 4), (9, 12))) == 3
+    assert shared(((1, 2), (3, 4), (5, 6)), ((0, 3.5), (5.5, 5.75))) == 1.75
 
 
 def test_references_carry_melody_and_sound_with_the_item(make_item):
@@ -13,7 +15,7 @@ def test_references_carry_melody_and_sound_with_the_item(make_item):
     late = make_item(id="Track00001-S05", stems=(violin,), activity={"S00": ((8.0, 10.0),)})
     beat = make_item(id="Track00001-S01", stems=(drums,), activity={"S01": ((0.0, 10.0),)})
     items = [whole, stem, late, beat]
-    found = {item.id: references_of(item, items, {"S00": 0.8, "S01": 0.0}) for item in items}
+    found = references_of(items, {"S00": 0.8, "S01": 0.0})
     names = {item_id: [reference.item for reference in references] for item_id, references in found.items()}
     assert names == {
         whole.id: [stem.id],  # not itself, not drums, not what sounds for a fifth of it
