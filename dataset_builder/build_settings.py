@@ -32,6 +32,7 @@ class BuildSettings:
         captions: a captioner's name, or none.
         caption_windows: 10 s windows of an item that are captioned.
         descriptions: a describer's name, or none.
+        chat_model: the language model of the describer `chat`.
         key_backend: fast | music21.
         workers: processes.
         nano: what to render for the source nano.
@@ -46,6 +47,7 @@ class BuildSettings:
     captions: str = "musicnn"
     caption_windows: int = 3
     descriptions: str = "template"
+    chat_model: str = "gpt-4o"
     key_backend: str = "fast"
     workers: int = 2
     nano: NanoSettings = field(default_factory=NanoSettings)
@@ -63,6 +65,7 @@ class BuildSettings:
         """What decides the result, as plain values for JSON."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
         unimportant = {*_PLACE} | ({"nano"} if self.source != "nano" else set())
+        unimportant |= {"chat_model"} if self.descriptions != "chat" else set()
         return {key: value for key, value in values.items() if key not in unimportant}
 
 

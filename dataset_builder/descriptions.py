@@ -1,6 +1,6 @@
 """One sentence about a piece that names no instrument: the Music Descriptor's second step.
 
-The paper asks GPT-4o with the prompt of `chat_description.py`; the embedded default words a template as that prompt
+The paper asks GPT-4o with the prompt of `chat/question.py`; the embedded default words a template as that prompt
 asks for. Whatever the back end, `vocabulary.instrument_words_in` finds nothing in what it returns.
 """
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .captions import genres, moods
-from .chat_description import ChatDescriber, Facts, spoken_key
+from .chat.describer import ChatDescriber
+from .chat.question import Facts, spoken_key
 from .seeds import rng_for
 from .vocabulary import instrument_words_in
 
@@ -103,4 +104,5 @@ def template(item_id: str, tags: Mapping[str, float] | None, bpm: float | None, 
 
 
 # Name in the configuration -> class, called without arguments.
-DESCRIBERS: dict[str, Callable[[], Describer]] = {"template": TemplateDescriber, "gpt-4o": ChatDescriber}
+DESCRIBERS: dict[str, Callable[[], Describer]] = {"template": TemplateDescriber, "chat": ChatDescriber}
+REMOTE = frozenset({"chat"})  # a data set's items are described together, after they are all there

@@ -17,6 +17,7 @@ from submitit.helpers import Checkpointable
 from tqdm import tqdm
 
 from .build_settings import BuildSettings, Shard
+from .chat.settings import ChatSettings
 from .errors import UserError
 from .pipeline import build_shard, merge, prepare
 from .report import Report
@@ -82,8 +83,8 @@ class ShardJob(Checkpointable):
             raise
 
 
-def launch_build(settings: BuildSettings, launch: Launch) -> Report:
-    """Make a data set by jobs, one for each shard, and merge them.
+def launch_build(settings: BuildSettings, launch: Launch, chat: ChatSettings | None = None) -> Report:
+    """Make a data set by jobs, one for each shard, and merge them; descriptions by a language model are asked for here.
 
     Raises:
         UserError: for settings that make no data set, or a job that failed; it names the shards and their logs.
@@ -108,7 +109,7 @@ def launch_build(settings: BuildSettings, launch: Launch) -> Report:
         raise
     if failed := [_failure(shard, job) for shard, job in zip(shards, jobs, strict=True) if job.exception()]:
         raise UserError(f"{'; '.join(failed)}: run it again to go on")
-    report = merge(settings.out, settings.workers)
+    report = merge(settings.out, settings.workers, chat)
     shutil.rmtree(folder)
     return report
 

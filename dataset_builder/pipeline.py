@@ -1,12 +1,14 @@
 """From tracks to a data set, in stages.
 
-Items, by worker processes, a track each: stems, activity, tempo, key, captions; kept in `ROOT/tracks/ID.json`. Then the
-finish: sidecars, manifests, report. What is made at the end depends on the tracks' results alone, and so is the same
-whatever the workers, shards or interruptions. Tracks of which something could not be read are read again by the next
-run, since somebody may have mended them.
+Items, by worker processes, a track each: stems, activity, tempo, key, captions; kept in `ROOT/tracks/ID.json`. Then
+descriptions by a language model, if one is to write them, many at once. Then the finish: sidecars, manifests, report.
+What is made at the end depends on the tracks' results alone, and so is the same whatever the workers, shards or
+interruptions. Tracks of which something could not be read are read again by the next run, since somebody may have
+mended them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from . import atomic, lock, manifest
 from . import left_out as why
 from .build_settings import BuildSettings, Shard, recorded
 from .captions import CAPTIONERS
-from .descriptions import DESCRIBERS
+from .chat.settings import ChatSettings
+from .descriptions import DESCRIBERS, REMOTE
 from .descriptor import MusicDescriptor, build_from
 from .errors import UserError
 from .finish import TrackSummary, finish, finish_track
@@ -26,11 +29,15 @@ from .track_list import TrackList, list_tracks, render
 from .track_results import TrackResult, find_result, result_path, write_result
 from .workers import share_out
 
-__all__ = ["BuildSettings", "Shard", "build", "build_shard", "merge", "prepare"]
+__all__ = ["BuildSettings", "Shard", "build", "build_shard", "describe", "merge", "prepare"]
 
 
-def build(settings: BuildSettings) -> Report:
+def build(settings: BuildSettings, chat: ChatSettings | None = None) -> Report:
     """Make the data set, or finish it.
+
+    Args:
+        settings: what is made.
+        chat: how a language model is reached that is to write the descriptions.
 
     Raises:
         UserError: for an unknown back end, a folder that holds another data set or is worked on by another process, a
@@ -41,6 +48,7 @@ def build(settings: BuildSettings) -> Report:
         _claim(settings, source)
         atomic.remove_leftovers(settings.out)
         made = _items_stage(settings, source, source.tracks)
+        made = _descriptions_stage(settings, source, chat, made)
         return _finish_stage(settings, source, made)
 
 
@@ -58,7 +66,7 @@ def build_shard(settings: BuildSettings, shard: Shard) -> int:
     return len(mine)
 
 
-def merge(out: Path, workers: int = 2) -> Report:
+def merge(out: Path, workers: int = 2, chat: ChatSettings | None = None) -> Report:
     """Make a data set of its shards' results: the same bytes as a build without shards.
 
     Raises:
@@ -71,7 +79,7 @@ def merge(out: Path, workers: int = 2) -> Report:
         if missing:
             raise UserError(_missing(out, source, missing))
         atomic.remove_leftovers(out)
-        return _finish_stage(settings, source, {})
+        return _finish_stage(settings, source, _descriptions_stage(settings, source, chat, {}))
 
 
 def _missing(out: Path, source: TrackList, missing: Sequence[str]) -> str:
@@ -143,7 +151,8 @@ def _is_done(out: Path, track_id: str) -> bool:
 
 def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> TrackSummary:
     """Make a track's result, and its sidecars while its items are at hand."""
-    descriptor = MusicDescriptor.load(settings.captions, settings.descriptions, settings.caption_windows)
+    describer = "none" if settings.descriptions in REMOTE else settings.descriptions
+    descriptor = MusicDescriptor.load(settings.captions, describer, settings.caption_windows)
     try:
         track = READERS[settings.source].read_track(folder, split)
     except UserError as error:
@@ -155,6 +164,46 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
         result = TrackResult(items, reader.left_out)
     write_result(settings.out, folder.name, result)
     return finish_track(settings.out, folder.name, result)
+
+
+def _descriptions_stage(
+    settings: BuildSettings, source: TrackList, chat: ChatSettings | None, made: dict[str, TrackSummary]
+) -> dict[str, TrackSummary]:
+    """Have a language model describe the items, if it is to; the summaries made before it are then of no use."""
+    if settings.descriptions not in REMOTE:
+        return made
+    from .chat.stage import describe_tracks  # openai takes a second to import
+
+    names = [folder.name for _, folder in source.tracks]
+    chat = replace(chat or ChatSettings(), model=settings.chat_model)
+    print(describe_tracks(settings.out, names, chat).text(), flush=True)
+    return {}
+
+
+def describe(
+    out: Path, chat: ChatSettings, workers: int, write: Callable[[Sequence[str]], tuple[int, int] | None]
+) -> Report | None:
+    """Give the items of a data set other descriptions.
+
+    Args:
+        out: the data set's folder.
+        chat: of whom; its model becomes the data set's.
+        workers: processes.
+        write: from the names of the tracks; writes into their results and returns anything but None if it did.
+
+    Returns:
+        The report; None if nothing was written.
+
+    Raises:
+        UserError: if there is no data set, another process works on it, or `write` raises it.
+    """
+    settings = replace(recorded(out, workers), descriptions="chat", chat_model=chat.model)
+    source = list_tracks(settings)
+    with lock.alone(out):
+        if write([folder.name for _, folder in source.tracks]) is None:
+            return None
+        manifest.write_origin(out, manifest.Origin(source.recorded, settings.fingerprint()))
+        return _finish_stage(settings, source, {})
 
 
 def _finish_stage(settings: BuildSettings, source: TrackList, made: dict[str, TrackSummary]) -> Report:

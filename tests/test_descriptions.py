@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 
 from dataset_builder.captions import GENRE_TAGS, MOOD_TAGS
-from dataset_builder.chat_description import spoken_key
+from dataset_builder.chat.question import spoken_key
 from dataset_builder.descriptions import DESCRIBERS, Facts, TemplateDescriber, template
 from dataset_builder.key import NAMES
 from dataset_builder.vocabulary import instrument_words_in

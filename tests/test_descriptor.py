@@ -75,5 +75,5 @@ def test_mean_tags():
 
 def test_an_unknown_back_end_is_refused():
     assert build_from("describer", DESCRIBERS, "none") is None
-    with pytest.raises(UserError, match="unknown describer 'claude', known: template, gpt-4o, none"):
+    with pytest.raises(UserError, match="unknown describer 'claude', known: template, chat, none"):
         build_from("describer", DESCRIBERS, "claude")

@@ -8,6 +8,7 @@ COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "bench": "measure the builder",
     "build": "make a data set, or finish one",
     "check": "prove a data set whole: every path, duration and field",
+    "describe": "have a language model describe the items of a data set",
     "materialise": "write every item as a file, for stock audiocraft",
     "merge": "make a data set of its shards",
     "plan": "count the items before building, beside the paper's",

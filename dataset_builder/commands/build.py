@@ -16,6 +16,7 @@ from ..pipeline import BuildSettings, Shard, build, build_shard
 from ..report import Report
 from ..sources import READERS
 from ..sources.nano import NanoSettings
+from .chat_options import add_chat_options, chat_settings
 
 LAUNCHERS = ("slurm", "local")
 
@@ -30,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     words.add_argument("--captions", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
     words.add_argument("--caption-windows", type=int, default=3, help="10 s windows an item (default: 3)")
     words.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
+    add_chat_options(parser.add_argument_group("language model (--descriptions chat)"))
     _add_scale(parser.add_argument_group("scale"))
 
 
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     settings = BuildSettings(
         source=args.source, out=args.out, root=args.root, omit=args.omitted == "redux", submixes=args.submixes,
         grouping=args.grouping, captions=args.captions, caption_windows=args.caption_windows,
-        descriptions=args.descriptions, key_backend=args.key, workers=args.workers,
+        descriptions=args.descriptions, chat_model=args.model, key_backend=args.key, workers=args.workers,
         nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
     if args.shard:
@@ -89,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _built(settings: BuildSettings, args: argparse.Namespace) -> Report:
     if not args.launcher:
-        return build(settings)
+        return build(settings, chat_settings(args))
     from ..launching import Launch, launch_build
 
     launch = Launch(args.launcher, args.shards, args.partition, args.account, args.minutes, args.memory)
-    return launch_build(settings, launch)
+    return launch_build(settings, launch, chat_settings(args))

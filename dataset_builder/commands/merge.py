@@ -6,17 +6,20 @@ The bytes are those of a build without shards. Shards that are missing are named
 import argparse
 from pathlib import Path
 
+from .chat_options import add_chat_options, chat_settings
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("merge", help="make a data set of its shards", description=__doc__)
     parser.add_argument("root", type=Path, help="the data set's folder, the shards' --out")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    add_chat_options(parser.add_argument_group("language model (if it was built with --descriptions chat)"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Merge and print the report; returns the exit code."""
     from ..pipeline import merge
 
-    print(merge(args.root, args.workers).text())
+    print(merge(args.root, args.workers, chat_settings(args)).text())
     return 0

@@ -1,0 +1,110 @@
+"""What requests cost: prices by model, and what a request can cost at most."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import UserError
+from .answers import Answer
+from .question import MAX_TOKENS, Message
+
+AS_OF = "2026-11"  # https://openai.com/api/pricing; --price overrules it
+_OVERHEAD = 16  # tokens that a chat request adds to its text
+_BYTES_PER_TOKEN = 4.0  # of English text on average; no token is shorter than a byte
+
+
+@dataclass(frozen=True)
+class Price:
+    """Dollars for a million tokens; the Batch API takes half."""
+
+    tokens_in: float
+    tokens_out: float
+    batch_share: float = 0.5
+
+    def of(self, tokens_in: int, tokens_out: int) -> float:
+        """Dollars for so many tokens."""
+        return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / 1e6
+
+    def most(self, messages: list[Message]) -> float:
+        """Dollars that a request can cost at most: as many tokens as bytes, and the longest answer allowed."""
+        return self.of(_bytes(messages) + _OVERHEAD * len(messages), MAX_TOKENS)
+
+
+PRICES: dict[str, Price] = {
+    "gpt-4o": Price(2.5, 10.0),
+    "gpt-4o-mini": Price(0.15, 0.6),
+    "gpt-4.1": Price(2.0, 8.0),
+    "gpt-4.1-mini": Price(0.4, 1.6),
+}
+
+
+def price_of(model: str, given: str | None = None) -> Price | None:
+    """The price of a model, or the one given as `IN,OUT`; None if nobody says.
+
+    Raises:
+        UserError: if what is given is no price.
+    """
+    if given is None:
+        return PRICES.get(model)
+    try:
+        tokens_in, tokens_out = (float(part) for part in given.split(","))
+    except ValueError as error:
+        raise UserError(
+            f"--price {given!r}: expected dollars for a million tokens in and out, such as 2.5,10"
+        ) from error
+    if min(tokens_in, tokens_out) < 0:
+        raise UserError(f"--price {given!r}: expected no negative price")
+    return Price(tokens_in, tokens_out)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What describing will take, before anything is sent: first requests; one in three may be asked again."""
+
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    dollars: float | None
+
+    def text(self) -> str:
+        """For a terminal."""
+        tokens = f"{self.calls} calls, about {self.tokens_in:,} tokens in and {self.tokens_out:,} out"
+        if self.dollars is None:
+            return f"{tokens}; the price is not known (--price IN,OUT)"
+        return f"{tokens}: about ${self.dollars:.2f} (prices of {AS_OF}), ${self.dollars / 2:.2f} by the batch"
+
+
+def estimate(requests: Iterable[list[Message]], price: Price | None) -> Estimate:
+    """An estimate by four bytes a token and 30 tokens an answer."""
+    calls = tokens_in = 0
+    for messages in requests:
+        calls += 1
+        tokens_in += round(_bytes(messages) / _BYTES_PER_TOKEN) + _OVERHEAD // 2
+    tokens_out = 30 * calls
+    return Estimate(calls, tokens_in, tokens_out, price.of(tokens_in, tokens_out) if price else None)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run really took, by what the server counted."""
+
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    dollars: float | None = 0.0
+
+    def plus(self, answer: Answer, price: Price | None, share: float = 1.0) -> "Cost":
+        """With another answer; `share` of the price is paid for it."""
+        dollars = None
+        if price is not None and self.dollars is not None:
+            dollars = self.dollars + share * price.of(answer.tokens_in, answer.tokens_out)
+        return Cost(self.calls + 1, self.tokens_in + answer.tokens_in, self.tokens_out + answer.tokens_out, dollars)
+
+    def text(self) -> str:
+        """For a terminal."""
+        money = "" if self.dollars is None else f", ${self.dollars:.4f}"
+        return f"{self.calls} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out{money}"
+
+
+def _bytes(messages: list[Message]) -> int:
+    return sum(len(json.dumps(message["content"], ensure_ascii=False).encode()) for message in messages)

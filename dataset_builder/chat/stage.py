@@ -1,0 +1,129 @@
+"""The descriptions of a data set's items by a language model: a stage after the items are there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .. import left_out as why
+from ..items import Item
+from ..left_out import LeftOut
+from ..track_results import TrackResult, read_result, write_result
+from .answers import AnswerStore
+from .asking import ask_all
+from .conversation import Outcome, Request, next_step
+from .costs import log_cost
+from .prices import Cost, Estimate, estimate, price_of
+from .question import Facts, Message, format_input
+from .settings import ChatSettings
+
+WHAT = "description"
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a run of the stage did.
+
+    Attributes:
+        items: how many have a description now.
+        missing: how many have none.
+        cost: of this run.
+        stopped: why it ended early, if it did.
+    """
+
+    items: int
+    missing: int
+    cost: Cost
+    stopped: str = ""
+
+    def text(self) -> str:
+        """For a terminal."""
+        missing = f", {self.missing} without (left_out.jsonl says why; run it again)" if self.missing else ""
+        stopped = f"; stopped: {self.stopped}" if self.stopped else ""
+        return f"{self.items} descriptions{missing}; {self.cost.text()}{stopped}"
+
+
+def question_of(item: Item) -> str:
+    """What is asked about an item."""
+    return format_input(Facts(item.id, item.caption, item.tags, item.bpm, item.key))
+
+
+def questions_of(out: Path, track_ids: Sequence[str]) -> list[str]:
+    """The questions about all items of a data set's tracks, each once, in order."""
+    items = (item for track in tqdm(track_ids, "questions", unit="track") for item in read_result(out, track).items)
+    return list(dict.fromkeys(question_of(item) for item in items))
+
+
+def pending(questions: Sequence[str], settings: ChatSettings) -> dict[str, list[Message]]:
+    """The requests that come next, by name; questions that are settled have none."""
+    store = AnswerStore(settings.cache)
+    steps = (next_step(question, settings.model, store) for question in questions)
+    return {step.name: step.messages for step in steps if isinstance(step, Request)}
+
+
+def estimate_for(questions: Sequence[str], settings: ChatSettings) -> Estimate:
+    """What it would take to settle the questions."""
+    return estimate(pending(questions, settings).values(), price_of(settings.model, settings.price))
+
+
+def describe_tracks(out: Path, track_ids: Sequence[str], settings: ChatSettings) -> Described:
+    """Ask for what is missing, and write the descriptions into the tracks' results.
+
+    Args:
+        out: the data set's folder.
+        track_ids: its tracks, whose results are there.
+        settings: of whom to ask.
+
+    Raises:
+        UserError: see `ask_all`; the answers that came before are kept.
+    """
+    questions = questions_of(out, track_ids)
+    with tqdm(total=len(questions), desc=f"descriptions by {settings.model}", unit="question") as bar:
+        asked = ask_all(questions, settings, bar.update)
+    log_cost(out, settings.model, asked.cost)
+    counts = write_descriptions(out, track_ids, asked.outcomes, asked.stopped or "not asked")
+    store = AnswerStore(settings.cache)
+    for outcome in asked.outcomes.values():
+        for name in outcome.requests if outcome.description is None else ():
+            store.forget(name)
+    return Described(*counts, asked.cost, asked.stopped)
+
+
+def settled(questions: Sequence[str], settings: ChatSettings) -> dict[str, Outcome]:
+    """What has come of the questions by the answers that are there; others are missing."""
+    store = AnswerStore(settings.cache)
+    steps = {question: next_step(question, settings.model, store) for question in questions}
+    return {question: step for question, step in steps.items() if isinstance(step, Outcome)}
+
+
+def write_descriptions(
+    out: Path, track_ids: Sequence[str], outcomes: Mapping[str, Outcome], otherwise: str
+) -> tuple[int, int]:
+    """Put descriptions into the tracks' results; returns how many items have one, and how many have none.
+
+    Args:
+        out: the data set's folder.
+        track_ids: its tracks.
+        outcomes: by question.
+        otherwise: why a question without outcome has none.
+    """
+    found = missing = 0
+    for track in tqdm(track_ids, "descriptions", unit="track"):
+        result = read_result(out, track)
+        changed = _with_descriptions(track, result, outcomes, otherwise)
+        if changed != result:
+            write_result(out, track, changed)
+        found += sum(item.description is not None for item in changed.items)
+        missing += sum(item.description is None for item in changed.items)
+    return found, missing
+
+
+def _with_descriptions(track: str, result: TrackResult, outcomes: Mapping[str, Outcome], otherwise: str) -> TrackResult:
+    items, left_out = [], [line for line in result.left_out if line.what != WHAT]
+    for item in result.items:
+        outcome = outcomes.get(question_of(item), Outcome(None, otherwise))
+        items.append(replace(item, description=outcome.description))
+        if outcome.description is None:
+            left_out.append(LeftOut(track, WHAT, item.id, why.NO_DESCRIPTION, outcome.reason))
+    return TrackResult(items, left_out)

@@ -1,0 +1,30 @@
+"""Options of how a language model is reached, and what it may cost."""
+
+import argparse
+
+from ..chat.settings import ChatSettings
+
+
+def add_chat_options(group: argparse._ArgumentGroup) -> None:
+    """Add them to a command's parser."""
+    defaults = ChatSettings()
+    group.add_argument("--model", default=defaults.model, help="of an OpenAI-compatible server (default: gpt-4o)")
+    group.add_argument("--url", help="of the server (default: OPENAI_BASE_URL, or OpenAI's)")
+    group.add_argument("--concurrency", type=int, default=defaults.concurrency, help="requests in flight (default: 8)")
+    group.add_argument("--rpm", type=float, metavar="N", help="requests a minute, at most (default: no limit)")
+    group.add_argument("--tpm", type=float, metavar="N", help="tokens a minute, at most (default: no limit)")
+    group.add_argument("--budget", type=float, metavar="DOLLARS", help="stop before more could be spent")
+    group.add_argument("--price", metavar="IN,OUT", help="dollars for a million tokens, for a model not known here")
+    group.add_argument("--timeout", type=float, default=defaults.timeout, help="seconds for a request (default: 60)")
+
+
+def chat_settings(args: argparse.Namespace) -> ChatSettings:
+    """The settings that the options make.
+
+    Raises:
+        UserError: for numbers that make no sense.
+    """
+    return ChatSettings(
+        model=args.model, base_url=args.url, concurrency=args.concurrency, requests_per_minute=args.rpm,
+        tokens_per_minute=args.tpm, budget=args.budget, price=args.price, timeout=args.timeout,
+    )  # fmt: skip

@@ -1,0 +1,113 @@
+"""`python -m dataset_builder describe`: have a language model describe the items of a finished data set.
+
+It is asked with the paper's prompt, many requests at once; the key is read from OPENAI_API_KEY. Answers are kept by
+model and question, so nothing is asked or paid for twice: a run that was stopped, or some of whose requests failed, is
+simply run again. With --batch the Batch API does it at half price within a day: submit, then later (on any day, by any
+process) status and collect; answers that name instruments are asked for again by the next submit.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..chat.settings import ChatSettings
+from .chat_options import add_chat_options, chat_settings
+
+BATCH = ("submit", "status", "collect")
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the program's parser."""
+    parser = subparsers.add_parser("describe", help="have a language model describe the items", description=__doc__)
+    parser.add_argument("root", type=Path, help="the data set's folder")
+    parser.add_argument("--estimate", action="store_true", help="say calls, tokens and money, and send nothing")
+    parser.add_argument("--batch", choices=BATCH, help="by the Batch API")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    add_chat_options(parser.add_argument_group("language model"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Estimate, describe, or see to batches; returns the exit code."""
+    settings = chat_settings(args)
+    if args.estimate:
+        _estimate(args.root, settings)
+    elif args.batch == "submit":
+        _submit(args.root, settings)
+    elif args.batch == "status":
+        _status(args.root, settings)
+    elif args.batch == "collect":
+        _collect(args.root, settings, args.workers)
+    else:
+        _describe(args.root, settings, args.workers)
+    return 0
+
+
+def _tracks(root: Path) -> list[str]:
+    from ..build_settings import recorded
+    from ..track_list import list_tracks
+
+    return [folder.name for _, folder in list_tracks(recorded(root, 1)).tracks]
+
+
+def _estimate(root: Path, settings: ChatSettings) -> None:
+    from ..chat.stage import estimate_for, questions_of
+
+    print(estimate_for(questions_of(root, _tracks(root)), settings).text())
+
+
+def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
+    from ..chat.stage import describe_tracks
+    from ..pipeline import describe
+
+    def write(tracks: Sequence[str]) -> tuple[int, int]:
+        described = describe_tracks(root, tracks, settings)
+        print(described.text(), flush=True)
+        return described.items, described.missing
+
+    describe(root, settings, workers, write)
+
+
+def _submit(root: Path, settings: ChatSettings) -> None:
+    from ..chat.batch import BatchDesk
+    from ..chat.stage import estimate_for, pending, questions_of
+
+    questions = questions_of(root, _tracks(root))
+    print(estimate_for(questions, settings).text())
+    states = BatchDesk(root, settings).submit(pending(questions, settings))
+    for state in states:
+        print(f"submitted batch {state.id}: {state.total} requests")
+    if not states:
+        print("nothing to submit: every question is answered, or its batch is under way")
+
+
+def _status(root: Path, settings: ChatSettings) -> None:
+    from ..chat.batch import BatchDesk
+
+    states = BatchDesk(root, settings).states()
+    for state in states:
+        print(f"batch {state.id or '-'}: {state.status}, {state.done} of {state.total} requests")
+    if not states:
+        print("no batch is under way")
+
+
+def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
+    from ..chat.batch import BatchDesk
+    from ..chat.costs import log_cost
+    from ..chat.stage import questions_of, settled, write_descriptions
+    from ..pipeline import describe
+
+    collected = BatchDesk(root, settings).collect()
+    log_cost(root, settings.model, collected.cost)
+    for failure in collected.failures:
+        print(failure)
+
+    def write(tracks: Sequence[str]) -> tuple[int, int] | None:
+        outcomes = settled(questions_of(root, tracks), settings)
+        if not outcomes:
+            return None
+        return write_descriptions(root, tracks, outcomes, "not answered yet")
+
+    report = describe(root, settings, workers, write)
+    print(f"{collected.answers} answers collected; {collected.cost.text()}")
+    if report is None:
+        print("no question is answered yet: the data set is as it was")

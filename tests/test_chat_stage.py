@@ -1,0 +1,107 @@
+"""Descriptions of a data set by a language model: built, asked for again, estimated, and by the batch."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chat_server import GOOD, ChatServer
+
+from dataset_builder import manifest
+from dataset_builder.__main__ import main
+from dataset_builder.chat import answers
+from dataset_builder.chat.costs import total_cost
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ChatServer]:
+    server = ChatServer()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setattr(answers, "FOLDER", tmp_path / "answers")
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def data(tiny_data: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_data, tmp_path / "data"))
+
+
+def descriptions(root: Path) -> set[str | None]:
+    return {item.description for split in manifest.SPLITS for item in manifest.load(root, split)}
+
+
+def build_arguments(tiny_slakh: Path, out: Path, server: ChatServer) -> list[str]:
+    return ["build", "--source", "slakh", "--root", str(tiny_slakh), "--out", str(out), "--captions", "none",
+            "--workers", "1", "--descriptions", "chat", "--url", server.url]  # fmt: skip
+
+
+def test_a_build_with_descriptions_by_a_model(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(build_arguments(tiny_slakh, out, server)) == 0
+    assert descriptions(out) == {GOOD} and main(["check", str(out)]) == 0
+    calls = len(server.asked)
+    assert 0 < calls < 20  # items of a track that are known by the same facts are asked about once
+    assert main(build_arguments(tiny_slakh, out, server)) == 0 and len(server.asked) == calls
+    assert total_cost(out).calls == calls and total_cost(out).dollars == pytest.approx(calls * 350e-6)
+    assert main([*build_arguments(tiny_slakh, out, server), "--model", "other"]) == 2  # another data set
+    assert not any("sk-secret" in path.read_text(errors="ignore") for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_what_fails_is_listed_and_the_next_run_asks_for_it(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    server.replies = ["I'm sorry, no."]
+    assert main(build_arguments(tiny_slakh, out, server)) == 0
+    assert "no description" in capsys.readouterr().out and None in descriptions(out)
+    assert "the model refuses" in (out / "left_out.jsonl").read_text()
+    assert main(build_arguments(tiny_slakh, out, server)) == 0
+    assert descriptions(out) == {GOOD} and "refuses" not in (out / "left_out.jsonl").read_text()
+
+
+def test_a_finished_set_is_described_again(server: ChatServer, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = descriptions(data)
+    assert main(["describe", str(data), "--estimate"]) == 0
+    assert "calls, about" in capsys.readouterr().out and server.asked == [] and descriptions(data) == before
+    assert main(["describe", str(data), "--url", server.url, "--workers", "1"]) == 0
+    assert descriptions(data) == {GOOD} and main(["check", str(data)]) == 0
+    assert json.loads((data / "dataset.json").read_text())["settings"]["descriptions"] == "chat"
+
+
+def test_a_budget_stops_and_more_money_goes_on(server: ChatServer, data: Path) -> None:
+    arguments = ["describe", str(data), "--url", server.url, "--workers", "1", "--concurrency", "1"]
+    assert main([*arguments, "--budget", "0.0018"]) == 0
+    assert None in descriptions(data) and GOOD in descriptions(data)
+    assert main(arguments) == 0 and descriptions(data) == {GOOD}
+
+
+def test_by_the_batch(server: ChatServer, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["describe", str(data), "--url", server.url, "--workers", "1", "--batch"]
+    before = descriptions(data)
+    assert main([*arguments, "submit"]) == 0 and "submitted batch" in capsys.readouterr().out
+    assert main([*arguments, "status"]) == 0 and "in_progress" in capsys.readouterr().out
+    assert main([*arguments, "collect"]) == 0 and descriptions(data) == before
+    server.run_batch("batch-0")
+    assert main([*arguments, "collect"]) == 0
+    assert descriptions(data) == {GOOD} and server.asked == [] and main(["check", str(data)]) == 0
+    assert main([*arguments, "submit"]) == 0 and "nothing to submit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["/nowhere"], ["DATA", "--price", "x"], ["DATA", "--concurrency", "0"], ["DATA", "--url", "CLOSED"]]
+)
+def test_mistakes_are_one_line(
+    server: ChatServer, data: Path, arguments: list[str], capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if arguments[-1] == "CLOSED":
+        monkeypatch.delenv("OPENAI_API_KEY")
+    known = {"DATA": str(data), "CLOSED": "http://127.0.0.1:1/v1"}
+    assert main(["describe", *(known.get(word, word) for word in arguments)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
