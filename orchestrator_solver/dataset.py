@@ -1,5 +1,6 @@
 """Excerpts to train on: where the item sounds, what sounds in it, and the reference that it is conditioned on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from audiocraft.data.music_dataset import MusicDataset, MusicInfo
 from audiocraft.modules.conditioners import WavCondition
 
 from dataset_builder import manifest, prompt
+from dataset_builder.errors import UserError
 from dataset_builder.excerpt import draw_start, read_excerpt
 from dataset_builder.items import Item
 from dataset_builder.seeds import rng_for
@@ -19,6 +21,8 @@ from .pairing import choose_reference, policy_weights
 from .rotation import Rotation
 from .store import Store
 
+ANY = "any kind"
+DRAWS: dict[str, Callable[[dict[str, float]], dict[str, float]]] = {"kinds": dict, "items": lambda kinds: {ANY: 1.0}}
 GRID = 0.32  # seconds: excerpts start on frames of codec (40 ms) and chroma (64 ms) alike
 
 
@@ -31,6 +35,7 @@ class Drawing:
     names_p: float = 1.0
     names_partial: bool = False
     description_p: float = 0.5
+    draw: str = "kinds"  # kinds | items
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ def draw_prompt(sounding: tuple[str, ...], description: str | None, drawing: Dra
 class ExcerptDataset(MusicDataset):
     """Draws excerpts of a data set's items; the same index of the same epoch is always the same excerpt.
 
-    Kinds come in the shares of their weights, and no item of a kind comes twice before all have come once (`Rotation`).
+    Kinds come in the shares of their weights, and no item of a kind comes twice before all have come once (`Rotation`);
+    or all items are of one kind.
     Draws are seeded by (seed, epoch, index): they do not depend on workers.
 
     Args:
@@ -64,7 +70,7 @@ class ExcerptDataset(MusicDataset):
         split: train | valid | test.
         drawing: how to draw.
         segment_duration: seconds.
-        num_samples: length of an epoch.
+        num_samples: length of an epoch; None is once every item.
         sample_rate: Hz of the audio that is returned.
         shuffle: draw anew in every epoch; otherwise each index is fixed.
         seed: base of all draws.
@@ -73,24 +79,28 @@ class ExcerptDataset(MusicDataset):
     """
 
     def __init__(
-        self, root: Path, split: str, drawing: Drawing, *, segment_duration: float, num_samples: int, sample_rate: int,
-        shuffle: bool = True, seed: int = 0, store: Store | None = None, items: list[Item] | None = None,
+        self, root: Path, split: str, drawing: Drawing, *, segment_duration: float, num_samples: int | None,
+        sample_rate: int, shuffle: bool = True, seed: int = 0, store: Store | None = None,
+        items: list[Item] | None = None,
     ) -> None:  # fmt: skip
         items = manifest.load(root, split) if items is None else items
         wanted = [item for item in items if drawing.kinds.get(item.kind, 0) > 0]
         meta = [AudioMeta(item.id, item.duration, item.sample_rate) for item in wanted]
         super().__init__(
-            meta, segment_duration=segment_duration, num_samples=num_samples, sample_rate=sample_rate, channels=1,
-            shuffle=shuffle, sample_on_duration=False, sample_on_weight=False, info_fields_required=False,
+            meta, segment_duration=segment_duration, num_samples=num_samples or len(meta), sample_rate=sample_rate,
+            channels=1, shuffle=shuffle, sample_on_duration=False, sample_on_weight=False, info_fields_required=False,
         )  # fmt: skip
         self.root, self.seed, self.store, self.drawing = root, seed, store, drawing
         self.known = {item.id: item for item in items}
         self.weights = policy_weights(drawing.reference)
-        self.by_kind: dict[str, list[Item]] = {kind: [] for kind in drawing.kinds}
+        if drawing.draw not in DRAWS:
+            raise UserError(f"unknown orchestrator.draw={drawing.draw!r}, known: {', '.join(DRAWS)}")
+        kinds = DRAWS[drawing.draw](drawing.kinds)
+        self.by_kind: dict[str, list[Item]] = {kind: [] for kind in kinds}
         for item in wanted:
-            self.by_kind[item.kind].append(item)
+            self.by_kind[item.kind if item.kind in kinds else ANY].append(item)
         sizes = {kind: len(members) for kind, members in self.by_kind.items()}
-        self.rotation = Rotation(sizes, drawing.kinds, seed)
+        self.rotation = Rotation(sizes, kinds, seed)
 
     def excerpt(self, index: int) -> Excerpt:
         """The excerpt of an index in the current epoch."""

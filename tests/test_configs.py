@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hub_cache import LM_YAML
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
@@ -32,6 +33,26 @@ def test_the_papers_run() -> None:
     assert cfg.continue_from == "//pretrained/facebook/musicgen-melody"
     assert (cfg.optim.optimizer, cfg.optim.lr, cfg.optim.epochs) == ("dadam", 1, 25)
     assert cfg.schedule.lr_scheduler == "cosine" and cfg.transformer_lm.num_layers == 48
+    assert cfg.optim.updates_per_epoch is None and cfg.dataset.train.num_samples is None, "an epoch is the set"
+    assert cfg.orchestrator.draw == "items" and cfg.classifier_free_guidance.training_dropout == 0.2
+    assert cfg.conditioners.self_wav.chroma_stem.sample_rate == cfg.sample_rate == 32_000
+
+
+def test_the_papers_model_is_the_published_one() -> None:
+    """What the run builds has the shapes of what audiocraft published, whose configuration the hub's test copy has."""
+    ours = _compose("solver=orchestrator")
+    published = OmegaConf.create(LM_YAML.replace("LAYERS", "48"))
+    memory_alone = {"checkpointing", "two_step_cfg"}
+    for key in published.transformer_lm.keys() - memory_alone:
+        assert ours.transformer_lm[key] == published.transformer_lm[key], key
+    for key in ("fuser", "codebooks_pattern", "classifier_free_guidance"):
+        assert OmegaConf.to_container(ours[key]) == OmegaConf.to_container(published[key]), key
+    assert ours.dataset.segment_duration == published.dataset.segment_duration
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "dadam"])
+def test_optimizers_are_one_override(optimizer: str) -> None:
+    assert _compose("solver=orchestrator", f"optim.optimizer={optimizer}").optim.optimizer == optimizer
 
 
 def test_leaves_are_short() -> None:
