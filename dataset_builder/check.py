@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from . import audio, manifest, materialise
-from .build_settings import recorded
 from .checksums import digest_of, read_checksums
 from .errors import UserError
 from .finish import SUMS
 from .items import Item
-from .pipeline import build
+from .pipeline import make_again
 from .track_results import FOLDER as RESULTS
 from .vocabulary import instrument_words_in
 from .workers import share_out
@@ -81,8 +80,8 @@ def repair(root: Path, workers: int = 1) -> None:
     if (root / SUMS).is_file():
         for name, digest in read_checksums(root / SUMS).items():
             if name.startswith(f"{RESULTS}/") and _digest(root / name) != digest:
-                (root / name).unlink(missing_ok=True)  # the build makes it again from the source
-    build(recorded(root, workers))
+                (root / name).unlink(missing_ok=True)  # it is made again from the source
+    make_again(root, workers)
     if not (root / materialise.SUMS).is_file():
         return
     for name, digest in read_checksums(root / materialise.SUMS).items():

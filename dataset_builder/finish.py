@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import atomic, manifest
+from .chat.costs import total_cost
 from .checksums import digest_of, write_checksums
 from .left_out import LeftOut
 from .report import REPORT, Report, Tally, report_of, tally
@@ -84,7 +85,7 @@ def finish(out: Path, tracks: Sequence[TrackSummary], omitted: Sequence[LeftOut]
     atomic.write_text(
         out / LEFT_OUT, "".join(json.dumps(line.to_json(), ensure_ascii=False) + "\n" for line in left_out)
     )
-    report = report_of([tally([], omitted), *(track.counts for track in tracks)])
+    report = report_of([tally([], omitted), *(track.counts for track in tracks)], _cost(out))
     atomic.write_json(out / REPORT, asdict(report))
     atomic.write_text(out / REPORT_PAGE, page(report))
     sums = dict(pair for track in tracks for pair in track.sums)
@@ -93,6 +94,11 @@ def finish(out: Path, tracks: Sequence[TrackSummary], omitted: Sequence[LeftOut]
     _remove_others(out, sums)
     write_checksums(out / SUMS, sums)
     return report
+
+
+def _cost(out: Path) -> dict[str, float | None]:
+    cost = total_cost(out)
+    return asdict(cost) if cost.calls else {}
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from . import atomic, lock, manifest
 from . import left_out as why
 from .build_settings import BuildSettings, Shard, recorded
-from .captions import CAPTIONERS
+from .captioners import build_captioner
 from .chat.settings import ChatSettings
 from .descriptions import DESCRIBERS, REMOTE
 from .descriptor import MusicDescriptor, build_from
@@ -29,7 +29,7 @@ from .track_list import TrackList, list_tracks, render
 from .track_results import TrackResult, find_result, result_path, write_result
 from .workers import share_out
 
-__all__ = ["BuildSettings", "Shard", "build", "build_shard", "describe", "merge", "prepare"]
+__all__ = ["BuildSettings", "Shard", "build", "build_shard", "describe", "make_again", "merge", "prepare"]
 
 
 def build(settings: BuildSettings, chat: ChatSettings | None = None) -> Report:
@@ -82,6 +82,21 @@ def merge(out: Path, workers: int = 2, chat: ChatSettings | None = None) -> Repo
         return _finish_stage(settings, source, _descriptions_stage(settings, source, chat, {}))
 
 
+def make_again(out: Path, workers: int = 2) -> Report:
+    """Make the files at the end of a data set again, and the results of tracks that are missing or torn.
+
+    Raises:
+        UserError: as `build`.
+    """
+    settings = recorded(out, workers)
+    source = list_tracks(settings)
+    if any(find_result(out, folder.name) is None for _, folder in source.tracks):
+        return build(settings)
+    with lock.alone(out):
+        atomic.remove_leftovers(out)
+        return _finish_stage(settings, source, {})
+
+
 def _missing(out: Path, source: TrackList, missing: Sequence[str]) -> str:
     """Which shards still have to be run, as far as those that were begun tell how many there are."""
     names = [folder.name for _, folder in source.tracks]
@@ -101,8 +116,7 @@ def prepare(settings: BuildSettings) -> TrackList:
     Raises:
         UserError: for an unknown back end or one that lacks something, or a source without tracks.
     """
-    if settings.captions != "none" and settings.captions not in CAPTIONERS:
-        raise UserError(f"unknown captioner {settings.captions!r}, known: {', '.join(CAPTIONERS)}, none")
+    build_captioner(settings.caption_settings())
     build_from("describer", DESCRIBERS, settings.descriptions)
     return list_tracks(settings)
 
@@ -152,7 +166,7 @@ def _is_done(out: Path, track_id: str) -> bool:
 def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> TrackSummary:
     """Make a track's result, and its sidecars while its items are at hand."""
     describer = "none" if settings.descriptions in REMOTE else settings.descriptions
-    descriptor = MusicDescriptor.load(settings.captions, describer, settings.caption_windows)
+    descriptor = MusicDescriptor.load(settings.caption_settings(), describer)
     try:
         track = READERS[settings.source].read_track(folder, split)
     except UserError as error:
@@ -160,8 +174,11 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
         result = TrackResult([], [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)])
     else:
         reader = TrackReader(track, source_root, settings.submixes, settings.key_backend, settings.grouping)
-        items = [descriptor.describe(item, source_root) for item in reader.items()]
-        result = TrackResult(items, reader.left_out)
+        described = [descriptor.describe(item, source_root) for item in reader.items()]
+        left_out = [
+            LeftOut(track.id, "caption", item.id, why.NO_CAPTION, reason) for item, reason in described if reason
+        ]
+        result = TrackResult([item for item, _ in described], [*reader.left_out, *left_out])
     write_result(settings.out, folder.name, result)
     return finish_track(settings.out, folder.name, result)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .chat.prices import Cost
 from .errors import UserError
 from .items import Item, union
 from .left_out import LeftOut
@@ -83,6 +84,8 @@ class Report:
         keys: tracks by key.
         words: items by words of their description.
         left_out: by reason.
+        cost: of the language model in all runs: calls, tokens_in, tokens_out, dollars (None: the price is not known);
+            empty if none was asked.
     """
 
     items: dict[str, dict[str, int]]
@@ -95,6 +98,7 @@ class Report:
     keys: dict[str, int]
     words: dict[str, int]
     left_out: dict[str, int]
+    cost: dict[str, float | None] = field(default_factory=dict)
 
     def text(self) -> str:
         """The report for a terminal."""
@@ -112,15 +116,19 @@ class Report:
         total = sum(self.left_out.values())
         lines.append(f"left out: {total}" + ("" if not total else " (left_out.jsonl lists them)"))
         lines += [f"  {count:6}  {reason}" for reason, count in self.left_out.items()]
-        return "\n".join(lines)
+        return "\n".join([*lines, *([f"language model: {self.cost_text()}"] if self.cost else [])])
+
+    def cost_text(self) -> str:
+        """What the language model has cost, in words."""
+        return Cost(**self.cost).text()  # type: ignore[arg-type]
 
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} ({count})" for name, count in counts.items()) or "-"
 
 
-def report_of(tallies: Iterable[Tally]) -> Report:
-    """Add up the tallies of a data set's tracks."""
+def report_of(tallies: Iterable[Tally], cost: Mapping[str, float | None]) -> Report:
+    """Add up the tallies of a data set's tracks; `cost` is the language model's, see `Report`."""
     total = Tally()
     for counts in tallies:
         total.add(counts)
@@ -140,6 +148,7 @@ def report_of(tallies: Iterable[Tally]) -> Report:
         keys=dict(total.keys.most_common()),
         words=_in_order(total.words),
         left_out=dict(total.left_out.most_common()),
+        cost=dict(cost),
     )
 
 
