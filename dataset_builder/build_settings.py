@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from . import manifest
+from .captioners import CaptionSettings
 from .errors import UserError
 from .grouping import GROUPINGS
 from .key import KEY_BACKENDS
@@ -15,7 +16,14 @@ from .sources import READERS
 from .sources.nano import NanoSettings
 
 _Anything = TypeVar("_Anything")
-_PLACE = ("out", "root", "workers")  # where it lies and who works on it do not decide the result
+_PLACE = (
+    "out",
+    "root",
+    "workers",
+    "caption_url",
+    "caption_command",
+    "caption_table",
+)  # where it lies and who works on it do not decide the result
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,11 @@ class BuildSettings:
         submixes: submixes of each size.
         grouping: what one instrument is, a name in `GROUPINGS`.
         captions: a captioner's name, or none.
-        caption_windows: 10 s windows of an item that are captioned.
+        caption_windows: windows of an item that are captioned.
+        caption_url: see `CaptionSettings`, as the next three.
+        caption_model: likewise.
+        caption_command: likewise.
+        caption_table: likewise.
         descriptions: a describer's name, or none.
         chat_model: the language model of the describer `chat`.
         key_backend: fast | music21.
@@ -46,6 +58,10 @@ class BuildSettings:
     grouping: str = "stem"
     captions: str = "musicnn"
     caption_windows: int = 3
+    caption_url: str | None = None
+    caption_model: str | None = None
+    caption_command: str | None = None
+    caption_table: Path | None = None
     descriptions: str = "template"
     chat_model: str = "gpt-4o"
     key_backend: str = "fast"
@@ -61,12 +77,19 @@ class BuildSettings:
             if getattr(self, name) < least:
                 raise UserError(f"{name} is {getattr(self, name)}: expected at least {least}")
 
+    def caption_settings(self) -> CaptionSettings:
+        """Who captions."""
+        return CaptionSettings(
+            self.captions, self.caption_windows, self.caption_url, self.caption_model, self.caption_command,
+            self.caption_table,
+        )  # fmt: skip
+
     def fingerprint(self) -> dict[str, Any]:
         """What decides the result, as plain values for JSON."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
         unimportant = {*_PLACE} | ({"nano"} if self.source != "nano" else set())
         unimportant |= {"chat_model"} if self.descriptions != "chat" else set()
-        return {key: value for key, value in values.items() if key not in unimportant}
+        return {key: value for key, value in values.items() if key not in unimportant and value is not None}
 
 
 def recorded(out: Path, workers: int) -> BuildSettings:

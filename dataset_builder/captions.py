@@ -1,10 +1,10 @@
-"""What a piece of music sounds like, in a few words about mood and genre: the Music Descriptor's first step.
+"""What a piece of music sounds like, by musicnn's tagger: the embedded default of the Music Descriptor's first step.
 
-The paper asks MU-LLaMA; the embedded default asks musicnn's tagger. A captioner never has to avoid instrument names
-(MU-LLaMA cannot), the description made of its text does; the tagger's happens to name none.
+A few words about mood and genre. The paper asks MU-LLaMA; other back ends are in `captioners.py`. A captioner never has
+to avoid instrument names (MU-LLaMA cannot), the description made of its text does; the tagger's happens to name none.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,16 +56,23 @@ class Caption:
     tags: dict[str, float]
 
 
+class CaptionError(Exception):
+    """A captioner fails on one clip; others may go well."""
+
+
 class Captioner(Protocol):
     """Describes mono audio. Deterministic: the same samples give the same caption."""
 
     name: str
+    seconds: float  # what it listens to at once
+    sample_rate: int  # that it likes, in Hz
 
     def caption(self, wav: np.ndarray, sample_rate: int) -> Caption:
         """Caption of `wav` `[T]`.
 
         Raises:
             UserError: empty audio, NaN, or what the captioner needs is missing.
+            CaptionError: if it has nothing to say of this clip.
         """
         ...
 
@@ -78,6 +85,8 @@ class MusicnnCaptioner:
     """Words for the mood and genre tags that musicnn hears more than in most music (see `tagger.py`)."""
 
     name = "musicnn"
+    seconds = 10.0
+    sample_rate = SAMPLE_RATE
 
     def __init__(self, tagger: Tagger | None = None):
         self.tagger = tagger or shared_tagger()
@@ -88,10 +97,6 @@ class MusicnnCaptioner:
     def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:
         rows = self.tagger.mean_probabilities([_resampled(wav, sample_rate) for wav in wavs])
         return [_caption(dict(zip(self.tagger.tags, row.tolist(), strict=True))) for row in rows]
-
-
-# Name in the configuration -> class, called without arguments.
-CAPTIONERS: dict[str, Callable[[], Captioner]] = {"musicnn": MusicnnCaptioner}
 
 
 def moods(tags: Mapping[str, float]) -> list[str]:

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .captions import CAPTIONERS, Caption, Captioner
+from .captioners import CaptionSettings, TableCaptioner, build_captioner
+from .captions import Caption, Captioner, CaptionError
 from .descriptions import DESCRIBERS, Describer, Facts
 from .errors import UserError
 from .excerpt import draw_start, read_files
 from .items import Item
 from .seeds import rng_for
-
-CAPTION_SECONDS = 10.0
-CAPTION_RATE = 16_000
 
 
 def build_from(kind: str, known: Mapping[str, Callable[[], object]], name: str) -> object | None:
@@ -37,7 +35,7 @@ class MusicDescriptor:
     Args:
         captioner: None gives no captions.
         describer: None gives no descriptions.
-        windows: how many windows of 10 s of an item are captioned.
+        windows: how many windows of an item are captioned, each as long as the captioner listens at once.
     """
 
     def __init__(self, captioner: Captioner | None, describer: Describer | None, windows: int):
@@ -45,35 +43,40 @@ class MusicDescriptor:
 
     @staticmethod
     @cache
-    def load(captions: str, descriptions: str, windows: int) -> "MusicDescriptor":
+    def load(captions: CaptionSettings, descriptions: str) -> "MusicDescriptor":
         """The descriptor of these back ends, once a process.
 
         Raises:
             UserError: for a name that is not known, or a back end that lacks something.
         """
-        captioner = build_from("captioner", CAPTIONERS, captions)
         describer = build_from("describer", DESCRIBERS, descriptions)
-        return MusicDescriptor(captioner, describer, windows)  # type: ignore[arg-type]
+        return MusicDescriptor(build_captioner(captions), describer, captions.windows)  # type: ignore[arg-type]
 
-    def describe(self, item: Item, source_root: Path) -> Item:
-        """The item with caption, tags and description."""
-        captions = self._captions(item, source_root)
+    def describe(self, item: Item, source_root: Path) -> tuple[Item, str]:
+        """The item with caption, tags and description, and why it has no caption if the captioner fails on it."""
+        reason = ""
+        try:
+            captions = self._captions(item, source_root)
+        except CaptionError as error:
+            captions, reason = [], str(error)
         text = " ".join(dict.fromkeys(caption.text for caption in captions)) or None
         tags = mean_tags(captions)
         sentence = None
         if self.describer is not None:
             sentence = self.describer.describe(Facts(item.id, text, tags, item.bpm, item.key))
-        return replace(item, caption=text, tags=tags, description=sentence)
+        return replace(item, caption=text, tags=tags, description=sentence), reason
 
     def _captions(self, item: Item, source_root: Path) -> list[Caption]:
         """Captions of windows in which the item sounds."""
         if self.captioner is None:
             return []
-        windows = 1 if item.duration <= CAPTION_SECONDS else self.windows
-        starts = [draw_start(item, CAPTION_SECONDS, rng_for(item.id, "caption", index)) for index in range(windows)]
-        seconds = min(CAPTION_SECONDS, item.duration)
-        wavs = [read_files(item, source_root, start, seconds, CAPTION_RATE) for start in starts]
-        return list(self.captioner.captions(wavs, CAPTION_RATE))
+        if isinstance(self.captioner, TableCaptioner):
+            return self.captioner.of_item(item.id)
+        length, rate = self.captioner.seconds, self.captioner.sample_rate
+        windows = 1 if item.duration <= length else self.windows
+        starts = [draw_start(item, length, rng_for(item.id, "caption", index)) for index in range(windows)]
+        wavs = [read_files(item, source_root, start, min(length, item.duration), rate) for start in starts]
+        return list(self.captioner.captions(wavs, rate))
 
 
 def mean_tags(captions: list[Caption]) -> dict[str, float] | None:

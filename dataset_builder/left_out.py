@@ -10,10 +10,11 @@ NO_MIDI = "no MIDI"
 NO_CLASS = "no instrument class"
 SILENT = "silent"
 FEW_COMBINATIONS = "fewer combinations than submixes asked for"
+NO_CAPTION = "no caption"
 NO_DESCRIPTION = "no description"
 OMITTED = "omitted in redux: its MIDI file is in another split too"
 # These depend on files that somebody may mend: the next run tries their tracks again.
-MENDABLE = frozenset({BROKEN_METADATA, BROKEN_AUDIO, BROKEN_MIDI, NO_MIDI})
+MENDABLE = frozenset({BROKEN_METADATA, BROKEN_AUDIO, BROKEN_MIDI, NO_MIDI, NO_CAPTION})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from dataset_builder import prompt
-from dataset_builder.captions import CAPTIONERS
+from dataset_builder.captioners import CAPTIONERS, CaptionSettings
 from dataset_builder.descriptions import DESCRIBERS, Facts
 from dataset_builder.vocabulary import CLASSES, instrument_words_in
 
@@ -65,7 +65,7 @@ class Description:
 
 def describe(reference: ReferenceAudio, describer: str = "template", captioner: str = "musicnn") -> Description:
     """One sentence about a reference, from its caption, tempo and key, by the data set's own Music Descriptor."""
-    caption = CAPTIONERS[captioner]().caption(reference.wav, reference.sample_rate)
+    caption = CAPTIONERS[captioner](CaptionSettings()).caption(reference.wav, reference.sample_rate)
     item = hashlib.sha256(reference.wav.tobytes()).hexdigest()  # seeds the wording: the same audio, the same words
     facts = Facts(item, caption.text, caption.tags, reference.bpm, reference.key)
     return Description(DESCRIBERS[describer]().describe(facts), describer, caption.text)

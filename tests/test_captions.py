@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dataset_builder.captions import CAPTIONERS, GENRE_TAGS, INSTRUMENT_TAGS, MOOD_TAGS, MusicnnCaptioner, genres, moods
+from dataset_builder.captioners import CAPTIONERS, CaptionSettings
+from dataset_builder.captions import GENRE_TAGS, INSTRUMENT_TAGS, MOOD_TAGS, MusicnnCaptioner, genres, moods
 from dataset_builder.errors import UserError
 from dataset_builder.tagger import TAGS
 from dataset_builder.vocabulary import CLASSES, instrument_words_in
@@ -61,7 +62,7 @@ def test_any_sample_rate_is_heard_at_16000_hertz():
 def test_a_caption_of_real_sound_names_no_instrument():
     time = np.arange(4 * 22_050) / 22_050
     tone = (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
-    captioner = CAPTIONERS["musicnn"]()
+    captioner = CAPTIONERS["musicnn"](CaptionSettings())
     caption = captioner.caption(tone, 22_050)
     assert caption.text.lower().endswith("music.") and instrument_words_in(caption.text) == []
     assert caption == captioner.caption(tone, 22_050)

@@ -5,15 +5,18 @@ import pytest
 
 from dataset_builder.captions import Caption
 from dataset_builder.descriptions import DESCRIBERS
-from dataset_builder.descriptor import CAPTION_RATE, MusicDescriptor, build_from, mean_tags
+from dataset_builder.descriptor import MusicDescriptor, build_from, mean_tags
 from dataset_builder.errors import UserError
 from dataset_builder.items import StemPart
+
+CAPTION_RATE = 16_000
 
 
 class Ear:
     """A captioner that says how loud each window is, and keeps what it heard."""
 
     name = "ear"
+    seconds, sample_rate = 10.0, CAPTION_RATE
 
     def __init__(self):
         self.heard = []
@@ -45,7 +48,7 @@ def item(make_item):
 
 def test_an_item_is_heard_and_described(item, tiny_slakh):
     ear = Ear()
-    described = MusicDescriptor(ear, Mouth(), windows=3).describe(item, tiny_slakh)
+    described, _ = MusicDescriptor(ear, Mouth(), windows=3).describe(item, tiny_slakh)
     assert [len(wav) for wav in ear.heard] == [
         6 * CAPTION_RATE
     ]  # shorter than a window: once, without silence after it
@@ -59,13 +62,13 @@ def test_windows_lie_where_the_item_sounds(make_item, tiny_slakh, monkeypatch):
         "dataset_builder.descriptor.read_files", lambda item, base, start, *rest: starts.append(start) or np.ones(4)
     )
     item = make_item(duration=240.0, activity={"S00": ((100.0, 140.0),)})
-    described = MusicDescriptor(Ear(), None, windows=3).describe(item, tiny_slakh)
+    described, _ = MusicDescriptor(Ear(), None, windows=3).describe(item, tiny_slakh)
     assert len(set(starts)) == 3 and all(95 <= start <= 135 for start in starts)
     assert described.caption == "Peak 1.00." and described.tags == {"slow": 1.0} and described.description is None
 
 
 def test_with_nothing_to_describe_with_an_item_stays_as_it_is(item, tiny_slakh):
-    assert MusicDescriptor(None, None, 3).describe(item, tiny_slakh) == replace(item, tags=None)
+    assert MusicDescriptor(None, None, 3).describe(item, tiny_slakh) == (replace(item, tags=None), "")
 
 
 def test_mean_tags():

@@ -7,7 +7,7 @@ The result is the same, to the byte, whatever the workers, shards and interrupti
 import argparse
 from pathlib import Path
 
-from ..captions import CAPTIONERS
+from ..captioners import CAPTIONERS
 from ..descriptions import DESCRIBERS
 from ..errors import UserError
 from ..grouping import GROUPINGS
@@ -29,7 +29,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     _add_items(parser.add_argument_group("items"))
     words = parser.add_argument_group("captions and descriptions")
     words.add_argument("--captions", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
-    words.add_argument("--caption-windows", type=int, default=3, help="10 s windows an item (default: 3)")
+    words.add_argument("--caption-windows", type=int, default=3, help="windows that are heard of an item (default: 3)")
+    words.add_argument("--caption-url", help="chat: an OpenAI-compatible server whose model hears, such as vLLM's")
+    words.add_argument("--caption-model", help="chat: as the server names it")
+    words.add_argument("--caption-command", help="mu-llama: what starts its process (see dataset_builder/mu_llama.py)")
+    words.add_argument("--caption-table", type=Path, help='table: JSONL, {"item": ID, "caption": TEXT} a line')
     words.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
     add_chat_options(parser.add_argument_group("language model (--descriptions chat)"))
     _add_scale(parser.add_argument_group("scale"))
@@ -71,8 +75,9 @@ def run(args: argparse.Namespace) -> int:
     settings = BuildSettings(
         source=args.source, out=args.out, root=args.root, omit=args.omitted == "redux", submixes=args.submixes,
         grouping=args.grouping, captions=args.captions, caption_windows=args.caption_windows,
-        descriptions=args.descriptions, chat_model=args.model, key_backend=args.key, workers=args.workers,
-        nano=NanoSettings(args.works, args.variants, args.seconds),
+        caption_url=args.caption_url, caption_model=args.caption_model, caption_command=args.caption_command,
+        caption_table=args.caption_table, descriptions=args.descriptions, chat_model=args.model,
+        key_backend=args.key, workers=args.workers, nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
     if args.shard:
         if args.launcher or args.materialise:

@@ -1,0 +1,114 @@
+"""The captioners by name: musicnn's tagger, a model behind a chat endpoint, MU-LLaMA, or a table made elsewhere."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .captions import Caption, Captioner, CaptionError, MusicnnCaptioner
+from .errors import UserError
+
+
+@dataclass(frozen=True)
+class CaptionSettings:
+    """Who says what items sound like.
+
+    Attributes:
+        name: in `CAPTIONERS`, or none.
+        windows: how many windows of an item are heard, each as long as the captioner listens at once.
+        url: chat: of an OpenAI-compatible server whose model hears, such as vLLM's.
+        model: chat: as the server names it.
+        command: mu-llama: what starts its process, see `mu_llama.py`.
+        table: table: a JSONL file of `{"item": ID, "caption": TEXT}`.
+    """
+
+    name: str = "musicnn"
+    windows: int = 3
+    url: str | None = None
+    model: str | None = None
+    command: str | None = None
+    table: Path | None = None
+
+
+class TableCaptioner:
+    """Captions that were made elsewhere, by item.
+
+    Raises:
+        UserError: if the table is missing or broken.
+    """
+
+    name = "table"
+    seconds, sample_rate = 10.0, 16_000
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+            self.texts = {str(line["item"]): str(line["caption"]) for line in lines}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f'{path} is no table of captions ({error!r}): expected lines such as {{"item": ID, "caption": TEXT}}'
+            ) from error
+
+    def of_item(self, item_id: str) -> list[Caption]:
+        """The item's caption.
+
+        Raises:
+            CaptionError: if the table has none.
+        """
+        if item_id not in self.texts:
+            raise CaptionError(f"{self.path.name} has no line of it")
+        return [Caption(self.texts[item_id], {})]
+
+    def caption(self, wav: np.ndarray, sample_rate: int) -> Caption:
+        """Never: a table knows items, not sounds."""
+        raise UserError("a table of captions knows items of a data set, not audio: choose another captioner")
+
+    def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:
+        """Never."""
+        return [self.caption(wav, sample_rate) for wav in wavs]
+
+
+def _table(settings: CaptionSettings) -> Captioner:
+    if settings.table is None:
+        raise UserError("captions from a table need its file: --caption-table FILE")
+    return TableCaptioner(settings.table)
+
+
+def _chat(settings: CaptionSettings) -> Captioner:
+    from .chat.captioner import ChatCaptioner  # openai takes a second to import
+
+    if not settings.url or not settings.model:
+        raise UserError("captions by a chat endpoint need --caption-url and --caption-model, see vLLM's audio models")
+    return ChatCaptioner(settings.url, settings.model)
+
+
+def _mu_llama(settings: CaptionSettings) -> Captioner:
+    from .mu_llama import MuLlamaCaptioner
+
+    if not settings.command:
+        raise UserError("captions by MU-LLaMA need --caption-command, what starts its process in its own environment")
+    return MuLlamaCaptioner(settings.command)
+
+
+CAPTIONERS: dict[str, Callable[[CaptionSettings], Captioner]] = {
+    "musicnn": lambda settings: MusicnnCaptioner(),
+    "chat": _chat,
+    "mu-llama": _mu_llama,
+    "table": _table,
+}
+
+
+def build_captioner(settings: CaptionSettings) -> Captioner | None:
+    """The captioner; None for "none".
+
+    Raises:
+        UserError: for a name that is not known, or if it lacks something.
+    """
+    if settings.name == "none":
+        return None
+    if settings.name not in CAPTIONERS:
+        raise UserError(f"unknown captioner {settings.name!r}, known: {', '.join(CAPTIONERS)}, none")
+    return CAPTIONERS[settings.name](settings)
