@@ -9,7 +9,8 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .report import KINDS, Report
+from .chat.question import spoken_key
+from .report import KINDS, NO_KEY, Report
 
 _MOST_BARS = 40
 _ROW, _LABEL, _BAR, _VALUE = 22, 190, 320, 70  # of a chart, in its own units: height of a row, widths
@@ -62,14 +63,14 @@ def _environment() -> Environment:
 
 
 def _charts(report: Report) -> list[_Chart]:
+    keys = {key if key == NO_KEY else spoken_key(key): count for key, count in report.keys.items()}
     shares = {kind: share * 100 for kind, share in report.silent.items()}
     charts = [
         _chart("instruments", "Instruments", "items in which each sounds", report.instruments),
         _chart("tempo", "Tempo", "tracks by quarter notes a minute", report.tempi),
-        _chart("key", "Key", "tracks by key; none: nothing in the track has pitch", report.keys),
+        _chart("key", "Key", "tracks by key; none: nothing in the track has pitch", keys),
         _chart("words", "Length of descriptions", "items by words", report.words),
         _chart("silent", "Silence", "share of the items' time in which nothing sounds", shares, "{:.1f} %", 100.0),
-        _chart("left-out", "Left out", "left_out.jsonl lists each with its track and what was found", report.left_out),
     ]
     return [chart for chart in charts if chart.rows]
 
