@@ -13,7 +13,8 @@ def track_bpm(score: ScoreTick) -> float | None:
     end = score.end()
     if end <= 0:
         return None
-    changes = sorted((tempo.time, tempo.qpm) for tempo in score.tempos if tempo.time < end)
+    found = [(tempo.time, tempo.qpm) for tempo in score.tempos if tempo.time < end]
+    changes = sorted(found, key=lambda change: change[0])  # of two at the same tick the later one in the file holds
     if not changes or changes[0][0] > 0:
         changes.insert(0, (0, 120.0))  # the MIDI standard's default
     ticks = np.diff([time for time, _ in changes] + [end])

@@ -28,7 +28,13 @@ def write(path, tempi, seconds=20.0):
 
 
 @pytest.mark.parametrize(
-    "tempi", [[(0, 80.0)], [(0, 120.0), (2200, 60.0)], [(0, 90.0), (880, 91.0), (3000, 140.0), (6000, 33.3)]]
+    "tempi",
+    [
+        [(0, 80.0)],
+        [(0, 90.0), (880, 200.0), (880, 60.0)],
+        [(0, 120.0), (2200, 60.0)],
+        [(0, 90.0), (880, 91.0), (3000, 140.0), (6000, 33.3)],
+    ],
 )
 def test_tempo_is_pretty_midis_weighted_by_duration(tmp_path, tempi):
     path = write(tmp_path / "a.mid", tempi)
