@@ -1,0 +1,80 @@
+"""The paper's run on published weights' true formats and widths: trained, exported, played; and what stops it early."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import hub_cache
+import numpy as np
+import pytest
+import torch
+
+from orchestrator_solver import checkpoint, generation
+
+PROJECT = Path(__file__).parent.parent
+SHORT = [  # the paper's run, of which only what takes time is made less: layers, seconds, updates
+    "solver=orchestrator", "device=cpu", "autocast=false", "transformer_lm.num_layers=1",
+    "dataset.segment_duration=1.92", "dataset.batch_size=2", "dataset.num_workers=0", "dataset.valid.num_samples=2",
+    "dataset.evaluate.num_samples=2", "dataset.generate.num_samples=2", "generate.lm.gen_duration=0.5",
+    "optim.epochs=1", "optim.updates_per_epoch=1", "num_threads=1",
+]  # fmt: skip
+
+
+def _run(folder: Path, hub: Path, *command: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **hub_cache.environment(hub), "ORCHESTRATOR_DORA_DIR": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=280,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_papers_run_from_published_weights(
+    tiny_data: Path, filled_hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`continue_from`, T5, EnCodec and htdemucs; an update, validation, test, samples; export; playing the export."""
+    mixed = "orchestrator.reference.any=1.0"  # the target itself, or another item: stems, mixes and submixes
+    done = _run(tmp_path, filled_hub, "dora", "run", *SHORT, mixed, f"dset_root={tiny_data}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    (history,) = tmp_path.glob("xps/*/history.json")
+    (epoch,) = json.loads(history.read_text())
+    assert {"train", "valid", "evaluate", "generate"} <= epoch.keys()
+    assert all(np.isfinite(epoch[stage]["ce"]) for stage in ("train", "valid", "evaluate"))
+
+    exported = tmp_path / "mine"
+    done = _run(tmp_path, filled_hub, "orchestrator_solver.cli", "export", history.parent.name, "--out", str(exported))
+    assert done.returncode == 0, done.stderr[-3000:]
+    hub_cache.use(filled_hub, monkeypatch)
+    published = checkpoint.published("facebook/musicgen-melody").state
+    kept = checkpoint.load(str(exported), "lm").state
+    assert kept.keys() == published.keys()
+    assert all(torch.allclose(kept[name], value, atol=2e-3) for name, value in published.items())
+
+    model = generation.load_model(str(exported))
+    tone = 0.2 * np.sin(np.arange(64_000) / 12)
+    assert model.generate(["violin"], [tone], 32_000, duration=0.4).shape == (1, 1, 12_800)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lacking", "words"),
+    [("models--facebook--musicgen-melody", "hf download facebook/musicgen-melody"),
+     ("models--t5-base", "hf download t5-base"), ("models--adefossez--HTDemucs", "hf download adefossez/HTDemucs")],
+)  # fmt: skip
+def test_missing_weights_stop_the_run_within_seconds(
+    tiny_data: Path, filled_hub: Path, tmp_path: Path, lacking: str, words: str
+) -> None:
+    hub = tmp_path / "hf"
+    (hub / "hub").mkdir(parents=True)
+    for folder in (filled_hub / "hub").glob("models--*"):
+        if folder.name != lacking:
+            (hub / "hub" / folder.name).symlink_to(folder)
+    before = time.monotonic()
+    done = _run(tmp_path, hub, "dora", "run", *SHORT, f"dset_root={tiny_data}")
+    assert done.returncode == 2, done.stderr[-3000:]
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert words in error and str(hub) in error and "Traceback" not in done.stderr
+    assert time.monotonic() - before < 60, "most of it the start of Python on a busy machine"
