@@ -13,7 +13,7 @@ from .activity import frame_rms, spans_of
 from .defects import Defect
 from .errors import UserError
 from .items import overlap
-from .known_defects import known_defects
+from .known_defects import known_of
 from .listening import Listener
 from .midi import read_midi
 from .sources import READERS
@@ -36,8 +36,7 @@ def audit_track(source: str, folder: Path, split: str) -> list[Defect]:
         track = READERS[source].read_track(folder, split)
     except UserError as error:
         return [*defects, Defect("broken-metadata", folder.name, "", _short(error, folder))]
-    if source == "slakh":
-        defects += known_defects(track.id)
+    defects += known_of(source, track.id)
     readable = []
     for stem in track.stems:
         found = list(_of_files(track, stem))

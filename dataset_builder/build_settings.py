@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from . import manifest
 from .captioners import CaptionSettings
+from .defects import policies
 from .errors import UserError
 from .grouping import GROUPINGS
 from .key import KEY_BACKENDS
@@ -35,6 +36,8 @@ class BuildSettings:
         out: the data set's folder.
         root: the source's folder; for nano it is made inside of `out`.
         omit: leave out the tracks of the original Slakh2100 that redux omits.
+        audit: look for defects in every file, not only those that are known or met on the way.
+        policy: what is done about kinds of defects, such as `clipped=skip`, beside the defaults of `KINDS`.
         submixes: submixes of each size.
         grouping: what one instrument is, a name in `GROUPINGS`.
         captions: a captioner's name, or none.
@@ -54,6 +57,8 @@ class BuildSettings:
     out: Path
     root: Path | None = None
     omit: bool = False
+    audit: bool = False
+    policy: tuple[str, ...] = ()
     submixes: int = 3
     grouping: str = "stem"
     captions: str = "musicnn"
@@ -70,6 +75,7 @@ class BuildSettings:
 
     def __post_init__(self) -> None:
         """Raises UserError if a value makes no data set."""
+        policies(self.policy)
         for name, known in (("source", READERS), ("key_backend", KEY_BACKENDS), ("grouping", GROUPINGS)):
             if getattr(self, name) not in known:
                 raise UserError(f"unknown {name} {getattr(self, name)!r}, known: {', '.join(known)}")
@@ -101,6 +107,7 @@ def recorded(out: Path, workers: int) -> BuildSettings:
     origin = manifest.read_origin(out)
     values = {**origin.settings, "out": out, "workers": workers}
     try:
+        values["policy"] = tuple(values.get("policy", ()))
         if nano := values.get("nano"):
             values["nano"] = NanoSettings(**nano)
         else:

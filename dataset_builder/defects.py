@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
+from . import left_out as why
 from .errors import UserError
+from .left_out import LeftOut
 
 USE, SKIP, STOP = "use", "skip", "stop"
 POLICIES = (USE, SKIP, STOP)
@@ -35,6 +37,11 @@ KINDS: dict[str, Kind] = {
     "twin": Kind("byte for byte the audio of an earlier stem of the track", SKIP),
     "mix-differs": Kind("the mix is not the sum of its stems", USE),
 }
+
+_OF_REASON = {
+    why.BROKEN_METADATA: "broken-metadata", why.BROKEN_AUDIO: "broken-audio", why.BROKEN_MIDI: "broken-midi",
+    why.NO_MIDI: "missing-midi", why.SILENT: "silent",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,3 +98,15 @@ def skipped(defects: Iterable[Defect], chosen: Mapping[str, str]) -> dict[str, D
         if chosen[defect.kind] == SKIP:
             found.setdefault(defect.which, defect)
     return found
+
+
+def stop_at(left_out: Iterable[LeftOut], chosen: Mapping[str, str]) -> None:
+    """Stop at what the build itself meets, without an audit.
+
+    Raises:
+        UserError: if something was left out for a reason whose policy is to stop.
+    """
+    for line in left_out:
+        kind = _OF_REASON.get(line.reason)
+        if kind is not None and chosen[kind] == STOP:
+            raise UserError(f"{Defect(kind, line.track, line.which, line.detail)}: mend it (the policy is to stop)")

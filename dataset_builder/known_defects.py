@@ -21,6 +21,11 @@ _KNOWN: dict[str, tuple[tuple[str, str], ...]] = {
 }  # fmt: skip
 
 
+def known_of(source: str, track: str) -> list[Defect]:
+    """Those of a track of a source: only Slakh2100's tracks are known by their names."""
+    return known_defects(track) if source == "slakh" else []
+
+
 def known_defects(track: str) -> list[Defect]:
     """Those of a track of Slakh2100."""
     return [

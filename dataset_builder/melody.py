@@ -3,23 +3,26 @@
 import numpy as np
 from symusic.core import ScoreTick as Score
 
-_UNKNOWN = 0.3  # without MIDI nothing is known but when it sounds
+# Without MIDI nothing is known but what plays, and when.
+_UNKNOWN, _UNKNOWN_BASS = 0.3, 0.05
+_BASSES = frozenset({"acoustic bass", "electric bass", "contrabass", "tuba", "timpani"})
 _BASS, _TREBLE = 40, 65  # MIDI pitches between which the register's weight rises
 _LEAST = 0.1
 
 
-def melody_score(score: Score | None, active_share: float, seconds: float) -> float:
+def melody_score(score: Score | None, active_share: float, seconds: float, instrument: str | None = None) -> float:
     """How well a pitched stem can stand for the tune, 0..1.
 
     It should sound most of the time, one note at a time, not in the bass, and move: neither a held pad nor a trill.
 
     Args:
-        score: the stem's MIDI; without it a middling score is given.
+        score: the stem's MIDI; without it a middling score is given, a low one to basses.
         active_share: share of the track in which it sounds.
         seconds: for which it sounds.
+        instrument: class of the vocabulary.
     """
     if score is None:
-        return round(_UNKNOWN * active_share, 4)
+        return round((_UNKNOWN_BASS if instrument in _BASSES else _UNKNOWN) * active_share, 4)
     notes = _notes(score)
     if not len(notes["pitch"]):
         return 0.0

@@ -14,13 +14,16 @@ from typing import Any
 
 from . import atomic, lock, manifest
 from . import left_out as why
+from .audit import audit_track
 from .build_settings import BuildSettings, Shard, recorded
 from .captioners import build_captioner
 from .chat.settings import ChatSettings
+from .defects import policies, skipped, stop_at
 from .descriptions import DESCRIBERS, REMOTE
 from .descriptor import MusicDescriptor, build_from
 from .errors import UserError
 from .finish import TrackSummary, finish, finish_track
+from .known_defects import known_of
 from .left_out import LeftOut
 from .report import Report
 from .sources import READERS
@@ -166,6 +169,7 @@ def _is_done(out: Path, track_id: str) -> bool:
 def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> TrackSummary:
     """Make a track's result, and its sidecars while its items are at hand."""
     describer = "none" if settings.descriptions in REMOTE else settings.descriptions
+    chosen = policies(settings.policy)
     descriptor = MusicDescriptor.load(settings.caption_settings(), describer)
     try:
         track = READERS[settings.source].read_track(folder, split)
@@ -173,12 +177,15 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
         detail = str(error).replace(f"{source_root}/", "")
         result = TrackResult([], [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)])
     else:
-        reader = TrackReader(track, source_root, settings.submixes, settings.key_backend, settings.grouping)
+        defects = audit_track(settings.source, folder, split) if settings.audit else known_of(settings.source, track.id)
+        skip = skipped(defects, chosen)
+        reader = TrackReader(track, source_root, settings.submixes, settings.key_backend, settings.grouping, skip)
         described = [descriptor.describe(item, source_root) for item in reader.items()]
         left_out = [
             LeftOut(track.id, "caption", item.id, why.NO_CAPTION, reason) for item, reason in described if reason
         ]
         result = TrackResult([item for item, _ in described], [*reader.left_out, *left_out])
+    stop_at(result.left_out, chosen)
     write_result(settings.out, folder.name, result)
     return finish_track(settings.out, folder.name, result)
 

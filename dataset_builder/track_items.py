@@ -1,7 +1,7 @@
 """The items of one track: its mix, every rendered stem, and submixes of 2, 3 and 4 instruments."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from typing import NamedTuple
 from . import left_out as why
 from . import submixes
 from .activity import Frames, frame_rms, spans_of
+from .defects import Defect
 from .errors import UserError
 from .grouping import Part, parts_of
 from .items import Item, Spans, StemPart, overlap
@@ -56,6 +57,7 @@ class TrackReader:
         per_size: submixes of each size.
         key_backend: a name in `KEY_BACKENDS`.
         grouping: a name in `GROUPINGS`: what an instrument is.
+        skipped: defects for which stems, or the mix, are not used, by stem id or `mix`.
     """
 
     track: Track
@@ -63,20 +65,20 @@ class TrackReader:
     per_size: int
     key_backend: str = "fast"
     grouping: str = "stem"
+    skipped: Mapping[str, Defect] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def items(self) -> list[Item]:
-        """The track's items, without captions and descriptions; none if its mix cannot be used."""
+        """The track's items, without captions and descriptions; no mix if its file cannot be used."""
         mix = self._audible(self.track.mix, "mix", "mix") if self.track.mix else None
-        if self.track.mix and mix is None:
-            return []
+        has_mix = mix is not None or self.track.mix is None
         sounds = self._sounds()
         named = [sound for sound in sounds if sound.stem.instrument]
         for sound in sounds:
             if not sound.stem.instrument:
                 self._leave("stem", sound.stem.id, why.NO_CLASS, sound.stem.unnamed)
         bpm, key = self._tempo_and_key()
-        groups = [_Group("mix", "mix", sounds, self.track.mix, mix)] if named else []
+        groups = [_Group("mix", "mix", sounds, self.track.mix, mix)] if named and has_mix else []
         by_id = {sound.stem.id: sound for sound in named}
         parts = parts_of([sound.stem for sound in named], self.grouping)
         for part in parts:
@@ -105,11 +107,15 @@ class TrackReader:
         melody = 0.0
         if not stem.is_drum:
             seconds = overlap(spans, 0.0, frames.duration)
-            melody = melody_score(self._midi(stem.midi, stem.id), seconds / frames.duration, seconds)
+            score = self._midi(stem.midi, stem.id)
+            melody = melody_score(score, seconds / frames.duration, seconds, stem.instrument)
         return _Sound(stem, spans, frames.duration, frames.sample_rate, melody)
 
     def _audible(self, path: Path, what: str, which: str) -> Frames | None:
-        """A file's loudness; None, and a line in `left_out`, if it cannot be read or is silent."""
+        """A file's loudness; None, and a line in `left_out`, if it is to be skipped, cannot be read or is silent."""
+        if which in self.skipped:
+            self._leave(what, which, why.DEFECT, f"{self.skipped[which].kind}: {self.skipped[which].detail}")
+            return None
         try:
             frames = frame_rms(path)
         except UserError as error:

@@ -14,6 +14,10 @@ def score_of(tmp_path, notes, drums=False):
     return read_midi(tmp_path / "a.mid")
 
 
+def test_without_midi_a_bass_comes_last():
+    assert melody_score(None, 1.0, 20.0, "violin") > melody_score(None, 1.0, 20.0, "electric bass") > 0
+
+
 def line(pitch, step=0.5, seconds=20.0):
     return [(pitch + i % 5, i * step, (i + 0.9) * step) for i in range(int(seconds / step))]
 

@@ -189,7 +189,8 @@ def test_what_is_broken_is_left_out_with_its_reason_and_tried_again(damaged):
         ("Track00002", "track", "", why.BROKEN_METADATA), ("Track00003", "mix", "mix", why.BROKEN_AUDIO),
     }  # fmt: skip
     assert str(root) not in (out / "left_out.jsonl").read_text()
-    assert report.left_out[f"stem: {why.BROKEN_AUDIO}"] == 2 and report.tracks == {"train": 1}
+    assert report.left_out[f"stem: {why.BROKEN_AUDIO}"] == 2 and report.tracks == {"train": 1, "test": 1}
+    assert "Track00003-mix" not in {item.id for item in manifest.load(out, "test")}  # but its stems are used
     assert check(out) == []
     (train / "stems" / "S00.flac").write_bytes(kept)
     build(settings_of(root, out))
@@ -241,3 +242,35 @@ def test_captions_by_musicnn(damaged):
         assert (
             item.caption.endswith("usic.") and 0 < item.tags["slow"] < 1 and not instrument_words_in(item.description)
         )
+
+
+def test_a_defect_that_is_skipped_is_in_no_stem_and_no_submix(damaged):
+    root, out = damaged
+    stems = root / "train" / "Track00001" / "stems"
+    shutil.copy(stems / "S00.flac", stems / "S01.flac")
+    build(settings_of(root, out, audit=True, policy=("gap=use", "mix-differs=use")))
+    assert ("Track00001", "stem", "S01", why.DEFECT) in left_out(out)
+    assert "twin: the same file as S00" in (out / "left_out.jsonl").read_text()
+    for item in manifest.load(out, "train"):
+        assert "S01" not in {stem.id for stem in item.stems}
+    assert check(out) == []
+
+
+def test_the_stems_of_slakh_that_are_known_to_be_bad_are_left_out(damaged, write_track):
+    root, out = damaged
+    write_track(root / "train" / "Track00633", 90.0, {0: 40, 1: 42, 2: 73})
+    build(settings_of(root, out))
+    assert ("Track00633", "stem", "S01", why.DEFECT) in left_out(out)
+    again = out.with_name("used")
+    build(settings_of(root, again, policy=("white-noise=use",)))
+    assert "Track00633-S01" in {item.id for item in manifest.load(again, "train")}
+
+
+@pytest.mark.parametrize(("audit", "policy"), [(True, "gap=stop"), (False, "broken-audio=stop")])
+def test_a_policy_to_stop_stops(damaged, audit, policy):
+    root, out = damaged
+    (root / "train" / "Track00001" / "stems" / "S00.flac").write_text("no audio")
+    with pytest.raises(UserError, match=r"Track00001 S0[02]: "):
+        build(settings_of(root, out, audit=audit, policy=(policy,)))
+    with pytest.raises(UserError, match="unknown kind of defect"):
+        settings_of(root, out, policy=("gaps=stop",))

@@ -45,6 +45,10 @@ def _add_source(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--root", type=Path, help="folder of Slakh2100, or of your own tracks")
     group.add_argument("--omitted", choices=["redux"], help="leave out what redux omits of the original Slakh2100")
+    group.add_argument("--audit", action="store_true", help="look for defects in every file (see the command audit)")
+    group.add_argument(
+        "--policy", action="append", default=[], metavar="KIND=POLICY", help="use, skip or stop at a kind of defect"
+    )
     group.add_argument("--works", type=int, help="nano: how many works (default: all)")
     group.add_argument("--variants", type=int, default=0, help="nano: more tracks of each training work (default: 0)")
     group.add_argument("--seconds", type=float, default=64.0, help="nano: longest music of a track (default: 64)")
@@ -73,7 +77,8 @@ def _add_scale(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build and print the report; returns the exit code."""
     settings = BuildSettings(
-        source=args.source, out=args.out, root=args.root, omit=args.omitted == "redux", submixes=args.submixes,
+        source=args.source, out=args.out, root=args.root, omit=args.omitted == "redux", audit=args.audit,
+        policy=tuple(args.policy), submixes=args.submixes,
         grouping=args.grouping, captions=args.captions, caption_windows=args.caption_windows,
         caption_url=args.caption_url, caption_model=args.caption_model, caption_command=args.caption_command,
         caption_table=args.caption_table, descriptions=args.descriptions, chat_model=args.model,
