@@ -2,16 +2,38 @@
 
 import os
 from netrc import NetrcParseError, netrc
+from pathlib import Path
 
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from dataset_builder.errors import UserError
 
 from . import hub
+from .compat import PROJECT
 from .loaders import STAGES, location
 
 WANDB_HOST = "api.wandb.ai"  # the name under which `wandb login` leaves its key
+
+
+def composed(overrides: list[str]) -> DictConfig:
+    """The configuration of a run with these overrides, as `dora run` would compose it here.
+
+    Raises:
+        UserError: if there is no such configuration.
+    """
+    try:
+        with initialize_config_dir(str(PROJECT / "config"), version_base="1.1"):
+            cfg = compose("config", overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"no configuration with {' '.join(overrides)}: {str(error).splitlines()[0]}") from error
+    for stage, path in cfg.datasource.items():
+        if isinstance(path, str):
+            cfg.datasource[stage] = str(Path(path).absolute())
+    return cfg
 
 
 def check(cfg: DictConfig) -> None:

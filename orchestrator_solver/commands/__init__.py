@@ -27,5 +27,6 @@ COMMANDS: dict[str, Command] = {
     "prepare": _command("prepare", "compute codes and chroma of a data set once"),
     "bench": _command("bench", "measure a codec, or how a model follows its reference"),
     "models": _command("models", "train the shipped nano models from nothing"),
+    "doctor": _command("doctor", "check that a run would find all it needs"),
     "export": _command("export", "write a run's best weights as safetensors"),
 }
