@@ -1,6 +1,12 @@
 """Materialised items train stock audiocraft: its own MusicDataset reads them, with every field."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +17,9 @@ from dataset_builder import manifest
 from dataset_builder.errors import UserError
 from dataset_builder.excerpt import read_excerpt
 from dataset_builder.materialise import audio_path, materialise
+from dataset_builder.pipeline import BuildSettings, build
+
+ARCHIVE = Path(__file__).parent.parent / ".cache" / "audiocraft-1.3.0.tar.gz"
 
 
 @pytest.fixture
@@ -43,6 +52,79 @@ def test_stock_audiocraft_reads_audio_and_every_field(data):
         assert wav.shape == (1, 22_050)
         seen[info.name] = (info.instrument, info.description, info.bpm, info.key)
     assert set(seen.values()) == {("violin, drums", "A calm piece.", 80.0, "c major")} and len(seen) == 2
+
+
+def test_stock_audiocraft_builds_loaders_of_all_splits(materialised):
+    """By its own builder, with the `dataset` settings of its own solver/default.yaml and musicgen/default.yaml."""
+    from audiocraft.solvers.builders import DatasetType, get_audio_datasets
+    from omegaconf import OmegaConf
+
+    folder = materialised / "files"
+    cfg = OmegaConf.create({
+        "sample_rate": 22_050, "channels": 1, "seed": 2036, "optim": {"updates_per_epoch": 2}, "solver": "musicgen",
+        "datasource": {"max_sample_rate": 44_100, "max_channels": 2, "train": f"{folder}/train",
+                       "valid": f"{folder}/valid", "evaluate": f"{folder}/test", "generate": f"{folder}/test"},
+        "dataset": {
+            "batch_size": 4, "num_workers": 0, "segment_duration": 3.0, "min_segment_ratio": 0.8, "num_samples": None,
+            "return_info": True, "shuffle": False, "sample_on_duration": True, "sample_on_weight": True,
+            "train": {"num_samples": 8, "shuffle": True, "shuffle_seed": 0, "permutation_on_files": False},
+            "valid": {"num_samples": 4}, "evaluate": {"num_samples": 4},
+            "generate": {"num_samples": 4, "return_info": True},
+        },
+    })  # fmt: skip
+    loaders = get_audio_datasets(cfg, DatasetType.MUSIC)
+    assert set(loaders) == {"train", "valid", "evaluate", "generate"}
+    for loader in loaders.values():
+        for wavs, infos in loader:
+            assert wavs.shape == (4, 1, 66_150) and wavs.abs().max() > 0
+            assert all(info.description and info.instrument and info.to_condition_attributes() for info in infos)
+
+
+@pytest.fixture
+def materialised(tiny_slakh, tmp_path):
+    """A built data set, materialised: 3 tracks, one a split."""
+    build(BuildSettings("slakh", tmp_path / "data", tiny_slakh, captions="none"))
+    materialise(tmp_path / "data")
+    return tmp_path / "data"
+
+
+# audiocraft's own train.py, whose configuration lies beside it in the source archive, in the place of our stand-in.
+STOCK_TRAIN = """
+import importlib.util, sys
+import orchestrator_solver
+spec = importlib.util.spec_from_file_location("audiocraft.train", sys.argv.pop(1))
+module = sys.modules["audiocraft.train"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+module.main()
+"""
+
+
+@pytest.mark.slow
+def test_stock_audiocraft_trains_on_it(materialised, tmp_path):
+    """audiocraft's train.py and its solver/musicgen/debug.yaml: all four stages, on a model small enough for a test."""
+    archive = ARCHIVE if ARCHIVE.is_file() else pytest.skip("audiocraft's configuration: run make audiocraft-tests")
+    with tarfile.open(archive) as file:
+        file.extractall(tmp_path, filter="data")
+    source, folder = tmp_path / "audiocraft-1.3.0", materialised / "files"
+    done = subprocess.run(
+        [sys.executable, "-c", STOCK_TRAIN, str(source / "audiocraft" / "train.py"), "solver=musicgen/debug",
+         "device=cpu", f"datasource.train={folder}/train", f"datasource.valid={folder}/valid",
+         f"datasource.evaluate={folder}/test", f"datasource.generate={folder}/test", "optim.epochs=1",
+         "optim.updates_per_epoch=2", "dataset.num_workers=0", "dataset.batch_size=2", "dataset.segment_duration=2",
+         "dataset.train.num_samples=8", "dataset.valid.num_samples=4", "dataset.evaluate.num_samples=2",
+         "dataset.generate.num_samples=2", "generate.every=1", "evaluate.every=1", "logging.log_tensorboard=false",
+         "transformer_lm.dim=16", "transformer_lm.num_heads=2", "transformer_lm.num_layers=1",
+         "conditioners.description.model=lut", "+conditioners.description.lut.n_bins=64",  # T5 wants a download
+         "+conditioners.description.lut.dim=16", "+conditioners.description.lut.tokenizer=noop"],
+        env={**os.environ, "AUDIOCRAFT_DORA_DIR": str(tmp_path / "dora"), "USER": "tester",
+             "AUDIOCRAFT_CONFIG": str(source / "config" / "teams" / "default.yaml")},
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    history = json.loads(next((tmp_path / "dora").glob("xps/*/history.json")).read_text())
+    assert set(history[0]) == {"train", "valid", "evaluate", "generate"}
+    assert 0 < history[0]["train"]["ce"] < 100
+    assert list((tmp_path / "dora").rglob("*.wav"))
 
 
 def test_a_submix_is_written_as_it_is_read(data):
