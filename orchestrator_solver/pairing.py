@@ -24,11 +24,20 @@ def policy_weights(reference: str | dict[str, float]) -> dict[str, float]:
 
 
 def _candidates(item: Item, policy: str, known: dict[str, Item]) -> list[tuple[Item, float]]:
-    """Items that the policy allows as reference of `item`, with how much melody each carries."""
+    """Items that the policy allows as reference of `item`, with how much melody each carries.
+
+    Never one in which the whole target sounds, such as the mix for one of its stems: the answer would be in the
+    question.
+    """
+    target = {stem.id for stem in item.stems}
     allowed = [(known[ref.item], ref.melody) for ref in item.references if ref.item in known]
     if policy == "stem":
         allowed = [(other, melody) for other, melody in allowed if other.kind == "stem"]
-    return [(other, melody) for other, melody in allowed if other.id != item.id]
+    return [
+        (other, melody)
+        for other, melody in allowed
+        if other.id != item.id and not target <= {stem.id for stem in other.stems}
+    ]
 
 
 def choose_reference(

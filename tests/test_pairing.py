@@ -1,5 +1,6 @@
 """What an item is conditioned on, by policy."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -11,12 +12,18 @@ from orchestrator_solver.pairing import best_reference, choose_reference, policy
 
 @pytest.fixture
 def known(make_item: Callable[..., Item]) -> dict[str, Item]:
-    references = (Reference("stem-a", 0.9), Reference("mix", 0.6), Reference("stem-late", 0.5))
+    references = tuple(Reference(*pair) for pair in (("whole", 1.0), ("stem-a", 0.9), ("mix", 0.6), ("stem-late", 0.5)))
+    violin, drums = make_item().stems
+    flute = dataclasses.replace(violin, id="S02", instrument="pipe")
+    lasting = dict.fromkeys(("S00", "S01", "S02"), ((0.0, 10.0),))
     items = [
         make_item(id="target", references=references),
-        make_item(id="stem-a", kind="stem", references=references),
-        make_item(id="mix", kind="mix", references=references),
-        make_item(id="stem-late", kind="stem", references=references, activity={"S00": ((9.0, 10.0),)}),
+        make_item(id="stem-a", kind="stem", references=references, stems=(violin,)),
+        make_item(id="mix", kind="mix", references=references, stems=(violin, flute), activity=lasting),
+        make_item(id="whole", kind="mix", references=references, stems=(violin, drums, flute), activity=lasting),
+        make_item(
+            id="stem-late", kind="stem", references=references, stems=(violin,), activity={"S00": ((9.0, 10.0),)}
+        ),
     ]
     return {item.id: item for item in items}
 
@@ -50,3 +57,11 @@ def test_weights() -> None:
         policy_weights("melody")
     with pytest.raises(ValueError, match="positive"):
         policy_weights({"self": 0})
+
+
+@pytest.mark.parametrize("policy", ["stem", "any"])
+def test_nothing_in_which_the_whole_target_sounds_is_its_reference(known: dict[str, Item], policy: str) -> None:
+    assert "whole" not in _drawn(known, policy, 0.0, 4.0)
+    assert best_reference(known["target"], 0.0, 4.0, known, policy).id == "stem-a"
+    assert best_reference(known["mix"], 0.0, 4.0, known, "any").id == "stem-a"
+    assert best_reference(known["stem-a"], 0.0, 4.0, known, "any").id == "stem-a"  # all others hold it: itself
