@@ -93,7 +93,8 @@ def make_again(out: Path, workers: int = 2) -> Report:
     """
     settings = recorded(out, workers)
     source = list_tracks(settings)
-    if any(find_result(out, folder.name) is None for _, folder in source.tracks):
+    jobs = [(out, folder.name) for _, folder in source.tracks]
+    if not all(share_out(_is_whole, jobs, workers, "results")):
         return build(settings)
     with lock.alone(out):
         atomic.remove_leftovers(out)
@@ -151,19 +152,25 @@ def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> str:
 def _items_stage(
     settings: BuildSettings, source: TrackList, tracks: Sequence[tuple[str, Path]]
 ) -> dict[str, TrackSummary]:
-    """Results of the tracks that are not done; returns the summaries of those."""
+    """Make the results of the tracks that are not done; returns the summaries of all."""
     names = [folder.name for _, folder in tracks]
     render(settings, set(names))
-    done = {name for name in names if _is_done(settings.out, name)}
+    begun = [(settings.out, name) for name in names if result_path(settings.out, name).is_file()]
+    found = share_out(_done_before, begun, settings.workers, "found")
+    done = {name: summary for (_, name), summary in zip(begun, found, strict=True) if summary}
     jobs = [(settings, source.root, *track) for track in tracks if track[1].name not in done]
-    summaries = share_out(_one_track, jobs, settings.workers, "items")
-    return {folder.name: summary for (_, _, _, folder), summary in zip(jobs, summaries, strict=True)}
+    made = share_out(_one_track, jobs, settings.workers, "items")
+    return {**done, **{folder.name: summary for (_, _, _, folder), summary in zip(jobs, made, strict=True)}}
 
 
-def _is_done(out: Path, track_id: str) -> bool:
-    """Whether a track's result is there, whole, and nothing in it waits to be mended."""
+def _done_before(out: Path, track_id: str) -> TrackSummary | None:
+    """A track whose result is there, whole, and holds nothing that may have been mended since; None otherwise."""
     result = find_result(out, track_id)
-    return result is not None and not result.mendable
+    return None if result is None or result.mendable else finish_track(out, track_id, result)
+
+
+def _is_whole(out: Path, track_id: str) -> bool:
+    return find_result(out, track_id) is not None
 
 
 def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> TrackSummary:
