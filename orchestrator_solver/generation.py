@@ -59,7 +59,7 @@ class OrchestratorModel:
         temperature: float = 1.0,
         top_k: int = 250,
         progress: Progress | None = None,
-        one_stem: bool = False,
+        one_stem: bool | Sequence[bool] = False,
     ) -> torch.Tensor:
         """Play each reference as its prompt says.
 
@@ -73,12 +73,14 @@ class OrchestratorModel:
             temperature: of the sampling; 0 takes the likeliest code.
             top_k: sample among so many codes.
             progress: called with the share that is done, 0..1.
-            one_stem: the references are single instruments; otherwise a model that separates mixes separates them.
+            one_stem: the references, or which of them, are single instruments; of others, a model whose condition
+                is made so (MusicGen Melody's) takes the stems that carry the melody.
 
         Returns:
             Audio `[B, 1, T]` at `sample_rate`.
         """
         wavs = [self._mono(reference, reference_sample_rate) for reference in references]
+        stems = [one_stem] * len(wavs) if isinstance(one_stem, bool) else list(one_stem)
         seconds = duration or max(wav.shape[-1] for wav in wavs) / self.sample_rate
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -88,7 +90,7 @@ class OrchestratorModel:
                 "top_k": min(top_k, self.codec.cardinality),
                 "cfg_coef": guidance,
             }
-            codes = self._codes(prompts, wavs, seconds, sampling, progress or (lambda share: None), one_stem)
+            codes = self._codes(prompts, wavs, seconds, sampling, progress or (lambda share: None), stems)
         return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
 
     def _mono(self, reference: np.ndarray | torch.Tensor, sample_rate: int) -> torch.Tensor:
@@ -100,7 +102,7 @@ class OrchestratorModel:
 
     def _codes(
         self, prompts: Sequence[str | None], wavs: Sequence[torch.Tensor], seconds: float, sampling: dict,
-        progress: Progress, one_stem: bool = False,
+        progress: Progress, stems: Sequence[bool],
     ) -> torch.Tensor:  # fmt: skip
         """Codes `[B, K, S]` of `seconds`, in pieces of `max_seconds` that each go on from half of the one before."""
         rate = self.codec.frame_rate
@@ -114,7 +116,7 @@ class OrchestratorModel:
             context = None if done is None else done[..., start:]
             conditions = [
                 self._condition(prompt, wav, start / rate, length / rate, one_stem)
-                for prompt, wav in zip(prompts, wavs, strict=True)
+                for prompt, wav, one_stem in zip(prompts, wavs, stems, strict=True)
             ]
             known = 0 if done is None else done.shape[-1]
             codes = self.lm.generate(

@@ -7,9 +7,11 @@ run's own folder are unpickled (see `compat.trust_own_checkpoints`).
 
 import hashlib
 import io
+import os
 import pickle
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,7 @@ ALLOWED: dict[str, Callable[[], list[Any]]] = {
 }
 
 
+_FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # torch's own switch, stronger than a caller's weights_only=False
 _TORN = (  # what torch's reader raises where a file breaks off or is none
     EOFError, RuntimeError, OSError, ValueError, struct.error, IndexError, KeyError, AttributeError, TypeError,
 )  # fmt: skip
@@ -114,6 +117,28 @@ def read_url(url: str, maker: str) -> Any:
         prefix = path.stem.rsplit("-", 1)[-1]  # demucs and torch name files by how their sha256 begins
         torch.hub.download_url_to_file(url, str(path), prefix)
     return read(path, maker)
+
+
+@contextmanager
+def nothing_unpickled(what: str) -> Iterator[None]:
+    """Let torch read weights only, whatever a library in here asks it for.
+
+    Raises:
+        UserError: if that library's files hold more.
+    """
+    before = os.environ.get(_FORCE)
+    os.environ[_FORCE] = "1"
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"the weights of {what} are refused: they hold more than tensors, which would run code"
+        ) from error
+    finally:
+        if before is None:
+            del os.environ[_FORCE]
+        else:
+            os.environ[_FORCE] = before
 
 
 def read_clap(path: str | Path) -> dict[str, torch.Tensor]:

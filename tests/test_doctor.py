@@ -57,7 +57,7 @@ def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 def test_audio_that_is_gone(tiny_data: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_SOURCE_ROOT", str(machine))
     (gone, *_) = doctor.data(preflight.composed(["solver=orchestrator_nano", f"dset_root={tiny_data}"]))
-    assert gone.status == "missing" and "S0" in gone.detail and "ORCHESTRATOR_SOURCE_ROOT" in gone.cure
+    assert gone.status == "missing" and "Track00001" in gone.detail and "ORCHESTRATOR_SOURCE_ROOT" in gone.cure
 
 
 def test_versions_that_are_not_the_locks(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,16 @@ def test_clap_is_read_without_unpickling(tmp_path: Path, harm: Path) -> None:
     assert not harm.exists()
 
 
+def test_libraries_cannot_unpickle(tmp_path: Path, harm: Path) -> None:
+    """Even one that asks for it, as those of PaSST and CLAP do; afterwards all is as before."""
+    path = _saved(tmp_path / "a.pt", Harmful())
+    with pytest.raises(UserError, match="PaSST"), loading.nothing_unpickled("PaSST"):
+        torch.load(path, weights_only=False)
+    assert not harm.exists()
+    torch.load(path, weights_only=False)
+    assert harm.exists()
+
+
 def test_audiocraft_reads_clap_by_us(tmp_path: Path) -> None:
     from audiocraft.metrics import clap_consistency
 

@@ -80,6 +80,7 @@ def _play(model: OrchestratorModel, settings: EvaluationSettings) -> Player:
             [excerpt.prompts[prompting] for excerpt in excerpts], references, model.sample_rate,
             duration=settings.seconds, seed=seed_of(excerpts[0].item.id, policy) % 2**31, guidance=settings.guidance,
             temperature=settings.temperature, top_k=settings.top_k,
+            one_stem=[excerpt.references[policy].kind == "stem" for excerpt in excerpts],
         )  # fmt: skip
         return [clip[0].numpy() for clip in wav]
 

@@ -12,6 +12,7 @@ import torch
 
 from dataset_builder.errors import UserError
 
+from ..loading import nothing_unpickled
 from .clips import Clips
 
 CLAP_CHECKPOINT = "music_audioset_epoch_15_esc_90.14.pt"  # the one of audiocraft's own evaluations
@@ -35,7 +36,8 @@ class PasstKL:
             )
         from audiocraft.metrics.kld import PasstKLDivergenceMetric
 
-        self.metric = PasstKLDivergenceMetric(pretrained_length=20)
+        with nothing_unpickled("PaSST"):
+            self.metric = PasstKLDivergenceMetric(pretrained_length=20)
 
     def __call__(self, clips: Clips) -> np.ndarray:
         scores = []
@@ -73,7 +75,8 @@ class ClapScore:
             )
         from audiocraft.metrics.clap_consistency import CLAPTextConsistencyMetric
 
-        self.metric = CLAPTextConsistencyMetric(checkpoint, model_arch="HTSAT-base", enable_fusion=False)
+        with nothing_unpickled("CLAP"):  # its checkpoint is read by `loading.read_clap` (see compat)
+            self.metric = CLAPTextConsistencyMetric(checkpoint, model_arch="HTSAT-base", enable_fusion=False)
 
     def __call__(self, clips: Clips) -> np.ndarray:
         scores = []
