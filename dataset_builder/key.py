@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from symusic.core import ScoreTick as Score
 
-from .music21_import import is_one_part, pitch_class_durations
+from .midi_events import read_events
+from .music21_import import pitch_class_durations
 
 # Aarden's profiles (2003), from the Essen folk songs, as music21 prints them.
 MAJOR = (17.7661, 0.145624, 14.9265, 0.160186, 19.8049, 11.3587, 0.291248, 22.062, 0.145624, 8.15494, 0.232998, 4.95122)
@@ -56,19 +56,28 @@ def _correlation(index: int, histogram: list[float]) -> float:
     return 0.0 if left == 0 else float(top / ((right * left) ** 0.5))
 
 
-def fast_key(path: Path, score: Score) -> str | None:
-    """The key of a MIDI file that is already read."""
-    return key_from_durations(pitch_class_durations(score, is_one_part(path)))
+def fast_key(path: Path) -> str | None:
+    """The key of a MIDI file.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    return key_from_durations(pitch_class_durations(read_events(path)))
 
 
-def music21_key(path: Path, score: Score) -> str | None:
-    """The key by music21 itself; slow."""
+def music21_key(path: Path) -> str | None:
+    """The key by music21 itself; slow.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
     import music21
 
-    if pitch_class_durations(score, is_one_part(path)).sum() <= 0:
+    if pitch_class_durations(read_events(path)).sum() <= 0:
         return None
-    name = str(music21.converter.parse(path, forceSource=True).analyze("key").name)  # its cache may be stale
+    score = music21.converter.parse(path, forceSource=True)  # its cache may be stale
+    name = str(score.analyze("key").name)
     return name[0].upper() + name[1:]
 
 
-KEY_BACKENDS: dict[str, Callable[[Path, Score], str | None]] = {"fast": fast_key, "music21": music21_key}
+KEY_BACKENDS: dict[str, Callable[[Path], str | None]] = {"fast": fast_key, "music21": music21_key}

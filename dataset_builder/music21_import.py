@@ -1,18 +1,19 @@
-"""For how long pitch classes sound in a MIDI file as music21 imports it, from ticks instead of a parsed score.
+"""For how long pitch classes sound in a MIDI file as music21 imports it, from its events instead of a parsed score.
 
 music21's import (`midi/translate.py`, `Stream.quantize`) ends a note at the first note-off of its pitch, gathers notes
 that start and end together into chords, and moves onsets and durations to quarters and thirds of a quarter. Here the
 same is done with all notes of a file at once; times on music21's grids are counted in twelfths of a quarter.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from symusic.core import ScoreTick as Score
+
+from .midi_events import MidiEvents
 
 TWELFTHS = 12  # of a quarter: the least common multiple of music21's grids
 _TICKS = np.array([[1 / 4], [1 / 3]])  # of a quarter; the finer grid wins a draw
+_DRUMS = 9  # the channel
 
 
 class _Notes(NamedTuple):
@@ -41,24 +42,14 @@ class _Chords(NamedTuple):
     chord: np.ndarray
 
 
-def is_one_part(path: Path) -> bool:
-    """Whether a file is of MIDI's format 0, which music21 reads as one part, whatever its channels."""
-    with path.open("rb") as file:
-        return file.read(10)[8:] == bytes(2)
-
-
-def pitch_class_durations(score: Score, one_part: bool = False) -> np.ndarray:
-    """Quarters for which each pitch class sounds `[12]`, over all notes that have pitch.
-
-    Args:
-        score: the MIDI file.
-        one_part: whether it is of format 0, which keeps all channels in one track.
-    """
-    notes = _notes(score, one_part)
-    if notes is None:
+def pitch_class_durations(events: MidiEvents) -> np.ndarray:
+    """Quarters for which each pitch class sounds `[12]`, over all notes that have pitch."""
+    notes = _notes(events)
+    if not len(notes.start):
         return np.zeros(12)
-    chords = _chords(notes, score.ticks_per_quarter)
-    twelfths = _durations(notes, chords, score.ticks_per_quarter)
+    chords = _chords(notes, events.quarter)
+    marks = events.is_mark
+    twelfths = _durations(notes, chords, events.track[marks], events.tick[marks], events.quarter)
     # A chord with a drum in it is all percussion to music21, so what else is in it has no pitch.
     struck = np.zeros(len(chords.first), dtype=bool)
     struck[chords.chord[notes.drum[chords.note]]] = True
@@ -67,32 +58,16 @@ def pitch_class_durations(score: Score, one_part: bool = False) -> np.ndarray:
     return np.bincount(classes, weights=weights, minlength=12) / TWELFTHS
 
 
-def _notes(score: Score, one_part: bool) -> _Notes | None:
-    """All notes; None if there are none."""
-    tracks = [(track.notes.numpy(), track.is_drum) for track in score.tracks if len(track.notes)]
-    if not tracks:
-        return None
-    counts = [len(notes["time"]) for notes, _ in tracks]
-    part = np.repeat(np.arange(len(tracks)), counts)
-    drum = np.repeat([is_drum for _, is_drum in tracks], counts)
-    start, length, pitch = (
-        np.concatenate([notes[name] for notes, _ in tracks]).astype(np.int64) for name in ("time", "duration", "pitch")
-    )
-    end = _first_ends(part * 128 + pitch, start, start + length)
-    if one_part:
-        part = np.zeros_like(part)
-    order = np.argsort(part * (int(start.max()) + 1) + start, kind="stable")
-    return _Notes(*(column[order] for column in (part, start, end, pitch, drum)))
-
-
-def _first_ends(key: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Where each note ends `[N]`: at the first end of its `key` (part and pitch) after its onset."""
-    span = int(end.max()) + 1
-    starts, ends = np.sort(key * span + start), np.sort(key * span + end)
-    if (ends[:-1] <= starts[1:]).all():  # no note sounds beyond the next one of its key
-        return end
-    first = ends[np.searchsorted(ends, key * span + start, side="right") % len(ends)] - key * span
-    return np.where(end > start, first, start)
+def _notes(events: MidiEvents) -> _Notes:
+    """Each note-on with the first note-off of its pitch and channel after it, which other notes may share."""
+    size, channel = len(events.status), events.status & 0xF
+    key = ((events.track << 4 | channel) << 7 | events.first) * size
+    on, off = np.flatnonzero(events.is_on), np.flatnonzero(events.is_off)
+    wanted, offered = key[on] + on, np.sort(key[off] + off)
+    found = np.append(offered, -1)[np.searchsorted(offered, wanted)]
+    ended = found // max(1, size) == wanted // max(1, size)
+    on, end = on[ended], events.tick[found[ended] % max(1, size)]
+    return _Notes(events.track[on], events.tick[on], end, events.first[on], channel[on] == _DRUMS)
 
 
 def _chords(notes: _Notes, quarter: int) -> _Chords:
@@ -140,12 +115,25 @@ def _gathered(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.concatenate(heads), np.concatenate(others)
 
 
-def _durations(notes: _Notes, chords: _Chords, quarter: int) -> np.ndarray:
-    """Each chord's length on music21's grids, in twelfths of a quarter `[M]`."""
+def _durations(
+    notes: _Notes, chords: _Chords, mark_part: np.ndarray, mark_tick: np.ndarray, quarter: int
+) -> np.ndarray:
+    """Each chord's length on music21's grids, in twelfths of a quarter `[M]`.
+
+    Args:
+        notes: the notes.
+        chords: what is made of them.
+        mark_part: part of what else stands between the notes `[K]`; it is looked at for what follows a note.
+        mark_tick: its time `[K]`.
+        quarter: ticks a quarter.
+    """
     part, onset = notes.part[chords.first], _nearest(notes.start[chords.first] / quarter)
-    ends = np.append(np.flatnonzero((np.diff(onset) != 0) | (np.diff(part) != 0)) + 1, len(onset))
-    following = np.minimum(np.repeat(ends, np.diff(ends, prepend=0)), len(onset) - 1)
-    gap = np.where(part[following] == part, onset[following] - onset, 0)  # none after the last of a part
+    mark = _nearest(mark_tick / quarter)
+    stride = int(max(onset.max(), mark.max(initial=0))) + 1
+    place = part * stride + onset
+    places = np.sort(np.concatenate([place, mark_part * stride + mark]))
+    following = np.append(places, places[-1])[np.searchsorted(places, place, side="right")]
+    gap = np.where(following // stride == part, following - place, 0)  # none after the last of a part
     ticks = notes.end[chords.last] - notes.start[chords.last]
     return np.where(ticks > 0, _nearest(ticks / quarter, gap / TWELFTHS), 0)  # music21 makes a grace note of no length
 

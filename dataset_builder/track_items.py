@@ -156,7 +156,7 @@ class TrackReader:
 
     def _analysed(self, path: Path, score: ScoreTick) -> tuple[float | None, str | None]:
         bpm = track_bpm(score)
-        return None if bpm is None else round(bpm, 3), KEY_BACKENDS[self.key_backend](path, score)
+        return None if bpm is None else round(bpm, 3), KEY_BACKENDS[self.key_backend](path)
 
     def _submixes(self, parts: Sequence[Part]) -> list[tuple[str, tuple[Part, ...]]]:
         found = []

@@ -85,7 +85,7 @@ def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
     _check_sound(path, wav)
     source: dict[str, str | int | float] = {"format": "MIDI", "seconds": round(seconds, 3)}
     # Loud chords of many voices pass full scale; that is the synthesiser's doing, not worth a note.
-    return ReferenceAudio(_within_scale(wav), SAMPLE_RATE, track_bpm(score), fast_key(path, score), (), source)
+    return ReferenceAudio(_within_scale(wav), SAMPLE_RATE, track_bpm(score), fast_key(path), (), source)
 
 
 def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:

@@ -3,9 +3,10 @@ import pretty_midi
 import pytest
 from symusic.core import NoteTick, ScoreTick, TrackTick
 
+from dataset_builder.errors import UserError
 from dataset_builder.key import KEY_BACKENDS, NAMES, key_from_durations
-from dataset_builder.midi import read_midi
-from dataset_builder.music21_import import is_one_part, pitch_class_durations
+from dataset_builder.midi_events import read_events
+from dataset_builder.music21_import import pitch_class_durations
 
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 11)}
 
@@ -32,8 +33,7 @@ def write(path, seed, drums=False):
 
 
 def keys_of(path):
-    score = read_midi(path)
-    return {name: backend(path, score) for name, backend in KEY_BACKENDS.items()}
+    return {name: backend(path) for name, backend in KEY_BACKENDS.items()}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -47,7 +47,7 @@ def assert_durations_are_music21s(path):
 
     stream = music21.converter.parse(path, forceSource=True).flatten()
     expected = music21.analysis.discrete.AardenEssen()._getPitchClassDistribution(stream)
-    found = pitch_class_durations(read_midi(path), is_one_part(path))
+    found = pitch_class_durations(read_events(path))
     np.testing.assert_allclose(found, np.array(expected, dtype=float), atol=1e-9)
 
 
@@ -71,15 +71,62 @@ def test_durations_of_crowded_parts_are_music21s(tmp_path, grid):
     assert_durations_are_music21s(tmp_path / "a.mid")
 
 
-def test_notes_without_length_are_grace_notes(tmp_path):
-    ons = [
-        bytes([0, 0x90, pitch, 64, length, 0x80, pitch, 0]) for pitch, length in ((60, 0), (62, 96), (64, 0), (65, 50))
-    ]
-    track = b"".join(ons) + b"\0\xff\x2f\0"
-    header = b"MThd\0\0\0\6\0\1\0\1\0\x60MTrk" + len(track).to_bytes(4, "big")
-    (tmp_path / "a.mid").write_bytes(header + track)
+def midi(*tracks, quarter=96, form=1):
+    """A MIDI file of tracks' bytes."""
+    chunks = [track + b"\0\xff\x2f\0" for track in tracks]
+    header = b"MThd\0\0\0\6" + b"".join(number.to_bytes(2, "big") for number in (form, len(tracks), quarter))
+    return header + b"".join(b"MTrk" + len(chunk).to_bytes(4, "big") + chunk for chunk in chunks)
+
+
+ODD_FILES = {
+    "notes without length": midi(bytes.fromhex("00903c40 00803c00 00903e40 60803e00 00904040 00804000")),
+    "an end before its note": midi(bytes.fromhex("00803c00 00903c40 60904040 60804000 60903c40 60803c00")),
+    "two notes with one end": midi(bytes.fromhex("00903c40 30903c40 60803c00 00904040 60804000")),
+    "a note without an end": midi(bytes.fromhex("00903c40 60803c00 00904040 60904340 60804300")),
+    "running status": midi(bytes.fromhex("00c005 00903c40 603c00 004040 604000 00b00740 000a40 00904340 8100 4300")),
+    "running program changes": midi(bytes.fromhex("00c005 0006 0007 00903c40 603c00 00d040 0041 00904040 604000")),
+    "two channels in a track": midi(bytes.fromhex("00903c40 00913c40 30803c00 30813c00 00924040 60824000")),
+    "drums in a chord": midi(bytes.fromhex("00903c40 00992440 60803c00 00892400 00904040 60804000")),
+    "format 0": midi(bytes.fromhex("00903c40 00914040 40803c00 40814000 00924340 60824300"), form=0),
+    "system messages": midi(bytes.fromhex("00f003010203 00903c40 30f70101 30803c00 00ff0103616263 00904340 60804300")),
+    "marks after notes": midi(
+        bytes.fromhex("00903c40 46803c00 1ac005 14904040 36804000 2aff5103061a80 8100904340 60804300")
+    ),
+    "long pauses": midi(bytes.fromhex("00903c40 60803c00 a000904340 60804300")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_durations_of_odd_files_are_music21s(tmp_path, name):
+    (tmp_path / "a.mid").write_bytes(ODD_FILES[name])
     assert_durations_are_music21s(tmp_path / "a.mid")
-    assert list(pitch_class_durations(read_midi(tmp_path / "a.mid"))[[0, 2, 4, 5]]) == [0, 1, 0, 0.5]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["monteverdi/madrigal.3.2.mxl", "monteverdi/madrigal.4.3.mxl"])
+def test_labels_of_scores_that_music21_wrote_as_midi_are_music21s(tmp_path, path):
+    """music21 writes notes whose ends come before them."""
+    import music21
+
+    music21.corpus.parse(path).write("midi", fp=tmp_path / "a.mid")
+    keys = keys_of(tmp_path / "a.mid")
+    assert keys["fast"] == keys["music21"]
+    assert_durations_are_music21s(tmp_path / "a.mid")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", midi(b"")[:12], b"MThd\0\0\0\6\0\1\0\1\xe7\x28"])
+def test_what_is_no_midi_is_refused(tmp_path, content):
+    (tmp_path / "a.mid").write_bytes(content)
+    for backend in KEY_BACKENDS.values():
+        with pytest.raises(UserError, match="cannot be read as MIDI"):
+            backend(tmp_path / "a.mid")
+
+
+def test_torn_files_are_read_as_far_as_they_go(tmp_path):
+    whole = midi(bytes.fromhex("00c005 00903c40 603c00 00ff0103616263 00904340 8100 4300")) + bytes.fromhex("ff")
+    for size in range(22, len(whole)):
+        (tmp_path / "a.mid").write_bytes(whole[:size])
+        assert pitch_class_durations(read_events(tmp_path / "a.mid")).sum() in (0, 1, 1 + 4 / 3)
 
 
 def evenly(*classes):

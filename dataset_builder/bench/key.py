@@ -56,10 +56,10 @@ def bench_key(paths: Sequence[Path], repeats: int) -> KeyReport:
     labels: dict[str, list[str | None]] = {}
 
     def all_keys(backend: str) -> None:
-        labels[backend] = [_key(backend, path) for path in paths]
+        labels[backend] = [KEY_BACKENDS[backend](path) for path in paths]
 
     for backend in KEY_BACKENDS:
-        _key(backend, paths[0])  # imports are not what is measured
+        KEY_BACKENDS[backend](paths[0])  # imports are not what is measured
     key = compare(
         f"key of {len(paths)} MIDI files, from file to label",
         ("fast", lambda: all_keys("fast")), ("music21", lambda: all_keys("music21")), repeats,
@@ -69,10 +69,6 @@ def bench_key(paths: Sequence[Path], repeats: int) -> KeyReport:
     sizes = [sum(len(track.notes) > 0 for track in read_midi(path).tracks) for path in paths]
     tempi = tuple(line for path in paths if (line := _tempo_difference(path)))
     return KeyReport(key, len(paths), sum(sizes) / len(sizes), differing, tempi)
-
-
-def _key(backend: str, path: Path) -> str | None:
-    return KEY_BACKENDS[backend](path, read_midi(path))
 
 
 def _tempo_difference(path: Path) -> str | None:
