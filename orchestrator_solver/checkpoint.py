@@ -6,6 +6,7 @@ weights). `//pretrained/NAME` is looked up here first, then by audiocraft.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _OF_ITS_TRAINING = (  # what audiocraft drops, too: folders of its authors, and 
     "conditioners.self_wav.chroma_stem.cache_path", "conditioners.args.merge_text_conditions_p",
     "conditioners.args.drop_desc_p",
 )  # fmt: skip
+_LAYER = re.compile(r"^transformer\.layers\.(\d+)\.")
 _TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
 _BRINGS_ITS_CODEC = "facebook/musicgen-"  # repositories at the hub that hold a language model and its codec
 _stock_codec = CompressionModel.get_pretrained
@@ -184,6 +186,26 @@ def codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
         if name.startswith(_BRINGS_ITS_CODEC):
             return audiocraft_loaders.load_compression_model(name, device)
         return _stock_codec(name, device)
+
+
+def check_fits(cfg: DictConfig, state: dict[str, torch.Tensor], name: str) -> None:
+    """Stop if weights are those of another model than a configuration builds.
+
+    Raises:
+        UserError: what both are.
+    """
+    found, built = _size(state), (cfg.transformer_lm.num_layers, cfg.transformer_lm.dim)
+    if found != built:
+        raise UserError(
+            f"{name} holds {found[0]} layers of width {found[1]}, and this run builds {built[0]} of {built[1]}: choose "
+            "the size of the weights (model/lm/model_scale@_global_=small | medium | large), or other weights"
+        )
+
+
+def _size(state: dict[str, torch.Tensor]) -> tuple[int, int]:
+    """Layers and width of a transformer, by its weights' names and shapes."""
+    layers = [int(found[1]) for found in map(_LAYER.search, state) if found]
+    return 1 + max(layers, default=-1), next((t.shape[-1] for key, t in state.items() if key.startswith("emb.0.")), 0)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from .store import Store
 
 ANY = "any kind"
 DRAWS: dict[str, Callable[[dict[str, float]], dict[str, float]]] = {"kinds": dict, "items": lambda kinds: {ANY: 1.0}}
-GRID = 0.32  # seconds: excerpts start on frames of codec (40 ms) and chroma (64 ms) alike
+GRID = 0.32  # seconds: the nano excerpts start on frames of codec (40 ms) and chroma (64 ms) alike
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Drawing:
     names_partial: bool = False
     description_p: float = 0.5
     draw: str = "kinds"  # kinds | items
+    grid: float = GRID
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class ExcerptDataset(MusicDataset):
         rng = rng_for(self.seed, "excerpt", epoch, index)
         item = self._item(epoch * len(self) + index)
         start = draw_start(item, self.segment_duration, rng)
-        start = round(start / GRID) * GRID
+        start = round(start / self.drawing.grid) * self.drawing.grid
         end = start + self.segment_duration
         reference = choose_reference(item, start, end, self.known, self.weights, rng)
         text = draw_prompt(item.sounding(start, end) or item.instruments, item.description, self.drawing, rng)

@@ -5,6 +5,7 @@ from netrc import NetrcParseError, netrc
 from pathlib import Path
 
 import torch
+from audiocraft.utils.checkpoint import resolve_checkpoint_path
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -12,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dataset_builder.errors import UserError
 
-from . import hub
+from . import checkpoint, compat, hub
 from .compat import PROJECT
 from .loaders import STAGES, location
 
@@ -47,11 +48,26 @@ def check(cfg: DictConfig) -> None:
     for stage in STAGES:
         if cfg.execute_only in (None, stage) and cfg.datasource.get(stage):
             location(cfg.datasource[stage])
+    for name in ("continue_from", "compression_model_checkpoint"):
+        _require_checkpoint(name, str(cfg.get(name) or ""))
     hub.require_all(cfg)
     if cfg.logging.log_wandb and not wandb_can_log():
         raise UserError(
             "logging.log_wandb=true, and there is no key of wandb here (WANDB_API_KEY, or what `wandb login` leaves): "
             "log in, or set WANDB_MODE=offline"
+        )
+
+
+def _require_checkpoint(setting: str, name: str) -> None:
+    """Stop if a run's signature or a path names no checkpoint; what is `//pretrained/` is looked at elsewhere."""
+    if not name or name.startswith(checkpoint.PREFIX):
+        return
+    if checkpoint.folder_of(name):
+        raise UserError(f"{setting}={name} is an exported model: write {checkpoint.PREFIX}{name}")
+    if resolve_checkpoint_path(name) is None:
+        raise UserError(
+            f"{setting}={name}: no checkpoint there (runs are in {compat.run_folder()}); expected //sig/SIGNATURE of a "
+            f"run that finished an epoch, {checkpoint.PREFIX}NAME or the path of a checkpoint"
         )
 
 

@@ -42,10 +42,9 @@ class OrchestratorSolver(MusicGenSolver):
 
     def load_from_pretrained(self, name: str) -> dict:
         """Weights to start from: ours if there is a folder of that name, otherwise audiocraft's."""
-        if checkpoint.folder_of(name) is None:
-            with checkpoint.from_hub(name):
-                return super().load_from_pretrained(name)
-        return {"best_state": {"model": checkpoint.load(name, "lm").state}}
+        package = checkpoint.load(name, "lm") if checkpoint.folder_of(name) else checkpoint.published(name)
+        checkpoint.check_fits(self.cfg, package.state, name)
+        return {"best_state": {"model": package.state}}
 
     def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
         """Train or validate for an epoch; the data of a split that draws anew is told which epoch it is."""

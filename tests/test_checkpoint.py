@@ -54,6 +54,15 @@ def test_broken_description(package: Path, text: str) -> None:
         checkpoint.load(str(package), "lm")
 
 
+def test_weights_of_another_size(tiny_models: Path) -> None:
+    package = checkpoint.load(str(tiny_models), "lm")
+    cfg, state = package.cfg, package.state
+    checkpoint.check_fits(cfg, state, "mine")
+    fewer = {name: value for name, value in state.items() if "layers.1." not in name}
+    with pytest.raises(UserError, match="1 layers of width 16, and this run builds 2 of 16"):
+        checkpoint.check_fits(cfg, fewer, "mine")
+
+
 def test_wrong_kind_and_unknown_name(package: Path) -> None:
     with pytest.raises(UserError, match="'codec'"):
         checkpoint.load(str(package), "codec")

@@ -50,6 +50,14 @@ def test_the_papers_model_is_the_published_one() -> None:
     assert ours.dataset.segment_duration == published.dataset.segment_duration
 
 
+@pytest.mark.parametrize("solver", ["orchestrator", "orchestrator_nano"])
+def test_excerpts_start_on_frames_of_codec_and_chroma(solver: str) -> None:
+    cfg = _compose(f"solver={solver}")
+    chroma = cfg.conditioners.self_wav[cfg.conditioners.self_wav.model]
+    for rate in (cfg.codec_frame_rate, cfg.sample_rate / 2 ** (chroma.radix2_exp - 2)):
+        assert (cfg.orchestrator.grid * rate) == pytest.approx(round(cfg.orchestrator.grid * rate), abs=1e-9)
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "dadam"])
 def test_optimizers_are_one_override(optimizer: str) -> None:
     assert _compose("solver=orchestrator", f"optim.optimizer={optimizer}").optim.optimizer == optimizer

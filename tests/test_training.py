@@ -95,7 +95,8 @@ def test_two_workers(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None
     ("override", "words"),
     [("dset_root=/nowhere", "build the data set first"),
      ("compression_model_checkpoint=//pretrained/no/codec", "no/codec"),
-     ("continue_from=//pretrained/no/model", "no/model")],
+     ("continue_from=//pretrained/no/model", "no/model"),
+     ("continue_from=//sig/01234567", "no checkpoint there")],
 )  # fmt: skip
 def test_what_is_missing_is_said_in_one_line(
     tiny_data: Path, tiny_models: Path, tmp_path: Path, override: str, words: str
