@@ -46,7 +46,7 @@ def test_build_bench_times_whole_programs(tiny_slakh, tmp_path, capsys):
     assert main(["bench", "build", "--root", str(tiny_slakh), *size, "--out", str(out)]) == 0
     figures = json.loads(out.read_text())
     assert figures["tracks"] == 2 and figures["stems"] == 8 and figures["sums"] == 9 + 3 + 1
-    assert figures["build"]["ratio"] > 0 and figures["materialise"]["ratio"] > 0
+    assert min(figures["build"]["ratio"], figures["materialise"]["ratio"], figures["caption_seconds"]) > 0
     assert "build, virtual" in capsys.readouterr().out
 
 

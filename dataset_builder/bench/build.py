@@ -4,16 +4,22 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from .. import manifest
+from ..captioners import CaptionSettings
+from ..descriptor import MusicDescriptor
 from ..errors import UserError
+from ..items import Item
 from ..sources import slakh
 from .comparison import Comparison, compare
 
 _LEAST = "dataset_builder.bench.least"
+_CAPTIONED = 12  # items
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class BuildReport:
         hours: of audio that is decoded.
         sums: files that are encoded.
         workers: of each side.
+        caption_seconds: an item's caption by musicnn and its description by the template, in one process, apart.
     """
 
     build: Comparison
@@ -37,11 +44,13 @@ class BuildReport:
     hours: float
     sums: int
     workers: int
+    caption_seconds: float
 
     def text(self) -> str:
         """The report for a terminal."""
         size = f"{self.tracks} tracks, {self.stems} stems, {self.hours:.2f} h of audio, {self.sums} submixes"
-        return "\n".join([f"{size}, {self.workers} workers", self.build.text(), self.materialise.text()])
+        apart = f"apart: caption (musicnn) and description (template) take {self.caption_seconds:.2f} s an item"
+        return "\n".join([f"{size}, {self.workers} workers", self.build.text(), self.materialise.text(), apart])
 
     def to_json(self) -> dict[str, Any]:
         """All of it, as plain values for JSON."""
@@ -87,7 +96,10 @@ def bench_build(root: Path, folder: Path, workers: int, repeats: int) -> BuildRe
     )  # fmt: skip
     hours = sum(item.duration * (len(item.stems) + 1) for item in items if item.kind == "mix") / 3600
     stems = sum(len(track.stems) for track in tracks)
-    return BuildReport(built, materialised, len(tracks), stems, hours, sum(not i.audio for i in items), workers)
+    return BuildReport(
+        built, materialised, len(tracks), stems, hours, sum(not item.audio for item in items), workers,
+        _caption_seconds(items, root),
+    )  # fmt: skip
 
 
 def build_virtual(root: Path, out: Path, workers: int) -> None:
@@ -100,6 +112,20 @@ def build_virtual(root: Path, out: Path, workers: int) -> None:
           "--captions", "none", "--descriptions", "none", "--workers", str(workers)])  # fmt: skip
 
 
+def _caption_seconds(items: Sequence[Item], root: Path) -> float:
+    """The mean time of a caption and a description."""
+    import torch
+
+    torch.set_num_threads(1)  # as in a worker
+    descriptor = MusicDescriptor.load(CaptionSettings("musicnn"), "template")
+    chosen = items[:: max(1, len(items) // _CAPTIONED)][:_CAPTIONED]
+    descriptor.describe(chosen[0], root)  # loads the tagger
+    start = perf_counter()
+    for item in chosen:
+        descriptor.describe(item, root)
+    return (perf_counter() - start) / len(chosen)
+
+
 def _files(track: slakh.Track) -> dict[str, Any]:
     """What a build must read of a track."""
     midi = [track.all_src, *(stem.midi for stem in track.stems if not stem.is_drum)]
@@ -107,7 +133,7 @@ def _files(track: slakh.Track) -> dict[str, Any]:
     return {"id": track.id, "midi": [str(path) for path in midi], "audio": [str(path) for path in sounds], "sums": []}
 
 
-def _sums(items: list[Any], root: Path) -> list[dict[str, Any]]:
+def _sums(items: Sequence[Item], root: Path) -> list[dict[str, Any]]:
     """What materialising must read and write, track by track."""
     tracks: dict[str, dict[str, Any]] = {}
     for item in items:
