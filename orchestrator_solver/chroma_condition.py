@@ -13,9 +13,11 @@ ONE_STEM = "one stem"  # in the place of `WavCondition.path`: the reference is n
 def pitch_classes(chroma: Chroma, wav: torch.Tensor) -> torch.Tensor:
     """Pitch class of each frame of `wav` `[B, 1, T]`, or -1 where silent: int64 `[B, S']`.
 
-    The argmax of an all-zero chroma frame is C: only what is voiced tells it from a C that sounds.
+    The argmax of an all-zero chroma frame is C: only what is voiced tells it from a C that sounds. In float32 whatever
+    the training's precision: loud spectra overflow in 16 bits.
     """
-    frames = chroma(wav)
+    with torch.autocast(wav.device.type, enabled=False):
+        frames = chroma(wav.float())
     return torch.where(frames.voiced, frames.classes, torch.full_like(frames.classes, -1))
 
 

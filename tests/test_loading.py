@@ -130,6 +130,7 @@ def _separate(network: torch.nn.Module) -> torch.Tensor:
     return apply_model(network, noise, shifts=0)
 
 
+@pytest.mark.slow
 def test_both_publications_of_htdemucs(empty_hub: Path) -> None:
     """The older one in torch's folder, the newer one in the hub's cache: the same network, neither unpickled."""
     from demucs.pretrained import get_model

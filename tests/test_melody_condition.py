@@ -252,3 +252,11 @@ def _filled(data: Path, dataset: ExcerptDataset, conditioner: MelodyConditioner)
 def _play_backwards(path: Path) -> None:
     wav, rate = soundfile.read(path)
     soundfile.write(path, np.ascontiguousarray(wav[::-1]), rate, subtype="PCM_16")
+
+
+def test_precision_of_training_does_not_move_the_chroma(make: Callable[..., MelodyConditioner]) -> None:
+    conditioner = make()
+    wav = 4 * tones(440.0, 466.16, 493.88)  # louder than full scale: its spectrum overflows 16 bits
+    expected = classes(conditioner, given(wav, ONE_STEM))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert classes(conditioner, given(wav, ONE_STEM)) == expected

@@ -42,9 +42,8 @@ def test_musicgen_melody_loads_as_it_is_published(melody: OrchestratorModel) -> 
 
 
 def test_musicgen_melody_plays(melody: OrchestratorModel) -> None:
-    one, again = (melody.generate(["violin"], [tone(1.0)], RATE, duration=0.3, seed=1) for _ in range(2))
-    assert one.shape == (1, 1, round(0.3 * RATE)) and one.isfinite().all()
-    assert torch.equal(one, again)
+    wav = melody.generate(["violin", None], [tone(0.5), tone(0.5)], RATE, duration=0.2, one_stem=[True, False])
+    assert wav.shape == (2, 1, round(0.2 * RATE)) and wav.isfinite().all()
 
 
 def test_what_is_missing_is_said_with_where_and_how(empty_hub: Path) -> None:
@@ -55,6 +54,7 @@ def test_what_is_missing_is_said_with_where_and_how(empty_hub: Path) -> None:
     assert "hf download facebook/musicgen-melody" in words
 
 
+@pytest.mark.slow
 def test_transformers_encodec(hub_home: Path) -> None:
     hub_cache.put_encodec(hub_home)
     codec = checkpoint.codec("//pretrained/facebook/encodec_32khz")
