@@ -3,6 +3,7 @@
 import errno
 import gzip
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,9 +43,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files that a killed process left below a folder that nobody else writes to."""
-    for path in folder.rglob(".*.tmp*"):
+def remove_leftovers(root: Path, *folders: str) -> None:
+    """Remove the temporary files that a killed process left in a folder and below these folders of it.
+
+    Nobody else may be writing there.
+    """
+    for path in itertools.chain(root.glob(".*.tmp*"), *((root / name).rglob(".*.tmp*") for name in folders)):
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
 

@@ -187,11 +187,17 @@ def _of_materialised(root: Path, lines: Sequence[_Line], workers: int) -> list[s
     """What is wrong with the files of a materialised set, if it is one."""
     if not (root / materialise.SUMS).is_file():
         return []
-    sums = read_checksums(root / materialise.SUMS)
+    sums, faults = read_checksums(root / materialise.SUMS), []
+    for split in manifest.SPLITS:
+        path = materialise.manifest_path(root, split)
+        expected = [materialise.line_of(root, line.meta) for line in lines if line.split == split]
+        if not path.is_file() or manifest.read_lines(path) != expected:
+            faults.append(f"{path.relative_to(root)} is not of this place and data set: materialise it again")
     names = [Path(str(line.meta["info_path"])).with_suffix(".flac").as_posix() for line in lines]
     chunks = [names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK)]
     jobs = [(root, {name: sums.get(name) for name in chunk}) for chunk in chunks]
-    return [fault for faults in share_out(_of_flacs, jobs, workers, "check files", "part") for fault in faults]
+    found = share_out(_of_flacs, jobs, workers, "check files", "part")
+    return [*faults, *(fault for part in found for fault in part)]
 
 
 def _of_flacs(root: Path, digests: dict[str, str | None]) -> list[str]:

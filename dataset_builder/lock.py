@@ -70,6 +70,8 @@ def _taken(handle: int, how: int) -> bool:
             if time.monotonic() > deadline:
                 return False
             time.sleep(_POLL)
+        except OSError as error:
+            raise UserError(f"its file system has no locks ({error.strerror}): choose an --out on another") from error
 
 
 def shards(root: Path) -> list[str]:

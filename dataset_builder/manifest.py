@@ -7,6 +7,7 @@ our own (`items.Item`). Paths are relative to the source's root, which `ROOT/dat
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -75,14 +76,23 @@ def read_split(root: Path, split: str) -> list[dict[str, Any]]:
     path = root / split_path(split)
     if not path.is_file():
         raise UserError(f"no manifest {path}: build the data set first (python -m dataset_builder build --out {root})")
+    lines = read_lines(path)
+    if nameless := [line for line in lines if not isinstance(line.get("info_path"), str)]:
+        raise UserError(f"{path}: the data set is broken (no info_path in {nameless[0]}); build it again")
+    return lines
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of any manifest of audiocraft's.
+
+    Raises:
+        UserError: if it is broken.
+    """
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            lines = [dict(json.loads(line)) for line in file]
-        if nameless := [line for line in lines if not isinstance(line.get("info_path"), str)]:
-            raise ValueError(f"no info_path in {nameless[0]}")
-    except (OSError, EOFError, ValueError, TypeError) as error:
+            return [dict(json.loads(line)) for line in file]
+    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
         raise UserError(f"{path}: the data set is broken ({error!r}); build it again") from error
-    return lines
 
 
 def load(root: Path, split: str) -> list[Item]:

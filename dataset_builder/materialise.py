@@ -7,7 +7,7 @@ item's sidecar beside its audio and knows no root. `ROOT/files/SHA256SUMS` has t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def materialise(root: Path, workers: int = 2) -> None:
     base = manifest.source_root(root).resolve()
     with lock.alone(root):
         by_split = {split: [_slim(item) for item in manifest.items_of(root, split)] for split in manifest.SPLITS}
-        atomic.remove_leftovers(root)
+        atomic.remove_leftovers(root, "items", FOLDER)
         hashed = read_checksums(root / SUMS) if (root / SUMS).is_file() else {}
         tracks: dict[tuple[str, int], list[Item]] = defaultdict(list)
         for item in (item for items in by_split.values() for item in items):
@@ -90,5 +90,10 @@ def _write_flacs(root: Path, base: Path, items: Sequence[Item]) -> dict[str, str
 
 
 def _lines(root: Path, items: Iterable[Item]) -> Iterable[dict[str, object]]:
-    for item in items:
-        yield {**manifest.meta_line(item), "path": str(audio_path(root.resolve(), item.id)), "info_path": None}
+    return (line_of(root, manifest.meta_line(item)) for item in items)
+
+
+def line_of(root: Path, meta: Mapping[str, object]) -> dict[str, object]:
+    """An item's line in the manifest with absolute paths, from that in the manifest with relative ones."""
+    path = (root.resolve() / str(meta["info_path"])).with_suffix(".flac")
+    return {**meta, "path": str(path), "info_path": None}

@@ -34,6 +34,8 @@ from .workers import share_out
 
 __all__ = ["BuildSettings", "Shard", "build", "build_shard", "describe", "make_again", "merge", "prepare"]
 
+FOLDERS = ("tracks", "items", "egs", "slakh")  # in which a build writes; others may be at work beside them
+
 
 def build(settings: BuildSettings, chat: ChatSettings | None = None) -> Report:
     """Make the data set, or finish it.
@@ -49,7 +51,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None) -> Report:
     source = prepare(settings)
     with lock.alone(settings.out):
         _claim(settings, source)
-        atomic.remove_leftovers(settings.out)
+        atomic.remove_leftovers(settings.out, *FOLDERS)
         made = _items_stage(settings, source, source.tracks)
         made = _descriptions_stage(settings, source, chat, made)
         return _finish_stage(settings, source, made)
@@ -81,7 +83,7 @@ def merge(out: Path, workers: int = 2, chat: ChatSettings | None = None) -> Repo
         missing = [folder.name for _, folder in source.tracks if not result_path(out, folder.name).is_file()]
         if missing:
             raise UserError(_missing(out, source, missing))
-        atomic.remove_leftovers(out)
+        atomic.remove_leftovers(out, *FOLDERS)
         return _finish_stage(settings, source, _descriptions_stage(settings, source, chat, {}))
 
 
@@ -97,7 +99,7 @@ def make_again(out: Path, workers: int = 2) -> Report:
     if not all(share_out(_is_whole, jobs, workers, "results")):
         return build(settings)
     with lock.alone(out):
-        atomic.remove_leftovers(out)
+        atomic.remove_leftovers(out, *FOLDERS)
         return _finish_stage(settings, source, {})
 
 

@@ -34,8 +34,10 @@ def share_out(
         What each call returned, in the order of the jobs.
 
     Raises:
-        UserError: if a process ends suddenly, as by a lack of memory; and whatever `function` raises.
+        UserError: for no workers, or if a process ends suddenly, as by a lack of memory. And what `function` raises.
     """
+    if workers < 1:
+        raise UserError(f"workers is {workers}: expected at least 1")
     if not jobs:
         return []
     with (

@@ -20,6 +20,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_killed_process_left_is_removed_where_it_is_said(tmp_path):
+    for name in (".a.0123abcd.tmp.json", "items/x/.b.jsonl.0123abcd.tmp.gz", "store/.c.0123abcd.tmp", "items/.hidden",
+                 "items/.d.tmp.json", ".e.0123abcd.tmpx"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    atomic.remove_leftovers(tmp_path, "items", "nowhere")
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"store/.c.0123abcd.tmp", "items/.hidden", "items/.d.tmp.json", ".e.0123abcd.tmpx"}
+
+
 def test_json_is_written_whole_in_new_folders(tmp_path):
     atomic.write_json(tmp_path / "x" / "y.json", {"é": 1})
     assert json.loads((tmp_path / "x" / "y.json").read_text()) == {"é": 1}

@@ -127,14 +127,25 @@ def test_what_is_torn_or_missing_is_found_and_repaired_when_told_to(finished):
         (finished / name).unlink()
     (finished / "left_out.jsonl").write_text("torn")
     faults = check(finished)
-    for name in ("items/Track00001-sub2-1.flac is not", "sub2-2.json is missing or torn",
-                 "tracks/Track00003.json is not", "Track00002-mix.json is missing or torn", "sub3-1.flac is missing", "S00.flac is missing",
-                 "report.html is missing", "left_out.jsonl is not what was written"):  # fmt: skip
+    for name in (
+        "items/Track00001-sub2-1.flac is not", "sub2-2.json is missing or torn", "tracks/Track00003.json is not",
+        "Track00002-mix.json is missing or torn", "sub3-1.flac is missing", "S00.flac is missing",
+        "report.html is missing", "left_out.jsonl is not what was written",
+    ):  # fmt: skip
         assert any(name in fault for fault in faults), (name, faults)
     assert (finished / "left_out.jsonl").read_text() == "torn", "a check changes nothing"
     repair(finished)
     assert check(finished) == []
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == whole
+
+
+def test_a_materialised_set_that_moved_is_found_and_repaired(finished, tmp_path):
+    moved = finished.rename(tmp_path / "elsewhere")
+    assert [fault.partition(" ")[0] for fault in check(moved)] == [
+        f"files/{split}/data.jsonl.gz" for split in manifest.SPLITS
+    ]
+    repair(moved)
+    assert check(moved) == []
 
 
 def test_sums_are_read_by_sha256sum(finished):

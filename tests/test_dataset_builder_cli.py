@@ -11,7 +11,9 @@ def test_the_package_imports_without_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("command", [[], ["build"], ["check"], ["show"], ["relocate"], ["materialise"], ["plan"], ["audit"], ["describe"]])
+@pytest.mark.parametrize(
+    "command", [[], ["build"], ["check"], ["show"], ["relocate"], ["materialise"], ["plan"], ["audit"], ["describe"]]
+)
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])

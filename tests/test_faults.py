@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from pools import Here
 
-from dataset_builder import lock, manifest, pipeline, workers
+from dataset_builder import lock, manifest, workers
 from dataset_builder.__main__ import main
 from dataset_builder.check import check
+from dataset_builder.errors import UserError
 
 # Runs the program; at the chosen write (of any of its processes), after the temporary file is there and before it has
 # its name, the program's first process is killed. Point 0 kills nothing and prints how many writes there were.
@@ -224,13 +225,28 @@ def test_shards_share_a_data_set_but_not_a_shard(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "_PATIENCE", 0.0)
     with lock.sharing(tmp_path, "shard-1-of-2"), lock.sharing(tmp_path, "shard-2-of-2"):
         assert lock.shards(tmp_path) == ["shard-1-of-2", "shard-2-of-2"]
-        with pytest.raises(pipeline.UserError, match="working on shard-1-of-2"), lock.sharing(tmp_path, "shard-1-of-2"):
+        with pytest.raises(UserError, match="working on shard-1-of-2"), lock.sharing(tmp_path, "shard-1-of-2"):
             pass
-        with pytest.raises(pipeline.UserError, match="another process is working on it"), lock.alone(tmp_path):
+        with pytest.raises(UserError, match="another process is working on it"), lock.alone(tmp_path):
             pass
     with lock.alone(tmp_path):
         lock.forget_shards(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [lock.LOCK]
+
+
+def test_a_file_system_without_locks_is_one_line(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", refuse)
+    with pytest.raises(UserError, match=r"no locks \(No locks available\)"), lock.alone(tmp_path):
+        pass
+
+
+def test_no_workers_is_one_line(tiny_slakh, tmp_path, capsys):
+    assert main([*words(tiny_slakh, tmp_path)[:-1], "--workers", "0"]) == 2
+    assert main(["check", str(tmp_path), "--workers", "0"]) == 2
+    assert all(line.startswith("error: ") for line in capsys.readouterr().err.splitlines())
 
 
 def test_a_lock_of_a_run_that_was_just_killed_is_waited_for(tmp_path):
