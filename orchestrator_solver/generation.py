@@ -82,7 +82,9 @@ class OrchestratorModel:
         wavs = [self._mono(reference, reference_sample_rate) for reference in references]
         stems = [one_stem] * len(wavs) if isinstance(one_stem, bool) else list(one_stem)
         seconds = duration or max(wav.shape[-1] for wav in wavs) / self.sample_rate
-        with torch.random.fork_rng(devices=[]):
+        device = self.device
+        gpus = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(gpus), torch.autocast(device.type, torch.float16, enabled=bool(gpus)):
             torch.manual_seed(seed)
             sampling = {
                 "use_sampling": temperature > 0,
@@ -92,6 +94,11 @@ class OrchestratorModel:
             }
             codes = self._codes(prompts, wavs, seconds, sampling, progress or (lambda share: None), stems)
         return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(iter(self.codec.parameters())).device
 
     def _mono(self, reference: np.ndarray | torch.Tensor, sample_rate: int) -> torch.Tensor:
         """A reference `[1, T]` at the model's rate."""
