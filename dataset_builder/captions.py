@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .tagger import SAMPLE_RATE, Tagger, shared_tagger
+from .tagger import SAMPLE_RATE, Tagger, check_installed, shared_tagger
 
 # Which of musicnn's 50 tags say what, and from which probability on a tag is worth a word: about what a quarter of
 # rendered music (the embedded corpus) passes. One threshold for all would call nearly everything slow and classical.
@@ -89,7 +89,15 @@ class MusicnnCaptioner:
     sample_rate = SAMPLE_RATE
 
     def __init__(self, tagger: Tagger | None = None):
-        self.tagger = tagger or shared_tagger()
+        """Raises UserError if musicnn is missing; its network is loaded when it is first used."""
+        if tagger is None:
+            check_installed()
+        self._given = tagger
+
+    @property
+    def tagger(self) -> Tagger:
+        """The network."""
+        return self._given or shared_tagger()
 
     def caption(self, wav: np.ndarray, sample_rate: int) -> Caption:
         return self.captions([wav], sample_rate)[0]

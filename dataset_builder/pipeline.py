@@ -122,9 +122,10 @@ def prepare(settings: BuildSettings) -> TrackList:
     Raises:
         UserError: for an unknown back end or one that lacks something, or a source without tracks.
     """
+    source = list_tracks(settings)
     build_captioner(settings.caption_settings())
     build_from("describer", DESCRIBERS, settings.descriptions)
-    return list_tracks(settings)
+    return source
 
 
 def _claim(settings: BuildSettings, source: TrackList) -> None:

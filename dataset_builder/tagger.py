@@ -196,6 +196,11 @@ def shared_tagger() -> Tagger:
     return Tagger.load()
 
 
+def check_installed() -> None:
+    """Raises UserError if the network's files are missing or damaged; imports nothing."""
+    _checkpoint()
+
+
 def _checkpoint() -> TensorBundle:
     # find_spec gives the place of the files without running the package, which would import TensorFlow.
     spec = importlib.util.find_spec("musicnn")

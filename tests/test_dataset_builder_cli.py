@@ -4,16 +4,23 @@ import sys
 import pytest
 
 from dataset_builder.__main__ import main
+from dataset_builder.commands import COMMANDS
+
+LIGHT = """
+import sys
+import dataset_builder.commands.build
+from dataset_builder.captioners import CaptionSettings, build_captioner
+build_captioner(CaptionSettings("musicnn"))
+assert not {"torch", "music21", "openai"} & set(sys.modules)
+"""
 
 
-def test_the_package_imports_without_torch():
-    code = "import dataset_builder.__main__, sys; assert not {'torch', 'music21', 'openai'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_a_build_starts_without_torch():
+    """It would take seconds, and workers could not be forked from this process."""
+    subprocess.run([sys.executable, "-c", LIGHT], check=True)
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["build"], ["check"], ["show"], ["relocate"], ["materialise"], ["plan"], ["audit"], ["describe"]]
-)
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])
