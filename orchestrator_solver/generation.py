@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import soxr
@@ -158,12 +159,16 @@ def _part_of(progress: Progress, first: float, last: float) -> Callable[[int, in
 def _package(name: str) -> checkpoint.Package:
     if checkpoint.folder_of(name) or not name.startswith(checkpoint.PREFIX):
         return checkpoint.load(name, "lm")
-    hub.require(name.removeprefix(checkpoint.PREFIX))
+    if not Path(name.removeprefix(checkpoint.PREFIX)).exists():
+        hub.require(name.removeprefix(checkpoint.PREFIX))
     return checkpoint.published(name)
 
 
 def load_model(name: str, device: str = "cpu") -> OrchestratorModel:
-    """The model of this name: `nano`, `nano-baseline`, a folder that a run exported, or `//pretrained/NAME`.
+    """The model of this name.
+
+    It is `nano`, `nano-baseline`, a folder that a run exported, or `//pretrained/NAME`, where NAME may also be a
+    repository at the hub (`facebook/musicgen-melody`) or a folder of audiocraft's format.
 
     Raises:
         UserError: if there is none, or it is torn.

@@ -48,8 +48,8 @@ _TRANSFORMERS = ("config.json", ("model.safetensors", "pytorch_model.bin"))
 MODELS: dict[str, Model] = {
     model.repo: model
     for model in (
-        Model("facebook/musicgen-melody", _MUSICGEN, 3.9, "CC-BY-NC 4.0"),
-        Model("facebook/musicgen-melody-large", _MUSICGEN, 7.0, "CC-BY-NC 4.0"),
+        Model("facebook/musicgen-melody", _MUSICGEN, 3.0, "CC-BY-NC 4.0"),
+        Model("facebook/musicgen-melody-large", _MUSICGEN, 5.1, "CC-BY-NC 4.0"),
         Model("facebook/musicgen-small", _MUSICGEN, 1.1, "CC-BY-NC 4.0"),
         Model("facebook/encodec_32khz", _TRANSFORMERS, 0.3, "CC-BY-NC 4.0"),
         Model("t5-base", _T5, 0.9, "Apache-2.0"),

@@ -46,6 +46,13 @@ def test_musicgen_melody_plays(melody: OrchestratorModel) -> None:
     assert wav.shape == (2, 1, round(0.2 * RATE)) and wav.isfinite().all()
 
 
+@pytest.mark.slow
+def test_a_folder_of_audiocrafts_format(melody: OrchestratorModel, hub_home: Path) -> None:
+    (folder,) = (hub_home / "hub" / "models--facebook--musicgen-melody" / "snapshots").iterdir()
+    model = generation.load_model(f"//pretrained/{folder}")
+    assert model.sha256 == melody.sha256 and model.codec.num_codebooks == 4
+
+
 def test_what_is_missing_is_said_with_where_and_how(empty_hub: Path) -> None:
     with pytest.raises(UserError) as caught:
         generation.load_model(MELODY)
