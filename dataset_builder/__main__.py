@@ -27,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 2 for a mistake that the user can mend, 130 when interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = words[0] if words and words[0] in COMMANDS else None
-    args = _parser(chosen).parse_args(words)
     try:
+        args = _parser(chosen).parse_args(words)
         return int(import_module(f".commands.{args.command}", __package__).run(args))
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

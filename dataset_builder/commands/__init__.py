@@ -7,7 +7,7 @@ COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "audit": "list every defect of a source",
     "bench": "measure the builder",
     "build": "make a data set, or finish one",
-    "check": "prove a data set whole: every path, duration and field",
+    "check": "prove a data set whole, or repair it",
     "describe": "have a language model describe the items of a data set",
     "materialise": "write every item as a file, for stock audiocraft",
     "merge": "make a data set of its shards",
