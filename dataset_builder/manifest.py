@@ -10,6 +10,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,7 +157,7 @@ def relocate(root: Path, source: Path) -> None:
         UserError: if the audio is not there.
     """
     origin = read_origin(root)
-    for item in [item for split in SPLITS for item in load(root, split)][:1]:
+    for item in islice((item for split in SPLITS for item in items_of(root, split)), 1):
         path = source / (item.audio or item.stems[0].path)
         if not path.is_file():
             raise UserError(f"{path} does not exist: expected the source of {root} in {source}")

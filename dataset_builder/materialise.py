@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tqdm import tqdm
+
 from . import atomic, lock, manifest
 from .checksums import digest_of, read_checksums, write_checksums
 from .errors import UserError
@@ -31,7 +33,7 @@ def materialise(root: Path, workers: int = 2) -> None:
     """
     base = manifest.source_root(root).resolve()
     with lock.alone(root):
-        by_split = {split: [_slim(item) for item in manifest.items_of(root, split)] for split in manifest.SPLITS}
+        by_split = {split: _slim_items(root, split) for split in manifest.SPLITS}
         atomic.remove_leftovers(root, "items", FOLDER)
         hashed = read_checksums(root / SUMS) if (root / SUMS).is_file() else {}
         tracks: dict[tuple[str, int], list[Item]] = defaultdict(list)
@@ -60,9 +62,10 @@ def audio_path(root: Path, item_id: str) -> Path:
     return (root / manifest.item_path(item_id)).with_suffix(".flac")
 
 
-def _slim(item: Item) -> Item:
-    """An item without what is not needed here: a large data set has many."""
-    return replace(item, activity={}, references=(), tags=None, caption=None, description=None)
+def _slim_items(root: Path, split: str) -> list[Item]:
+    """A split's items without what is not needed here: a large data set has many."""
+    bar = tqdm(manifest.items_of(root, split), f"read {split}", len(manifest.read_split(root, split)), unit="item")
+    return [replace(item, activity={}, references=(), tags=None, caption=None, description=None) for item in bar]
 
 
 def _link(source: Path, path: Path) -> None:
