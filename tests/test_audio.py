@@ -63,3 +63,47 @@ def test_a_file_that_breaks_off_is_refused(tmp_path, tone):
     path.write_bytes(tone.read_bytes()[:50_000])
     with pytest.raises(UserError, match=r"cut\.flac cannot be read"):
         audio.read(path)
+
+
+@pytest.fixture(scope="module")
+def parts(tone):
+    """The tone and a shorter one at another rate, with gains."""
+    low = tone.with_name("low.flac")
+    soundfile.write(low, 0.3 * np.sin(2 * np.pi * 200 * np.arange(2 * 22_050) / 22_050), 22_050)
+    return [(tone, 1.0), (low, 0.5), (tone, 0.25)]
+
+
+@pytest.mark.parametrize("rate", [22_050, 32_000, 44_100])
+@pytest.mark.parametrize("start", [0.0, 0.6, 1.7])
+def test_a_sum_is_that_of_its_files(parts, rate, start):
+    together = audio.read_sum(parts, start, 0.9, rate)
+    apart = sum(np.float32(gain) * audio.read(path, start, 0.9, rate) for path, gain in parts)
+    assert together.dtype == np.float32 and len(together) == round(0.9 * rate)
+    assert np.abs(together - apart).max() < 1e-5
+
+
+def test_only_the_excerpt_is_decoded(parts, monkeypatch):
+    read, decoded = soundfile.SoundFile.read, []
+
+    def counted(self, frames=-1, *args, **options):
+        decoded.append(frames / self.samplerate)
+        return read(self, frames, *args, **options)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", counted)
+    audio.read_sum(parts, 0.5, 1.0, 32_000)
+    assert len(decoded) == 3 and max(decoded) < 1.05  # the rest is for the resampler's edges
+
+
+def test_a_reader_reads_on_block_by_block(tone):
+    whole = audio.read(tone)
+    with audio.Reader(tone, 44_100) as reader:
+        blocks = [reader.read(50_000) for _ in range(4)]
+    np.testing.assert_array_equal(np.concatenate(blocks)[: len(whole)], whole)
+    assert not np.concatenate(blocks)[len(whole) :].any()
+
+
+def test_16_bit_samples_survive_reading_and_writing_exactly(tmp_path):
+    samples = np.random.default_rng(0).integers(-(2**15), 2**15, 5000).astype(np.int16)
+    soundfile.write(tmp_path / "a.flac", samples, 16_000)
+    audio.write_flac(tmp_path / "b.flac", audio.read(tmp_path / "a.flac"), 16_000)
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "b.flac", dtype="int16")[0], samples)
