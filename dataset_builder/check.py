@@ -77,17 +77,24 @@ def repair(root: Path, workers: int = 1) -> None:
     Raises:
         UserError: if the source is not there, or it cannot be made.
     """
-    if (root / SUMS).is_file():
-        for name, digest in read_checksums(root / SUMS).items():
-            if name.startswith(f"{RESULTS}/") and _digest(root / name) != digest:
-                (root / name).unlink(missing_ok=True)  # it is made again from the source
+    materialised = (root / materialise.SUMS).is_file()
+    _remove_torn(root, SUMS, f"{RESULTS}/")
     make_again(root, workers)
-    if not (root / materialise.SUMS).is_file():
+    if materialised:
+        _remove_torn(root, materialise.SUMS, "items/")
+        materialise.materialise(root, workers)
+
+
+def _remove_torn(root: Path, sums: str, folder: str) -> None:
+    """Remove the files of a folder whose hash is wrong, so that they are made again; and a list that is torn itself."""
+    try:
+        digests = read_checksums(root / sums)
+    except UserError:
+        (root / sums).unlink(missing_ok=True)
         return
-    for name, digest in read_checksums(root / materialise.SUMS).items():
-        if _digest(root / name) != digest:
+    for name, digest in digests.items():
+        if name.startswith(folder) and _digest(root / name) != digest:
             (root / name).unlink(missing_ok=True)
-    materialise.materialise(root, workers)
 
 
 def _of_files(root: Path, sums: dict[str, str]) -> Iterator[str]:

@@ -31,7 +31,10 @@ def read_checksums(path: Path) -> dict[str, str]:
     """
     try:
         pairs = [line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines()]
-        return {name: digest for digest, name in pairs}
+        digests = {name: digest for digest, name in pairs}
+        if outside := [name for name in digests if name.startswith("/") or ".." in name.split("/")]:
+            raise ValueError(f"{outside[0]} is not below its folder")
+        return digests
     except FileNotFoundError as error:
         raise UserError(f"no {path}: expected a finished data set; run its build again") from error
     except ValueError as error:

@@ -3,6 +3,7 @@ import hashlib
 import json
 import shutil
 
+import numpy as np
 import pytest
 from pools import Here
 
@@ -80,7 +81,7 @@ def test_files_that_are_missing_torn_or_too_many(data):
         assert fault in faults
 
 
-@pytest.mark.parametrize("sums", [None, "torn"])
+@pytest.mark.parametrize("sums", [None, "torn", "00  ../../kept", "00  /etc/kept", "00  items/../../kept"])
 def test_a_data_set_that_is_not_finished_is_refused(data, sums):
     (data / "SHA256SUMS").unlink()
     if sums:
@@ -137,6 +138,29 @@ def test_what_is_torn_or_missing_is_found_and_repaired_when_told_to(finished):
     repair(finished)
     assert check(finished) == []
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == whole
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_one_changed_bit_anywhere_is_found_and_repaired(finished, seed):
+    """But for dataset.json, which says where the source is and may change."""
+    rng = np.random.default_rng(seed)
+    paths = sorted(path for path in finished.rglob("*") if path.is_file() and not path.is_symlink())
+    paths = [path for path in paths if path.name not in (".lock", "dataset.json")]
+    path = paths[rng.integers(len(paths))]
+    whole = path.read_bytes()
+    torn = bytearray(whole)
+    torn[rng.integers(len(torn))] ^= 1 << int(rng.integers(8))
+    path.write_bytes(torn)
+    assert faults_of(finished), path
+    repair(finished)
+    assert path.read_bytes() == whole and faults_of(finished) == []
+
+
+def faults_of(root):
+    try:
+        return check(root)
+    except UserError as error:
+        return [str(error)]
 
 
 def test_a_materialised_set_that_moved_is_found_and_repaired(finished, tmp_path):
