@@ -11,6 +11,8 @@ from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import BaseConditioner
 from audiocraft.utils.utils import dict_from_config
 
+from dataset_builder.errors import UserError
+
 from .chroma_condition import ChromaConditioner
 from .fusing import AlignedFuser
 from .melody_condition import MelodyConditioner
@@ -66,9 +68,18 @@ def build_lm(cfg: omegaconf.DictConfig) -> LMModel:
 
 
 def attach_store(model: LMModel, root: Path, codec: CompressionModel) -> Store:
-    """Let the model's chroma condition read pitch classes from the store of the data set in `root`."""
+    """Let the model's chroma condition read pitch classes from the store of the data set in `root`.
+
+    Raises:
+        UserError: if the condition separates mixes, which `prepare` does not.
+    """
     conditioner = model.condition_provider.conditioners["self_wav"]
     assert isinstance(conditioner, (ChromaConditioner, MelodyConditioner))
+    if isinstance(conditioner, MelodyConditioner) and conditioner.separator is not None:
+        raise UserError(
+            "orchestrator.store=true: the store holds chroma of mixes that were not separated, and this condition "
+            "separates them: add conditioners.self_wav.chroma_stem.separate=false, or orchestrator.store=false"
+        )
     conditioner.store = Store(root, state_hash(codec), codec.frame_rate, conditioner.radix2_exp)
     return conditioner.store
 

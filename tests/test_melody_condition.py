@@ -11,11 +11,13 @@ import soundfile
 import torch
 from models import build_tiny_data
 
+from dataset_builder.errors import UserError
 from dataset_builder.excerpt import audio_files, read_excerpt
 from orchestrator_solver.chroma_condition import ONE_STEM
 from orchestrator_solver.dataset import Drawing, ExcerptDataset
 from orchestrator_solver.dropout import drop_conditions
 from orchestrator_solver.generation import ConditioningAttributes, OrchestratorModel, WavCondition
+from orchestrator_solver.lm import attach_store
 from orchestrator_solver.melody_condition import MelodyConditioner
 from orchestrator_solver.solver import OrchestratorSolver
 from orchestrator_solver.store import Store
@@ -135,6 +137,17 @@ def test_the_store_answers_for_the_same_time(make: Callable[..., MelodyCondition
         heard = classes(conditioner, given(wav, ONE_STEM))
         inside = slice(2, min(len(heard), wav.shape[-1] // HOP) - 2)  # windows at the ends hear less
         assert kept[inside] == heard[inside]
+
+
+def test_a_store_of_mixes_that_were_not_separated_is_refused(make: Callable[..., MelodyConditioner]) -> None:
+    def model(conditioner: MelodyConditioner) -> SimpleNamespace:
+        return SimpleNamespace(condition_provider=provider_of(conditioner))
+
+    codec = torch.nn.Linear(1, 1)
+    codec.frame_rate = 50
+    with pytest.raises(UserError, match="separate=false"):
+        attach_store(model(make()), Path("data"), codec)
+    assert attach_store(model(make(separate=False)), Path("data"), codec).codec_frame_rate == 50
 
 
 def test_content_and_not_a_path_finds_what_was_kept(make: Callable[..., MelodyConditioner], tmp_path: Path) -> None:
