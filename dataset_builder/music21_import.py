@@ -127,11 +127,12 @@ def _durations(
         mark_tick: its time `[K]`.
         quarter: ticks a quarter.
     """
-    part, onset = notes.part[chords.first], _nearest(notes.start[chords.first] / quarter)
-    mark = _nearest(mark_tick / quarter)
-    stride = int(max(onset.max(), mark.max(initial=0))) + 1
-    place = part * stride + onset
-    places = np.sort(np.concatenate([place, mark_part * stride + mark]))
+    count = len(chords.first)
+    part = np.concatenate([notes.part[chords.first], mark_part])
+    onset = _nearest(np.concatenate([notes.start[chords.first], mark_tick]) / quarter)
+    stride = int(onset.max()) + 1
+    places = part * stride + onset
+    part, place, places = part[:count], places[:count], np.sort(places)
     following = np.append(places, places[-1])[np.searchsorted(places, place, side="right")]
     gap = np.where(following // stride == part, following - place, 0)  # none after the last of a part
     ticks = notes.end[chords.last] - notes.start[chords.last]
