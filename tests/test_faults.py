@@ -108,16 +108,33 @@ def test_killed_at_any_time(undisturbed, tiny_slakh, tmp_path, seed):
     wanted, _, seconds = undisturbed
     rng, out = np.random.default_rng(100 + seed), tmp_path / "data"
     for _ in range(3):
-        begun = subprocess.Popen(
-            [sys.executable, "-m", "dataset_builder", *words(tiny_slakh, out)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            begun.wait(float(rng.uniform(0.3, 1.0)) * seconds)
-        except subprocess.TimeoutExpired:
-            begun.kill()
-            begun.wait()
+        kill_after(float(rng.uniform(0.3, 1.0)) * seconds, words(tiny_slakh, out))
     assert finished(tiny_slakh, out) == wanted
+
+
+@pytest.mark.slow
+def test_killed_while_the_corpus_is_rendered(tmp_path):
+    """4 kills, at times of the clock."""
+    nano = ["build", "--source", "nano", "--works", "3", "--seconds", "6", "--captions", "none", "--out"]
+    begin = time.monotonic()
+    assert run("-m", "dataset_builder", *nano, str(tmp_path / "undisturbed")).returncode == 0
+    seconds, rng = time.monotonic() - begin, np.random.default_rng(7)
+    for _ in range(4):
+        kill_after(float(rng.uniform(0.3, 1.0)) * seconds, [*nano, str(tmp_path / "data")])
+    assert run("-m", "dataset_builder", *nano, str(tmp_path / "data")).returncode == 0
+    assert tree(tmp_path / "data") == tree(tmp_path / "undisturbed")
+
+
+def kill_after(seconds, command):
+    """Start the program, and kill it after so many seconds unless it has ended by then."""
+    begun = subprocess.Popen(
+        [sys.executable, "-m", "dataset_builder", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        begun.wait(seconds)
+    except subprocess.TimeoutExpired:
+        begun.kill()
+        begun.wait()
 
 
 @pytest.mark.slow
