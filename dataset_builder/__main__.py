@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .commands import COMMANDS
-from .errors import UserError
+from .errors import FREE_SOME, NO_ROOM, UserError
 
 USER_ERROR, STOPPED = 2, 130
 
@@ -24,7 +24,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 2 for a mistake that the user can mend, 130 when interrupted."""
+    """Run a command; returns the exit code: 2 for a mistake that the user can mend or a full disk, 130 when interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = words[0] if words and words[0] in COMMANDS else None
     try:
@@ -32,6 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(import_module(f".commands.{args.command}", __package__).run(args))
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"error: {error.filename or 'a file'} cannot be written: {error.strerror}: {FREE_SOME}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("stopped; run it again to go on", file=sys.stderr)

@@ -1,6 +1,5 @@
 """Files that are written whole or not at all: to a temporary file beside the target, then renamed."""
 
-import errno
 import gzip
 import io
 import itertools
@@ -14,10 +13,8 @@ from uuid import uuid4
 
 import soundfile
 
-from .errors import UserError
+from .errors import FREE_SOME, NO_ROOM, UserError
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-_CURE = "free some and run it again, what is finished is kept"
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(\.\w+)*")
 
 
@@ -34,11 +31,11 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in NO_ROOM:
             raise
-        raise UserError(f"{path} cannot be written: {error.strerror}: {_CURE}") from error
+        raise UserError(f"{path} cannot be written: {error.strerror}: {FREE_SOME}") from error
     except soundfile.LibsndfileError as error:  # it does not say why; a file that is read has its own error
-        raise UserError(f"{path} cannot be written ({error}), is the disk full? If so, {_CURE}") from error
+        raise UserError(f"{path} cannot be written ({error}), is the disk full? If so, {FREE_SOME}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -228,6 +228,17 @@ def test_a_full_disk_while_flac_is_written(tiny_slakh, tmp_path, monkeypatch, ca
     assert check(out) == []
 
 
+def test_a_full_disk_while_files_are_linked(tiny_slakh, tmp_path, monkeypatch, capsys, in_this_process):
+    def full(path, target):
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "symlink_to", full)
+        assert main(words(tiny_slakh, tmp_path / "data")) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(r"error: .*\.flac cannot be written: No space left on device: free some and .*", error)
+
+
 def test_a_second_process_on_a_data_set_says_so(tiny_slakh, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(lock, "_PATIENCE", 0.0)
     out = tmp_path / "data"
