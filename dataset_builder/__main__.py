@@ -24,7 +24,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 2 for a mistake that the user can mend or a full disk, 130 when interrupted."""
+    """Run a command; returns the exit code: 2 for what the user can mend (mistakes, a full disk), 130 when stopped."""
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = words[0] if words and words[0] in COMMANDS else None
     try:
