@@ -23,10 +23,12 @@ from dataset_builder.errors import UserError
 
 from . import checkpoint, lm, preflight
 from .codec_solver import OrchestratorCodecSolver
+from .optim import builders as optimizers
 from .solver import OrchestratorSolver
 
 logger = logging.getLogger(__name__)
 lm.register()
+optimizers.register()
 checkpoint.register()
 
 SOLVERS: dict[str, type[StandardSolver]] = {

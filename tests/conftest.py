@@ -11,6 +11,7 @@ import pytest
 import soundfile
 import yaml
 
+import orchestrator_solver  # noqa: F401  closes audiocraft's seams before a test imports it
 from dataset_builder.items import Item, Reference, StemPart
 
 SECONDS, RATE = 6.0, 22_050
