@@ -137,10 +137,10 @@ def require(repo: str) -> None:
         )
 
 
-def needs_of(cfg: DictConfig) -> Iterator[str]:
-    """Names at the hub of the models that a run reads."""
-    for name in (cfg.get("continue_from"), cfg.get("compression_model_checkpoint")):
-        name = str(name or "")
+def needs_of(cfg: DictConfig, resumed: bool = False) -> Iterator[str]:
+    """Names at the hub of the models that a run reads; one that is resumed does not read what it began from."""
+    for setting in ("continue_from", "compression_model_checkpoint")[resumed:]:
+        name = str(cfg.get(setting) or "")
         if name.startswith(checkpoint.PREFIX) and not _is_local(name):
             yield name.removeprefix(checkpoint.PREFIX)
     for conditioner in (cfg.get("conditioners") or {}).values():
@@ -157,7 +157,7 @@ def _is_local(name: str) -> bool:
     return ours or path.exists() or path.is_absolute() or path.name.startswith("debug")
 
 
-def require_all(cfg: DictConfig) -> None:
+def require_all(cfg: DictConfig, resumed: bool = False) -> None:
     """Stop if a run's published models are not to be had; see `require`."""
-    for repo in dict.fromkeys(needs_of(cfg)):
+    for repo in dict.fromkeys(needs_of(cfg, resumed)):
         require(repo)

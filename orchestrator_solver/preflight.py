@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from audiocraft.utils.checkpoint import resolve_checkpoint_path
+from dora import get_xp, is_xp
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -48,9 +49,10 @@ def check(cfg: DictConfig) -> None:
     for stage in STAGES:
         if cfg.execute_only in (None, stage) and cfg.datasource.get(stage):
             location(cfg.datasource[stage])
-    for name in ("continue_from", "compression_model_checkpoint"):
+    resumed = is_xp() and (get_xp().folder / "checkpoint.th").is_file()
+    for name in ("continue_from", "compression_model_checkpoint")[resumed:]:
         _require_checkpoint(name, str(cfg.get(name) or ""))
-    hub.require_all(cfg)
+    hub.require_all(cfg, resumed)
     if cfg.logging.log_wandb and not wandb_can_log():
         raise UserError(
             "logging.log_wandb=true, and there is no key of wandb here (WANDB_API_KEY, or what `wandb login` leaves): "

@@ -24,6 +24,14 @@ def test_needs_of_the_papers_run_and_of_the_nano_one() -> None:
         assert not list(hub.needs_of(preflight.composed([f"solver={solver}"])))
 
 
+def test_a_resumed_run_does_not_read_what_it_began_from() -> None:
+    cfg = OmegaConf.create(
+        {"continue_from": "//pretrained/a/lm", "compression_model_checkpoint": "//pretrained/a/codec"}
+    )
+    assert list(hub.needs_of(cfg)) == ["a/lm", "a/codec"]
+    assert list(hub.needs_of(cfg, resumed=True)) == ["a/codec"]
+
+
 def test_what_a_path_or_a_debug_codec_names_is_no_need(tmp_path: Path) -> None:
     for name in (f"//pretrained/{tmp_path}", "//pretrained/debug_compression_model", "//sig/01234567"):
         assert not list(hub.needs_of(OmegaConf.create({"compression_model_checkpoint": name})))
