@@ -78,3 +78,30 @@ def test_missing_weights_stop_the_run_within_seconds(
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert words in error and str(hub) in error and "Traceback" not in done.stderr
     assert time.monotonic() - before < 60, "most of it the start of Python on a busy machine"
+
+
+def _lora_step(filled_hub: Path, folder: Path, layers: int, seconds: float, timeout: float) -> dict[str, float]:
+    path = os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])
+    environment = {**os.environ, **hub_cache.environment(filled_hub), "PYTHONPATH": path}
+    command = [sys.executable, str(PROJECT / "tests" / "full_size_step.py"), str(layers), str(seconds), str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_a_lora_step_in_half_precision(filled_hub: Path, tmp_path: Path) -> None:
+    seen = _lora_step(filled_hub, tmp_path, 1, 1.92, 280)
+    assert seen["second"] < seen["first"] and seen["trained"] < seen["parameters"] / 20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.environ.get("ORCHESTRATOR_FULL_SIZE") != "1",
+    reason="takes 20 GiB of memory, 3 GB of disk and long: ORCHESTRATOR_FULL_SIZE=1 runs it",
+)
+def test_a_lora_step_of_the_real_size_within_20_gib(filled_hub: Path, tmp_path: Path) -> None:
+    """The language model alone has 1.4 billion parameters; with T5 it is the 1.5B model."""
+    seen = _lora_step(filled_hub, tmp_path, 48, 30.0, 3600)
+    assert seen["parameters"] > 1.35e9 and seen["second"] < seen["first"]
+    assert seen["peak_gib"] < 20
