@@ -12,8 +12,16 @@ def test_tracks_are_found_with_our_names_of_the_splits(tiny_slakh):
     assert found == [("train", "Track00001"), ("valid", "Track00002"), ("test", "Track00003")]
 
 
-def test_a_flat_folder_is_all_train(tiny_slakh):
+def test_a_flat_folder_of_few_tracks_is_all_train(tiny_slakh):
     assert find_tracks(tiny_slakh / "test") == [("train", tiny_slakh / "test" / "Track00003")]
+
+
+def test_babyslakhs_tracks_are_split_by_their_names(tiny_slakh, tmp_path):
+    for number in range(1, 21):
+        shutil.copytree(tiny_slakh / "test" / "Track00003", tmp_path / f"Track{number:05d}")
+    splits = [split for split, _ in find_tracks(tmp_path)]
+    assert splits.count("train") >= 12 and splits.count("valid") >= 1 and splits.count("test") >= 1
+    assert splits == [split for split, _ in find_tracks(tmp_path)]
 
 
 def test_a_track_has_its_rendered_stems(tiny_slakh):

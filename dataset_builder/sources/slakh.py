@@ -15,6 +15,7 @@ import yaml
 
 from ..errors import UserError
 from ..vocabulary import class_of
+from .splits import draw_splits
 from .track import Stem, Track
 
 SPLITS = {"train": "train", "validation": "valid", "test": "test"}
@@ -23,13 +24,13 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def find_tracks(root: Path) -> list[tuple[str, Path]]:
-    """Split and folder of every track below `root`, in order of id; a flat folder (BabySlakh) is all `train`.
+    """Split and folder of every track below `root`, in order of id; for a flat folder (BabySlakh) splits are drawn.
 
     Raises:
         UserError: if there is none, or one is in two splits.
     """
     folders = [(split, path) for name, split in SPLITS.items() for path in _track_folders(root / name)]
-    folders = folders or [("train", path) for path in _track_folders(root)]
+    folders = folders or draw_splits(_track_folders(root))
     names = Counter(path.name for _, path in folders)
     if twice := [name for name, count in names.items() if count > 1]:
         raise UserError(f"{root}: {twice[0]} is in two splits, expected each track in one: remove one of them")

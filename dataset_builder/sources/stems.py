@@ -18,15 +18,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UserError
-from ..seeds import rng_for
 from ..vocabulary import CLASSES, find_instruments, parse_instruments, programs_of
 from .slakh import SPLITS as SLAKH_SPLITS
+from .splits import draw_splits
 from .track import Stem, Track
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 MIDI = (".mid", ".midi")
 SPLITS = {**SLAKH_SPLITS, "valid": "valid"}
-SHARES = {"test": 0.1, "valid": 0.1}  # of the tracks whose split is not given; the others train
 LICENCE = "of the owner of the stems"
 _MIXES = frozenset({"mix", "mixture", "master"})
 _EVERYTHING = ("all_src", "mix", "mixture", "master", "all")  # names of a MIDI file of everything
@@ -47,8 +46,7 @@ class TrackFile(BaseModel):
 def find_tracks(root: Path) -> list[tuple[str, Path]]:
     """Split and folder of every track below `root`, in order of its name.
 
-    A split that is not given is drawn by the track's name, so that it stays when tracks are added; but validation and
-    test always get a track if there are three, since training needs them.
+    A split that is not given is drawn by the track's name (`draw_splits`).
 
     Raises:
         UserError: if there is none, two have one name, or a `track.yaml` is broken.
@@ -61,7 +59,7 @@ def find_tracks(root: Path) -> list[tuple[str, Path]]:
                 raise UserError(f"{path / 'track.yaml'}: split {split!r}, expected train, valid or test")
             given.append((SPLITS[split], path))
             free.remove(path)
-    tracks = sorted([*given, *_draw_splits(free, {split for split, _ in given})], key=lambda pair: pair[1].name)
+    tracks = sorted([*given, *draw_splits(free, {split for split, _ in given})], key=lambda pair: pair[1].name)
     names = [path.name for _, path in tracks]
     if not tracks:
         raise UserError(
@@ -70,22 +68,6 @@ def find_tracks(root: Path) -> list[tuple[str, Path]]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UserError(f"{root}: two tracks are called {twice}: rename one of them")
     return tracks
-
-
-def _draw_splits(folders: list[Path], present: set[str]) -> list[tuple[str, Path]]:
-    """Splits by the folders' names; one of three tracks or more is held out for each split that has none."""
-    draws = {path: float(rng_for("split", path.name).random()) for path in folders}
-    left = sorted(folders, key=lambda path: draws[path])
-    drawn: list[tuple[str, Path]] = []
-    low = 0.0
-    for split, share in SHARES.items():
-        chosen = [path for path in left if draws[path] < low + share]
-        if not chosen and split not in present and len(folders) >= 3:
-            chosen = left[:1]
-        drawn += [(split, path) for path in chosen]
-        left = [path for path in left if path not in chosen]
-        low += share
-    return drawn + [("train", path) for path in left]
 
 
 def _track_folders(folder: Path) -> list[Path]:
