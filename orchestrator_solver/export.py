@@ -6,7 +6,7 @@ from audiocraft.utils.checkpoint import load_checkpoint
 
 from dataset_builder.errors import UserError
 
-from . import checkpoint, train
+from . import checkpoint, lora, train
 from .inventory import instruments_of
 
 KINDS = {"orchestrator": "lm", "orchestrator_codec": "codec"}  # by solver
@@ -32,4 +32,4 @@ def export_run(sig: str, out: Path, data: Path | None = None) -> None:
     if data:
         facts["instruments"] = instruments_of(data)
     weights = state.get("fsdp_best_state") or state["best_state"]
-    checkpoint.save(out, KINDS[cfg.solver], cfg, weights["model"], facts)
+    checkpoint.save(out, KINDS[cfg.solver], cfg, lora.merged_state(weights["model"]), facts)

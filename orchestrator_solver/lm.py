@@ -13,6 +13,7 @@ from audiocraft.utils.utils import dict_from_config
 
 from dataset_builder.errors import UserError
 
+from . import lora
 from .chroma_condition import ChromaConditioner
 from .fusing import AlignedFuser
 from .melody_condition import MelodyConditioner
@@ -64,6 +65,9 @@ def build_lm(cfg: omegaconf.DictConfig) -> LMModel:
             model.fuser.cross_attention_pos_emb_scale,
             steps_per_frame={name: cfg.codec_frame_rate / rate for name, rate in rates.items()},
         )
+    if cfg.get("lora") and cfg.lora.rank:
+        lora.inject(model, lora.LoraSettings.of(cfg.lora))
+    lora.load_either(model)
     return model
 
 

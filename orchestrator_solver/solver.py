@@ -9,7 +9,7 @@ from audiocraft.modules.conditioners import SegmentWithAttributes
 from audiocraft.solvers.musicgen import MusicGenSolver
 from audiocraft.utils.utils import get_dataset_from_loader
 
-from . import checkpoint, lm
+from . import accumulation, checkpoint, lm
 from .dataset import ExcerptDataset
 from .dropout import drop_conditions
 from .loaders import build_loaders
@@ -23,6 +23,8 @@ class OrchestratorSolver(MusicGenSolver):
     What differs: the data (`ExcerptDataset`), codes and chroma that may come from a store, condition dropout drawn for
     every sample, and weights that are read from safetensors under `//pretrained/NAME`.
     """
+
+    micro_batcher: accumulation.MicroBatcher | None = None
 
     def build_dataloaders(self) -> None:
         """Loaders of excerpts; the store is attached once the codec is known (`build_model`)."""
@@ -45,6 +47,13 @@ class OrchestratorSolver(MusicGenSolver):
         package = checkpoint.load(name, "lm") if checkpoint.folder_of(name) else checkpoint.published(name)
         checkpoint.check_fits(self.cfg, package.state, name)
         return {"best_state": {"model": package.state}}
+
+    def run_step(self, idx: int, batch: Batch, metrics: dict) -> dict:
+        """One update or validation step; with `optim.micro_batch` an update's gradients come from parts."""
+        if not (self.is_training and self.cfg.optim.micro_batch):
+            return super().run_step(idx, batch, metrics)
+        self.micro_batcher = self.micro_batcher or accumulation.MicroBatcher(self.cfg.optim.micro_batch)
+        return accumulation.update(self, self.micro_batcher, batch, metrics)
 
     def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
         """Train or validate for an epoch; the data of a split that draws anew is told which epoch it is."""

@@ -1,0 +1,186 @@
+"""Gradients of a large batch from parts of it that fit into memory."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import flashy
+import torch
+from audiocraft.models.lm import LMModel
+from torch import nn
+from torch.nn import functional as F
+
+from dataset_builder.errors import UserError
+
+logger = logging.getLogger(__name__)
+Conditions = dict[str, tuple[torch.Tensor, torch.Tensor]]
+
+
+class Losses(NamedTuple):
+    """Cross-entropy in nats, detached: the mean of the codebooks, and theirs `[K]`."""
+
+    mean: torch.Tensor
+    per_codebook: torch.Tensor
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """A batch as the language model takes it.
+
+    Conditions are computed for all samples at once, since a text is padded to the longest of its batch and the
+    transformer sees the padding: parts of their own would be another batch.
+
+    Args:
+        conditions: by name the condition `[B, T, D]` and its mask `[B, T]`.
+        codes: `[B, K, S]`.
+        mask: which codes count `[B, K, S]`.
+    """
+
+    conditions: Conditions
+    codes: torch.Tensor
+    mask: torch.Tensor
+
+
+def accumulate(
+    model: LMModel, batch: PreparedBatch, size: int, autocast: AbstractContextManager,
+    scale: Callable[[torch.Tensor], torch.Tensor] = lambda loss: loss,
+) -> Losses:  # fmt: skip
+    """Add to the parameters' gradients those of the whole batch's cross-entropy, computed `size` samples at a time.
+
+    audiocraft's cross-entropy is the mean over codebooks of the mean over a codebook's valid steps, so each part's
+    sums are divided by the counts of the whole batch. What computed the conditions is gone through once, at the end.
+
+    Args:
+        model: the language model.
+        batch: the whole batch.
+        size: samples in a part.
+        autocast: in which the model computes; entered once for every part.
+        scale: of the loss, for gradients in half precision.
+    """
+    counts = (batch.mask & pattern_mask(model, batch.codes.shape[-1])).sum((0, 2)).clamp(min=1)  # [K]
+    total = torch.zeros(len(counts), device=batch.codes.device)
+    gradients: dict[str, list[torch.Tensor]] = {name: [] for name in batch.conditions}
+    for start in range(0, len(batch.codes), size):
+        part = slice(start, start + size)
+        conditions = {name: (_leaf(value[part]), mask[part]) for name, (value, mask) in batch.conditions.items()}
+        with autocast:
+            sums = _sums(model, batch.codes[part], batch.mask[part], conditions)
+            loss = (sums / counts).mean()
+        scale(loss).backward()
+        total += sums.detach()
+        for name, (value, _) in conditions.items():
+            gradients[name].append(torch.zeros_like(value) if value.grad is None else value.grad)
+    differentiable = [name for name, (value, _) in batch.conditions.items() if value.requires_grad]
+    torch.autograd.backward(
+        [batch.conditions[name][0] for name in differentiable],
+        [torch.cat(gradients[name]) for name in differentiable],
+        retain_graph=True,  # another attempt, with smaller parts, may follow
+    )
+    return Losses((total / counts).mean(), total / counts)
+
+
+def pattern_mask(model: LMModel, steps: int) -> torch.Tensor:
+    """Which codes the model predicts `[K, S]`: with delays, the last steps of the later codebooks are cut off."""
+    pattern = model.pattern_provider.get_pattern(steps)
+    device = next(model.parameters()).device
+    length = len(pattern.valid_layout)
+    logits = torch.zeros(1, 1, model.num_codebooks, length, device=device)
+    return pattern.revert_pattern_logits(logits, float("nan"), keep_only_valid_steps=True)[2]
+
+
+def _leaf(value: torch.Tensor) -> torch.Tensor:
+    return value.detach().requires_grad_(value.requires_grad)
+
+
+def _sums(model: LMModel, codes: torch.Tensor, mask: torch.Tensor, conditions: Conditions) -> torch.Tensor:
+    """Cross-entropy summed over samples and valid steps, of every codebook `[K]`."""
+    output = model.compute_predictions(codes, [], conditions)
+    valid = mask & output.mask
+    return torch.stack(
+        [
+            F.cross_entropy(output.logits[:, k][valid[:, k]].float(), codes[:, k][valid[:, k]], reduction="sum")
+            for k in range(codes.shape[1])
+        ]
+    )
+
+
+class MicroBatcher:
+    """Accumulates in parts of a given size, or of the largest that fits, found by trying.
+
+    Args:
+        micro_batch: samples in a part, or `auto`: the whole batch, halved whenever memory runs out.
+    """
+
+    def __init__(self, micro_batch: int | str) -> None:
+        if micro_batch != "auto" and not (isinstance(micro_batch, int) and micro_batch > 0):
+            raise UserError(f"optim.micro_batch={micro_batch}: expected a number of samples above 0, or auto")
+        self.size = None if micro_batch == "auto" else int(micro_batch)
+        self.automatic = micro_batch == "auto"
+
+    def __call__(
+        self, model: LMModel, batch: PreparedBatch, autocast: AbstractContextManager,
+        scale: Callable[[torch.Tensor], torch.Tensor] = lambda loss: loss,
+    ) -> Losses:  # fmt: skip
+        """As `accumulate`; with `auto`, gradients that were there before are lost when memory runs out.
+
+        Raises:
+            UserError: if not even one sample fits.
+        """
+        while True:
+            size = min(self.size or len(batch.codes), len(batch.codes))
+            try:
+                return accumulate(model, batch, size, autocast, scale)
+            except torch.OutOfMemoryError:
+                if not self.automatic:
+                    raise
+            self._halve(size)
+            model.zero_grad(set_to_none=True)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()  # pieces of the larger attempt are of no use to the smaller
+
+    def _halve(self, size: int) -> None:
+        if size == 1:
+            raise UserError(
+                "one sample does not fit into the device's memory: take transformer_lm.checkpointing=torch, "
+                "lora.rank=16, a smaller model or a shorter dataset.segment_duration; see `orchestrator memory`"
+            )
+        self.size = (size + 1) // 2
+        logger.warning("Out of memory with %d samples at once: going on with %d", size, self.size)
+
+
+def update(solver: Any, micro_batcher: MicroBatcher, batch: Any, metrics: dict[str, Any]) -> dict[str, Any]:
+    """One update of audiocraft's MusicGen solver, with its metrics: see `MusicGenSolver.run_step`.
+
+    Raises:
+        UserError: with FSDP, whose conditions cannot be gone back through at the end.
+        RuntimeError: if the loss is not finite.
+    """
+    if solver.cfg.fsdp.use:
+        raise UserError("optim.micro_batch does not go with fsdp.use: take a smaller dataset.batch_size")
+    prepared = PreparedBatch(*solver._prepare_tokens_and_attributes(batch))
+    scaler = solver.scaler
+    losses = micro_batcher(solver.model, prepared, solver.autocast, scaler.scale if scaler else lambda loss: loss)
+    if not losses.mean.isfinite():
+        raise RuntimeError("Model probably diverged.")
+    flashy.distrib.sync_model(solver.model)
+    solver.deadlock_detect.update("backward")
+    metrics["lr"] = solver.optimizer.param_groups[0]["lr"]
+    if scaler:
+        scaler.unscale_(solver.optimizer)
+    if solver.cfg.optim.max_norm:
+        metrics["grad_norm"] = nn.utils.clip_grad_norm_(solver.model.parameters(), solver.cfg.optim.max_norm)
+    if scaler:
+        scaler.step(solver.optimizer)
+        scaler.update()
+        metrics["grad_scale"] = scaler.get_scale()
+    else:
+        solver.optimizer.step()
+    if solver.lr_scheduler:
+        solver.lr_scheduler.step()
+    solver.optimizer.zero_grad()
+    solver.deadlock_detect.update("optim")
+    for name, value in (("", losses.mean), *((f"_q{k + 1}", q) for k, q in enumerate(losses.per_codebook))):
+        metrics[f"ce{name}"], metrics[f"ppl{name}"] = value, value.exp()
+    return metrics
