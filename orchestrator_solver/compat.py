@@ -1,4 +1,5 @@
-"""Seams between audiocraft 1.3.0, which is unmodified, and the current stack: all of them, and nowhere else.
+"""Seams between audiocraft 1.3.0, which is unmodified, and the current stack: all but those of loading weights, which
+are in `loading_seams.py`.
 
 audiocraft was released for torch 2.1, xformers and a checkout of its own repository. Each function below closes one
 gap and says why it is there and when it can go. `install` only registers import hooks and sets environment variables:
@@ -13,148 +14,18 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from . import loading_seams  # noqa: F401 - registers its mends
+from .mends import MENDS, Borrowed, Mend, mends
+
 PROJECT = Path(__file__).resolve().parent.parent
-Mend = Callable[[ModuleType], None]
-MENDS: dict[str, Mend] = {}  # module name -> what is done to it after its import
 STAND_INS: dict[str, Mend] = {}  # module that may be absent -> what fills an empty one
-
-
-def _mends(*modules: str) -> Callable[[Mend], Mend]:
-    def register(mend: Mend) -> Mend:
-        MENDS.update(dict.fromkeys(modules, mend))
-        return mend
-
-    return register
-
-
-class _Borrowed(ModuleType):
-    """A module as one caller sees it: some names replaced, everything else passed on."""
-
-    def __init__(self, module: ModuleType, **replaced: Any) -> None:
-        super().__init__(module.__name__)
-        self.__dict__.update(replaced, _module=module)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["_module"], name)
-
-
-# --- Loading checkpoints -------------------------------------------------------------------------------------------
-
-
-def run_folder() -> Path:
-    """Where this project's own runs live: the one place whose checkpoints are trusted."""
-    from .train import main
-
-    return Path(main.dora.dir).resolve() / "xps"
-
-
-@_mends("audiocraft.utils.checkpoint", "audiocraft.utils.export", "flashy.solver")
-def trust_own_checkpoints(module: ModuleType) -> None:
-    """Why: a run's checkpoint pickles its OmegaConf configuration, which torch (since 2.6) refuses by default, so that
-    the second start of a run, `continue_from` and `//sig/` fail. Safe globals do not help: a defaultdict is inside.
-    Files outside of the folder of runs stay `weights_only`. Goes when: audiocraft saves plain containers."""
-    torch = module.torch
-
-    def load(source: Any, map_location: Any = "cpu", **kwargs: Any) -> Any:
-        if isinstance(source, (str, Path)) and "weights_only" not in kwargs:
-            if not Path(source).resolve().is_relative_to(run_folder()):
-                from .loading import read
-
-                return read(source, "audiocraft", map_location)
-            kwargs["weights_only"] = False
-        return torch.load(source, map_location, **kwargs)
-
-    module.torch = _Borrowed(torch, load=load)  # type: ignore[attr-defined]
-
-
-def _read_safely(module: ModuleType, maker: str) -> None:
-    """Let a module's `torch.load` and `torch.hub.load_state_dict_from_url` read by `loading`, as files of `maker`."""
-
-    def load(source: Any, map_location: Any = "cpu", **kwargs: Any) -> Any:
-        from .loading import read
-
-        return read(source, maker, map_location)
-
-    def load_state_dict_from_url(url: str, **kwargs: Any) -> Any:
-        from .loading import read_url
-
-        return read_url(url, maker)
-
-    torch = module.torch
-    hub = _Borrowed(torch.hub, load_state_dict_from_url=load_state_dict_from_url)
-    module.torch = _Borrowed(torch, load=load, hub=hub)  # type: ignore[attr-defined]
-
-
-@_mends("audiocraft.models.loaders")
-def read_packages_safely(module: ModuleType) -> None:
-    """Why: torch's download by URL, unlike torch.load, still unpickles whatever arrives; and what torch.load refuses
-    is a page, not a line. Goes when: audiocraft publishes safetensors."""
-    _read_safely(module, "audiocraft")
-
-
-@_mends("demucs.states", "demucs.repo")
-def read_separators_safely(module: ModuleType) -> None:
-    """Why: demucs unpickles its files, asked or not. Goes when: it reads only its safetensors from the hub."""
-    _read_safely(module, "demucs")
-
-
-@_mends("demucs.hf")
-def check_separators_class(module: ModuleType) -> None:
-    """Why: demucs' safetensors name a class in their metadata, and demucs calls whatever is named there. Goes when:
-    demucs keeps a list of its own."""
-    load = module.load_safetensors_model
-
-    def load_safetensors_model(path: Any) -> Any:
-        from safetensors import safe_open
-
-        from dataset_builder.errors import UserError
-
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-        if metadata.get("klass") != "demucs.htdemucs.HTDemucs" or "structure" in metadata:
-            raise UserError(f"{path} is refused: expected an HTDemucs, found {metadata.get('klass')!r}")
-        return load(path)
-
-    module.load_safetensors_model = load_safetensors_model  # type: ignore[attr-defined]
-
-
-@_mends("demucs.pretrained")
-def prefer_what_is_here(module: ModuleType) -> None:
-    """Why: demucs asks the hub for htdemucs first, and where there is no network waits for it, although its older
-    publication lies in torch's folder. Goes when: the older one is forgotten."""
-    get_model = module.get_model
-
-    def from_here(name: str, repo: Path | None = None) -> Any:
-        from . import hub
-
-        older = hub.legacy_htdemucs()
-        if name == "htdemucs" and repo is None and older.is_file() and hub.lacks_htdemucs():
-            from demucs.apply import BagOfModels
-            from demucs.states import load_model
-
-            return BagOfModels([load_model(older)]).eval()
-        return get_model(name, repo)
-
-    module.get_model = from_here  # type: ignore[attr-defined]
-
-
-@_mends("audiocraft.utils.utils")
-def read_clap_safely(module: ModuleType) -> None:
-    """Why: audiocraft lets laion_clap unpickle CLAP's checkpoint. Goes when: laion_clap reads weights only."""
-
-    def load_clap_state_dict(clap_model: Any, path: Any) -> None:
-        from .loading import read_clap
-
-        clap_model.model.load_state_dict(read_clap(path))
-
-    module.load_clap_state_dict = load_clap_state_dict  # type: ignore[attr-defined]
 
 
 # --- What audiocraft imports ---------------------------------------------------------------------------------------
@@ -218,7 +89,7 @@ def stand_in_for_train(module: ModuleType) -> None:
 # --- Running -------------------------------------------------------------------------------------------------------
 
 
-@_mends("flashy.distrib")
+@mends("flashy.distrib")
 def choose_backend(module: ModuleType) -> None:
     """Why: the default, nccl, wants a GPU, and with nccl alone a run on `device=cpu` fails beside a GPU that is not
     used. Goes when: flashy leaves the choice to torch."""
@@ -232,7 +103,7 @@ def choose_backend(module: ModuleType) -> None:
     module.init = init_for_devices  # type: ignore[attr-defined]
 
 
-@_mends("torch.multiprocessing")
+@mends("torch.multiprocessing")
 def preload_in_workers(module: ModuleType) -> None:
     """Why: workers of the forkserver (Python's default on Linux from 3.14) import audiocraft anew, without these
     hooks. Ours fork by default (`mp_start_method`). Goes when: the other seams are gone."""
@@ -240,7 +111,7 @@ def preload_in_workers(module: ModuleType) -> None:
         module.set_forkserver_preload(["orchestrator_solver"])
 
 
-@_mends("audiocraft.data.audio")
+@mends("audiocraft.data.audio")
 def bring_ffmpeg(module: ModuleType) -> None:
     """Why: `audio_write` runs a program called ffmpeg, which no Python package puts on the PATH; imageio-ffmpeg carries
     one. A system's own is preferred. Goes when: audio_write encodes without it."""
@@ -254,10 +125,10 @@ def bring_ffmpeg(module: ModuleType) -> None:
             command = [which("ffmpeg") or get_ffmpeg_exe(), *command[1:]]
         return subprocess.run(command, *args, **kwargs)
 
-    module.sp = _Borrowed(subprocess, run=run)  # type: ignore[attr-defined]
+    module.sp = Borrowed(subprocess, run=run)  # type: ignore[attr-defined]
 
 
-@_mends("flashy.loggers.wandb")
+@mends("flashy.loggers.wandb")
 def mend_wandb_logger(module: ModuleType) -> None:
     """Why: flashy asks the server for the run on every rank, so that `WANDB_MODE=offline` fails; without media it drops
     the scalars too; with media it swaps two arguments and crashes, and a text's table is one row too flat.
@@ -287,7 +158,7 @@ def mend_wandb_logger(module: ModuleType) -> None:
     module.WandbLogger.from_xp = classmethod(from_xp)
 
 
-@_mends("dora.hydra")
+@mends("dora.hydra")
 def accept_old_hydra_behaviour(module: ModuleType) -> None:
     """Why: every command would print a page of warnings that Hydra 1.4 drops `version_base="1.1"`, which audiocraft's
     and Dora's way of changing folders rests on; hydra-core is pinned below 1.4. Goes when: Dora supports 1.3's."""

@@ -2,7 +2,7 @@
 
 `torch.load` reads them with `weights_only`, which builds tensors, plain containers and what `ALLOWED` names, by whose
 file it is. A file that needs more is refused, unless it is one of `PINNED`, bit for bit. Only the checkpoints in a
-run's own folder are unpickled (see `compat.trust_own_checkpoints`).
+run's own folder are unpickled (see `loading_seams.trust_own_checkpoints`).
 """
 
 import hashlib

@@ -14,9 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dataset_builder.errors import UserError
 
-from . import checkpoint, compat, hub
+from . import checkpoint, hub
 from .compat import PROJECT
 from .loaders import STAGES, location
+from .loading_seams import run_folder
 
 WANDB_HOST = "api.wandb.ai"  # the name under which `wandb login` leaves its key
 
@@ -68,7 +69,7 @@ def _require_checkpoint(setting: str, name: str) -> None:
         raise UserError(f"{setting}={name} is an exported model: write {checkpoint.PREFIX}{name}")
     if resolve_checkpoint_path(name) is None:
         raise UserError(
-            f"{setting}={name}: no checkpoint there (runs are in {compat.run_folder()}); expected //sig/SIGNATURE of a "
+            f"{setting}={name}: no checkpoint there (runs are in {run_folder()}); expected //sig/SIGNATURE of a "
             f"run that finished an epoch, {checkpoint.PREFIX}NAME or the path of a checkpoint"
         )
 

@@ -1,7 +1,6 @@
 """What carries the melody of a mix: htdemucs' vocals and other stems, without its drums and bass.
 
-The network comes from the hub's cache or from torch's, read without unpickling (`loading`, and `compat`'s mends of
-demucs).
+The network comes from the hub's cache or from torch's, read without unpickling (`loading` and `loading_seams`).
 """
 
 from collections.abc import Sequence

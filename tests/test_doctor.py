@@ -74,7 +74,8 @@ def test_versions_that_are_not_the_locks(machine: Path, monkeypatch: pytest.Monk
 
 def test_a_folder_of_runs_that_cannot_be_written(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", "/proc/runs")
-    assert _status("solver=orchestrator_nano")["folder of runs"].status == "missing"
+    found = {finding.subject: finding for finding in doctor.runs(preflight.composed(["solver=orchestrator_nano"]))}
+    assert found["folder of runs"].status == "missing"
 
 
 def test_unknown_configurations() -> None:
