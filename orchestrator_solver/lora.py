@@ -77,6 +77,8 @@ class LowRank(nn.Module):
         dropout: share of the rank left out in a training step.
     """
 
+    scale: torch.Tensor
+
     def __init__(self, weight: torch.Tensor, rank: int, alpha: float, dropout: float) -> None:
         super().__init__()
         rows, columns = weight.shape
@@ -89,7 +91,7 @@ class LowRank(nn.Module):
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         """The weight with the addition `[out, in]`."""
-        down = self.down
+        down: torch.Tensor = self.down
         if self.training and self.dropout:
             down = down * F.dropout(torch.ones_like(down[:, :1]), self.dropout)
         return add(weight, self.up, down, self.scale)

@@ -47,13 +47,18 @@ def gather(
         step1: weight of the gradient in `average`.
         step2: in `s`.
     """
-    g_sq = sksq = sk_l1 = 0.0
-    for block in numba.prange((gradient.size + _BLOCK - 1) // _BLOCK):
+    blocks = (gradient.size + _BLOCK - 1) // _BLOCK
+    sums = np.empty((blocks, 3))  # added in order, so that the number of threads does not change the result
+    for block in numba.prange(blocks):
         part = slice(np.int64(block) * _BLOCK, (np.int64(block) + 1) * _BLOCK)
-        a, b, c = _gather_block(gradient[part], average[part], square[part], s[part], beta1, beta2, eps, step1, step2)
-        g_sq += a
-        sksq += b
-        sk_l1 += c
+        sums[block] = _gather_block(
+            gradient[part], average[part], square[part], s[part], beta1, beta2, eps, step1, step2
+        )
+    g_sq = sksq = sk_l1 = 0.0
+    for block in range(blocks):
+        g_sq += sums[block, 0]
+        sksq += sums[block, 1]
+        sk_l1 += sums[block, 2]
     return g_sq, sksq, sk_l1
 
 
@@ -71,3 +76,8 @@ def move(parameter: np.ndarray, average: np.ndarray, square: np.ndarray, eps: np
     for block in numba.prange((parameter.size + _BLOCK - 1) // _BLOCK):
         part = slice(np.int64(block) * _BLOCK, (np.int64(block) + 1) * _BLOCK)
         _move_block(parameter[part], average[part], square[part], eps, shrink)
+
+
+def use_threads(count: int) -> None:
+    """Compute on so many cores, as torch does beside."""
+    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))

@@ -178,18 +178,21 @@ def _gather_compiled(
     gradients: Tensors, averages: Tensors, squares: Tensors, sk: Tensors, group: dict[str, Any], dlr: float
 ) -> torch.Tensor:
     """As `_gather_foreach`, by a compiled loop for each tensor."""
+    cpu_kernels.use_threads(torch.get_num_threads())
     beta1, beta2 = (np.float32(beta) for beta in group["betas"])
     steps = [np.float32(dlr * (1 - beta)) for beta in group["betas"]]
+    kernel: Callable[..., tuple[float, float, float]] = cpu_kernels.gather
     sums = [
-        cpu_kernels.gather(*_arrays(*tensors), beta1, beta2, np.float32(group["eps"]), *steps)
+        kernel(*_arrays(*tensors), beta1, beta2, np.float32(group["eps"]), *steps)
         for tensors in zip(gradients, averages, squares, sk, strict=True)
     ]
     return torch.tensor(sums, dtype=torch.float64).sum(0)
 
 
 def _move_compiled(parameters: Tensors, averages: Tensors, squares: Tensors, eps: float, shrink: float) -> None:
+    kernel: Callable[..., None] = cpu_kernels.move
     for tensors in zip(parameters, averages, squares, strict=True):
-        cpu_kernels.move(*_arrays(*tensors), np.float32(eps), np.float32(shrink))
+        kernel(*_arrays(*tensors), np.float32(eps), np.float32(shrink))
 
 
 def _arrays(*tensors: torch.Tensor) -> list[np.ndarray]:
