@@ -26,6 +26,7 @@ COMMANDS: dict[str, Command] = {
     "sweep": _command("sweep", "run a grid's rows on this machine, one after the other"),
     "prepare": _command("prepare", "compute codes and chroma of a data set once"),
     "bench": _command("bench", "measure a codec, how a model follows its reference, or an optimizer"),
+    "memory": _command("memory", "what fits on a GPU: memory of a training step"),
     "models": _command("models", "train the shipped nano models from nothing"),
     "doctor": _command("doctor", "check that a run would find all it needs"),
     "export": _command("export", "write a run's best weights as safetensors"),

@@ -2,6 +2,7 @@
 
 import numba
 import numpy as np
+from numba import config
 
 _BLOCK = 1 << 14  # elements a thread takes at once; sums are single precision within, double across
 # A division by zero that raises, as Python's does, would keep the loops from vector units: hence error_model.
@@ -80,4 +81,4 @@ def move(parameter: np.ndarray, average: np.ndarray, square: np.ndarray, eps: np
 
 def use_threads(count: int) -> None:
     """Compute on so many cores, as torch does beside."""
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    numba.set_num_threads(max(1, min(count, config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]
