@@ -1,6 +1,8 @@
 """D-Adaptation Adam against audiocraft's, until d has grown."""
 
 import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -123,6 +125,39 @@ def test_a_closure_and_bad_values() -> None:
     groups = [{"params": [parameter], "lr": 1.0}, {"params": [torch.nn.Parameter(torch.ones(2))], "lr": 0.5}]
     with pytest.raises(ValueError, match="one learning rate"):
         DAdaptAdam(groups).step()
+
+
+def test_processes_that_hold_parts_find_the_d_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads play the processes; the second's part has no gradient at first."""
+    barrier, shared = threading.Barrier(2, timeout=60), {}
+
+    def all_reduce(sums: torch.Tensor) -> None:
+        shared[threading.get_ident()] = sums.clone()
+        barrier.wait()
+        sums.copy_(sum(shared.values()))
+        barrier.wait()
+
+    monkeypatch.setattr(d_adaptation.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(d_adaptation.distributed, "all_reduce", all_reduce)
+    monkeypatch.setattr(d_adaptation, "_passes", lambda tensors: d_adaptation._FOREACH)  # its loops know one thread
+    start = torch.randn(6, generator=torch.Generator().manual_seed(0))
+
+    def descend(part: torch.Tensor, first: int, sharded: bool) -> list[float]:
+        parameter, found = torch.nn.Parameter(part.clone()), []
+        optimizer = DAdaptAdam([parameter], sharded=sharded)
+        for step in range(40):
+            active = torch.arange(first, first + len(part)) < (6 if step > 2 else 3)
+            parameter.grad = 2 * (parameter.detach() - 5) * active
+            optimizer.step()
+            found.append(optimizer.param_groups[0]["d"])
+        return found
+
+    wanted = descend(start, 0, sharded=False)
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(descend, part, first, True) for first, part in ((0, start[:3]), (3, start[3:]))]
+    assert wanted[-1] > 1e-5
+    for run in runs:
+        assert run.result() == pytest.approx(wanted, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

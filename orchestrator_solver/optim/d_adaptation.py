@@ -80,12 +80,12 @@ class DAdaptAdam(torch.optim.Optimizer):
         dlr = d * lr
         g_sq, sksq, sk_l1 = self._gather(dlr)
         gsq_weighted = beta2 * first["gsq_weighted"] + g_sq * dlr**2 * (1 - beta2)
-        if sk_l1 == 0:  # no gradient, or none that is not 0
+        # Before returning: a process whose part has no gradient must not leave the others waiting.
+        total_sksq, total_gsq, total_l1 = self._over_processes(sksq, gsq_weighted, sk_l1)
+        if total_l1 == 0:  # no gradient, or none that is not 0
             return loss
-        if lr > 0:
-            total_sksq, total_gsq, total_l1 = self._over_processes(sksq, gsq_weighted, sk_l1)
-            estimate = (total_sksq / (1 - beta2) - total_gsq) / total_l1
-            d = max(d, min(estimate, d * first["growth_rate"]))
+        estimate = (total_sksq / (1 - beta2) - total_gsq) / total_l1
+        d = max(d, min(estimate, d * first["growth_rate"]))
         for group in self.param_groups:
             group["gsq_weighted"], group["d"] = gsq_weighted, d
             self._move(group, dlr)
@@ -123,8 +123,8 @@ class DAdaptAdam(torch.optim.Optimizer):
     def _over_processes(self, *sums: float) -> tuple[float, ...]:
         if not (self.sharded and distributed.is_initialized()):
             return sums
-        device = next(parameters[0].device for _, parameters, _ in self._groups())
-        together = torch.tensor(sums, device=device, dtype=torch.float32)
+        device = self.param_groups[0]["params"][0].device
+        together = torch.tensor(sums, device=device, dtype=torch.float64)
         distributed.all_reduce(together)
         return tuple(together.tolist())
 
