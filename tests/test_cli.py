@@ -33,7 +33,8 @@ class FakeModel:
 
     def generate(self, prompts: Sequence[str], references: Sequence[np.ndarray], reference_sample_rate: int,
                  duration: float | None = None, seed: int = 0, guidance: float = 3.0, temperature: float = 1.0,
-                 top_k: int = 250, progress: Callable[[float], None] | None = None) -> torch.Tensor:  # fmt: skip
+                 top_k: int = 250, progress: Callable[[float], None] | None = None,
+                 one_stem: bool | Sequence[bool] = False) -> torch.Tensor:  # fmt: skip
         self.asked.append({"prompt": prompts[0], "duration": duration, "seed": seed, "guidance": guidance})
         seconds = duration or len(references[0]) / reference_sample_rate
         wav = np.random.default_rng(seed).standard_normal(round(seconds * RATE)) * 0.01

@@ -35,7 +35,8 @@ class Echo:
     trained_instruments: tuple[str, ...] = ()
 
     def generate(
-        self, prompts, references, rate, duration, seed=0, guidance=3.0, temperature=1.0, top_k=250, progress=None
+        self, prompts, references, rate, duration, seed=0, guidance=3.0, temperature=1.0, top_k=250, progress=None,
+        one_stem=False,
     ):  # fmt: skip
         progress(1.0)
         return torch.from_numpy(np.stack(references))[:, None]

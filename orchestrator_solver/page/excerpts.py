@@ -67,7 +67,7 @@ def play_excerpts(
         prompts = [excerpt.prompts[prompting] for excerpt in excerpts]
         wavs = models[row].generate(
             prompts, references, rate, seconds, seed_of(excerpts[0].item.id, policy) % 2**31, guidance, temperature,
-            progress=share_done(number),
+            progress=share_done(number), one_stem=[e.references[policy].kind == "stem" for e in excerpts],
         )  # fmt: skip
         generated = list(wavs[:, 0].float().numpy())
         scores = _scores(metrics, Clips(generated, targets, references, instruments, prompts, rate))
