@@ -2,8 +2,9 @@
 
 MU-LLaMA (https://github.com/shansongliu/MU-LLaMA, GPL-3.0) pins old packages, wants some 28 GB of GPU memory and
 LLaMA-2's weights, and so is never imported here: a process is started and asked by lines of JSON. `--caption-command`
-says how, for instance `ssh gpu 'cd MU-LLaMA && python mu_llama_process.py --llama_dir ckpts/LLaMA'` with the shipped
-`mu_llama_process.py`. Each worker starts one: use --workers 1 where memory holds one model.
+says how, for instance `bash -c 'cd MU-LLaMA && exec ENV/bin/python mu_llama_process.py --llama_dir ckpts/LLaMA'`, with
+the shipped `mu_llama_process.py`; on this machine, since it reads the clips from files. Each worker starts one: use
+--workers 1 where memory holds one model.
 """
 
 import json

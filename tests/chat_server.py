@@ -36,6 +36,7 @@ class ChatServer(ThreadingHTTPServer):
         self.at_once = self.most_at_once = 0
         self.guard, self.released = threading.Lock(), threading.Event()
         self.barrier: threading.Barrier | None = None
+        self.counts = True  # whether it says how many tokens were used
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
@@ -142,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {name: value for name, value in headers.items() if name != "quota"}
             self._send(status, {"error": {"message": "no, sk-secret", "code": code}}, headers=headers)
         else:
-            self._send(200, completion(model, reply))
+            self._send(200, {**completion(model, reply), **({} if self.server.counts else {"usage": None})})
 
     def _send(self, status: int, body: object, kind: str = "application/json", headers: dict | None = None) -> None:
         data = (body if isinstance(body, str) else json.dumps(body)).encode()

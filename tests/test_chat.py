@@ -210,6 +210,26 @@ def test_an_answer_that_never_came_counts_against_the_budget(server: ChatServer,
     assert asked.stopped and len(server.asked) == 1
 
 
+def test_a_server_that_does_not_count_is_budgeted_at_the_most(server: ChatServer, settings: ChatSettings) -> None:
+    server.counts = False
+    most = PRICES["gpt-4o"].most(first_request("question 00"))
+    asked = ask_all([f"question {n:02d}" for n in range(20)], changed(settings, budget=3.5 * most))
+    assert asked.stopped and len(server.asked) == 3 and asked.cost.dollars is None
+
+
+def test_an_answer_that_is_empty_is_paid_for(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = [None]
+    assert ask_all(["q"], settings).cost.calls == 2
+
+
+def test_what_was_spent_is_known_when_a_run_ends_by_an_error(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = [GOOD, GOOD, (401, {})]
+    result = asking.Asked()
+    with pytest.raises(UserError):
+        ask_all(["a", "b", "c"], changed(settings, concurrency=1), result=result)
+    assert result.cost.calls == 2
+
+
 def test_a_budget_without_a_price_is_refused(settings: ChatSettings) -> None:
     with pytest.raises(UserError, match="--price"):
         ask_all(["q"], changed(settings, model="llama", budget=1.0))
@@ -249,7 +269,7 @@ def test_rate_limits_are_kept(server: ChatServer, settings: ChatSettings, monkey
 
     monkeypatch.setattr(asking, "AsyncLimiter", Limiter)
     ask_all(["q"], changed(settings, requests_per_minute=60, tokens_per_minute=9000))
-    assert waited == [(60, 60.0), (9000, 60.0), "request", 100.0]
+    assert waited == [(1.0, 1.0), (900.0, 6.0), "request", 100.0]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_by_the_batch(server: ChatServer, data: Path, capsys: pytest.CaptureFixt
     arguments = ["describe", str(data), "--url", server.url, "--workers", "1", "--batch"]
     before = descriptions(data)
     assert main([*arguments, "submit"]) == 0 and "submitted batch" in capsys.readouterr().out
-    assert main([*arguments, "status"]) == 0 and "in_progress" in capsys.readouterr().out
+    assert main([*arguments, "poll"]) == 0 and "in_progress" in capsys.readouterr().out
     assert main([*arguments, "collect"]) == 0 and descriptions(data) == before
     server.run_batch("batch-0")
     assert main([*arguments, "collect"]) == 0

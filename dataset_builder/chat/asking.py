@@ -21,6 +21,7 @@ from .prices import Cost, Price, price_of
 from .question import MAX_TOKENS
 from .settings import KEY, ChatSettings, require_key
 
+_BURSTS = 10  # tokens may run ahead by a tenth of a minute's
 LONGEST_WAIT = 60.0  # seconds between two attempts
 # Statuses of which a later attempt may be free: the request was not worked on.
 _NOT_CHARGED = (openai.RateLimitError, openai.InternalServerError)
@@ -30,7 +31,15 @@ _HOPELESS = (openai.AuthenticationError, openai.PermissionDeniedError, openai.No
 
 
 class NoAnswerError(Exception):
-    """What came is no answer: nothing, or no JSON."""
+    """What came is no answer: nothing, or no JSON.
+
+    Attributes:
+        charged: what the server counted for it, if it said.
+    """
+
+    def __init__(self, reason: str, charged: Answer | None = None):
+        super().__init__(reason)
+        self.charged = charged
 
 
 @dataclass
@@ -48,13 +57,17 @@ class Asked:
     stopped: str = ""
 
 
-def ask_all(questions: Sequence[str], settings: ChatSettings, progress: Callable[[], object] | None = None) -> Asked:
+def ask_all(
+    questions: Sequence[str], settings: ChatSettings, progress: Callable[[], object] | None = None,
+    result: Asked | None = None,
+) -> Asked:  # fmt: skip
     """Ask each question that is not answered yet; every answer is kept as soon as it is there.
 
     Args:
         questions: what to ask; the same question is asked once.
         settings: of whom, and how fast.
         progress: called once for each question that is done.
+        result: where to gather what comes, for a caller that wants it also when the run ends by an error.
 
     Raises:
         UserError: without a key, if the server refuses it or does not know the model, or the quota is used up.
@@ -63,21 +76,21 @@ def ask_all(questions: Sequence[str], settings: ChatSettings, progress: Callable
     price = price_of(settings.model, settings.price)
     if settings.budget is not None and price is None:
         raise UserError(f"the price of {settings.model} is not known: a budget needs --price IN,OUT")
-    return asyncio.run(_Asking(settings, price, progress or (lambda: None)).run(list(dict.fromkeys(questions))))
+    asking = _Asking(settings, price, progress or (lambda: None), result or Asked())
+    return asyncio.run(asking.run(list(dict.fromkeys(questions))))
 
 
 class _Asking:
     """One run: its limits, its client, and what it has got so far."""
 
-    def __init__(self, settings: ChatSettings, price: Price | None, progress: Callable[[], object]):
-        self.settings, self.price, self.progress = settings, price, progress
+    def __init__(self, settings: ChatSettings, price: Price | None, progress: Callable[[], object], result: Asked):
+        self.settings, self.price, self.progress, self.result = settings, price, progress, result
         self.store = AnswerStore(settings.cache)
-        self.result = Asked()
         self.client = openai.AsyncOpenAI(base_url=settings.base_url, timeout=settings.timeout, max_retries=0)
         self.budget = Budget(settings.budget)
         self.room = asyncio.Semaphore(settings.concurrency)
-        self.requests = _limiter(settings.requests_per_minute)
-        self.tokens = _limiter(settings.tokens_per_minute)
+        self.requests = _limiter(settings.requests_per_minute, 1.0)
+        self.tokens = _limiter(settings.tokens_per_minute, (settings.tokens_per_minute or 0.0) / _BURSTS)
 
     async def run(self, questions: list[str]) -> Asked:
         try:
@@ -93,27 +106,25 @@ class _Asking:
         while isinstance(step := next_step(question, self.settings.model, self.store), Request):
             async with self.room:
                 try:
-                    answer = await self._ask(step)
+                    await self._ask(step)
                 except BudgetReachedError:
                     self.result.stopped = f"the budget of ${self.settings.budget:g} is reached"
                     return
                 except (openai.OpenAIError, NoAnswerError) as error:
                     step = Outcome(None, _reason(error))
                     break
-            self.store.put(step.name, answer)
-            self.result.cost = self.result.cost.plus(answer, self.price)
         self.result.outcomes[question] = step
         self.progress()
 
-    async def _ask(self, request: Request) -> Answer:
-        """One request, with attempts."""
+    async def _ask(self, request: Request) -> None:
+        """One request, with attempts; its answer is kept."""
         attempts = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(self.settings.attempts),
             retry=tenacity.retry_if_exception(_may_pass),
             wait=self._wait,
             reraise=True,
         )
-        return await attempts(self._attempt, request)
+        await attempts(self._attempt, request)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -121,7 +132,7 @@ class _Asking:
         doubling = tenacity.wait_exponential_jitter(self.settings.backoff, LONGEST_WAIT, jitter=self.settings.backoff)
         return min(LONGEST_WAIT, told) if told is not None else float(doubling(state))
 
-    async def _attempt(self, request: Request) -> Answer:
+    async def _attempt(self, request: Request) -> None:
         most = self.price.most(request.messages) if self.price else 0.0
         await self.budget.reserve(most)
         cost = 0.0
@@ -134,8 +145,12 @@ class _Asking:
                     await self.tokens.acquire(min(length, self.tokens.max_rate))
                 cost = most  # from here on it may be charged, even if nothing comes back
                 answer = await self._send(request)
-            cost = self.price.of(answer.tokens_in, answer.tokens_out) if self.price else 0.0
-            return answer
+            self.store.put(request.name, answer)
+            cost = self._charge(answer, most)
+        except NoAnswerError as error:
+            if error.charged is not None:
+                cost = self._charge(error.charged, most)
+            raise
         except openai.OpenAIError as error:
             if isinstance(error, _NOT_CHARGED):
                 cost = 0.0
@@ -143,6 +158,11 @@ class _Asking:
             raise
         finally:
             await self.budget.settle(most, cost)
+
+    def _charge(self, answer: Answer, most: float) -> float:
+        """Count an answer; returns what it cost, or the most if the server does not say."""
+        self.result.cost = self.result.cost.plus(answer, self.price)
+        return self.price.of(answer.tokens_in, answer.tokens_out) if self.price and answer.tokens_in else most
 
     async def _send(self, request: Request) -> Answer:
         messages: Any = request.messages
@@ -165,10 +185,10 @@ def answer_of(done: object) -> Answer:
         raise NoAnswerError("what came back is no chat completion")
     message = done.choices[0].message
     text = message.content or message.refusal or ""
-    if not text.strip():
-        raise NoAnswerError("the answer is empty")
     usage = done.usage
     tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+    if not text.strip():
+        raise NoAnswerError("the answer is empty", Answer("", *tokens))
     return Answer(text, *tokens, refused=not message.content)
 
 
@@ -198,8 +218,9 @@ def retry_after(error: openai.APIStatusError) -> float | None:
         return None
 
 
-def _limiter(per_minute: float | None) -> AsyncLimiter | None:
-    return AsyncLimiter(max(1.0, per_minute), 60.0) if per_minute else None
+def _limiter(per_minute: float | None, burst: float) -> AsyncLimiter | None:
+    """A limit that lets `burst` through at once, and then goes on evenly."""
+    return AsyncLimiter(burst, 60.0 * burst / per_minute) if per_minute else None
 
 
 def _may_pass(error: BaseException) -> bool:

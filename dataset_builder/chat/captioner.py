@@ -18,10 +18,10 @@ from ..errors import UserError
 from ..kept_captions import kept_caption
 from .asking import NoAnswerError, answer_of, raise_if_hopeless
 from .question import is_refusal
-from .settings import KEY
 
 QUESTION = "Describe this music in one or two sentences: its genre, mood, energy and texture."
 _MAX_TOKENS = 200
+KEY = "CAPTION_API_KEY"
 
 
 class ChatCaptioner:
@@ -40,7 +40,8 @@ class ChatCaptioner:
 
     def __init__(self, url: str, model: str, attempts: int = 6, timeout: float = 120.0):
         self.url, self.model = url, model
-        key = os.environ.get(KEY) or "none"  # a server of one's own wants none, but the client does
+        # A variable of its own: nobody's OpenAI key is sent to another server. One's own server wants none at all.
+        key = os.environ.get(KEY) or "none"
         self.client = openai.OpenAI(base_url=url, api_key=key, max_retries=attempts - 1, timeout=timeout)
 
     def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:

@@ -95,8 +95,8 @@ class Cost:
 
     def plus(self, answer: Answer, price: Price | None, share: float = 1.0) -> "Cost":
         """With another answer; `share` of the price is paid for it."""
-        dollars = None
-        if price is not None and self.dollars is not None:
+        dollars = None  # also if the server does not say what it counted
+        if price is not None and self.dollars is not None and answer.tokens_in:
             dollars = self.dollars + share * price.of(answer.tokens_in, answer.tokens_out)
         return Cost(self.calls + 1, self.tokens_in + answer.tokens_in, self.tokens_out + answer.tokens_out, dollars)
 

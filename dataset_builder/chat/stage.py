@@ -11,7 +11,7 @@ from ..items import Item
 from ..left_out import LeftOut
 from ..track_results import TrackResult, read_result, write_result
 from .answers import AnswerStore
-from .asking import ask_all
+from .asking import Asked, ask_all
 from .conversation import Outcome, Request, next_step
 from .costs import log_cost
 from .prices import Cost, Estimate, estimate, price_of
@@ -79,9 +79,12 @@ def describe_tracks(out: Path, track_ids: Sequence[str], settings: ChatSettings)
         UserError: see `ask_all`; the answers that came before are kept.
     """
     questions = questions_of(out, track_ids)
-    with tqdm(total=len(questions), desc=f"descriptions by {settings.model}", unit="question") as bar:
-        asked = ask_all(questions, settings, bar.update)
-    log_cost(out, settings.model, asked.cost)
+    asked = Asked()
+    try:
+        with tqdm(total=len(questions), desc=f"descriptions by {settings.model}", unit="question") as bar:
+            ask_all(questions, settings, bar.update, asked)
+    finally:
+        log_cost(out, settings.model, asked.cost)  # also of a run that an error or Ctrl-C ends
     counts = write_descriptions(out, track_ids, asked.outcomes, asked.stopped or "not asked")
     store = AnswerStore(settings.cache)
     for outcome in asked.outcomes.values():

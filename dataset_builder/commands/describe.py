@@ -3,7 +3,7 @@
 It is asked with the paper's prompt, many requests at once; the key is read from OPENAI_API_KEY. Answers are kept by
 model and question, so nothing is asked or paid for twice: a run that was stopped, or some of whose requests failed, is
 simply run again. With --batch the Batch API does it at half price within a day: submit, then later (on any day, by any
-process) status and collect; answers that name instruments are asked for again by the next submit.
+process) poll and collect; answers that name instruments are asked for again by the next submit.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 from ..chat.settings import ChatSettings
 from .chat_options import add_chat_options, chat_settings
 
-BATCH = ("submit", "status", "collect")
+BATCH = ("submit", "poll", "collect")
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
         _estimate(args.root, settings)
     elif args.batch == "submit":
         _submit(args.root, settings)
-    elif args.batch == "status":
-        _status(args.root, settings)
+    elif args.batch == "poll":
+        _poll(args.root, settings)
     elif args.batch == "collect":
         _collect(args.root, settings, args.workers)
     else:
@@ -80,7 +80,7 @@ def _submit(root: Path, settings: ChatSettings) -> None:
         print("nothing to submit: every question is answered, or its batch is under way")
 
 
-def _status(root: Path, settings: ChatSettings) -> None:
+def _poll(root: Path, settings: ChatSettings) -> None:
     from ..chat.batch import BatchDesk
 
     states = BatchDesk(root, settings).states()
