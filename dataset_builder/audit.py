@@ -1,7 +1,7 @@
 """The audit of a source: every defect that can be seen or heard, with its track and stem."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import soundfile
 import yaml
 
 from .activity import frame_rms, spans_of
-from .defects import Defect
+from .defects import STOP, USE, Defect
 from .errors import UserError
 from .items import overlap
 from .known_defects import known_of
@@ -46,8 +46,34 @@ def audit_track(source: str, folder: Path, split: str) -> list[Defect]:
     defects += _twins(track, readable)
     defects += _of_everything(track)
     known = {defect.which for defect in defects if defect.detail.startswith("known")}
-    heard = [defect for defect in _heard(track, readable) if defect.which not in known]
+    unreadable = {defect.which for defect in defects if defect.kind.endswith("-audio")}
+    compared = None if unreadable else track.mix  # without one of its stems it must differ
+    heard = [defect for defect in _heard(track, readable, compared) if defect.which not in known]
     return defects + heard
+
+
+def look_at_track(source: str, folder: Path, split: str, chosen: Mapping[str, str]) -> list[Defect]:
+    """Defects that are known, or seen without hearing a track; what the build meets itself is not among them.
+
+    Metadata and MIDI are looked at only where a policy asks for it, so that other builds do not read them twice.
+
+    Args:
+        source: a name in `READERS`.
+        folder: of the track.
+        split: of the track.
+        chosen: what is done about each kind.
+    """
+    defects = known_of(source, folder.name)
+    if chosen["climbing-path"] == STOP or {chosen["gap"], chosen["absolute-path"]} != {USE}:
+        defects += _of_metadata(source, folder)
+    if {chosen["missing-midi"], chosen["broken-midi"]} != {USE}:
+        try:
+            track = READERS[source].read_track(folder, split)
+        except UserError:
+            return defects  # the build says so
+        for stem in track.stems:
+            defects += _of_midi(track, stem.midi, stem.id)
+    return defects
 
 
 def _short(error: UserError, folder: Path) -> str:
@@ -81,23 +107,27 @@ def _of_metadata(source: str, folder: Path) -> Iterator[Defect]:
 
 def _of_files(track: Track, stem: Stem) -> Iterator[Defect]:
     """Missing, unreadable and silent files of a stem."""
-    if not stem.audio.is_file():
-        yield Defect("missing-audio", track.id, stem.id, f"{stem.audio.name} is not there")
-    else:
-        try:
-            frames = frame_rms(stem.audio)
-        except UserError as error:
-            yield Defect("broken-audio", track.id, stem.id, _short(error, track.folder))
-        else:
-            seconds = overlap(spans_of(frames.rms, frames.duration), 0.0, frames.duration)
-            if seconds < min(_LEAST_SOUNDING, frames.duration / 2):
-                yield Defect("silent", track.id, stem.id, f"{seconds:.2f} s of sound")
-    if stem.midi is None:
-        return
+    yield from _of_audio(track, stem.audio, stem.id)
     yield from _of_midi(track, stem.midi, stem.id)
 
 
-def _of_midi(track: Track, path: Path, which: str) -> Iterator[Defect]:
+def _of_audio(track: Track, path: Path, which: str) -> Iterator[Defect]:
+    if not path.is_file():
+        yield Defect("missing-audio", track.id, which, f"{path.name} is not there")
+        return
+    try:
+        frames = frame_rms(path)  # all of it: what is cut short can be opened, too
+    except UserError as error:
+        yield Defect("broken-audio", track.id, which, _short(error, track.folder))
+        return
+    seconds = overlap(spans_of(frames.rms, frames.duration), 0.0, frames.duration)
+    if seconds < min(_LEAST_SOUNDING, frames.duration / 2):
+        yield Defect("silent", track.id, which, f"{seconds:.2f} s of sound")
+
+
+def _of_midi(track: Track, path: Path | None, which: str) -> Iterator[Defect]:
+    if path is None:
+        return
     if not path.is_file():
         yield Defect("missing-midi", track.id, which, f"{path.name} is not there")
         return
@@ -109,10 +139,9 @@ def _of_midi(track: Track, path: Path, which: str) -> Iterator[Defect]:
 
 def _of_everything(track: Track) -> Iterator[Defect]:
     """The mix's file and the MIDI file of everything."""
-    if track.all_src is not None:
-        yield from _of_midi(track, track.all_src, "all_src")
-    if track.mix is not None and not track.mix.is_file():
-        yield Defect("missing-audio", track.id, "mix", f"{track.mix.name} is not there")
+    yield from _of_midi(track, track.all_src, "all_src")
+    if track.mix is not None:
+        yield from _of_audio(track, track.mix, "mix")
 
 
 def _twins(track: Track, stems: list[Stem]) -> Iterator[Defect]:
@@ -125,16 +154,11 @@ def _twins(track: Track, stems: list[Stem]) -> Iterator[Defect]:
         first.setdefault(digest, stem.id)
 
 
-def _heard(track: Track, stems: list[Stem]) -> Iterator[Defect]:
+def _heard(track: Track, stems: list[Stem], mixed: Path | None) -> Iterator[Defect]:
     """Noise, endless tones, wrong pitch, clipping, and a mix that is not the sum, in one pass over all files."""
     with ExitStack() as stack:
         files = {stem.id: stack.enter_context(soundfile.SoundFile(stem.audio)) for stem in stems}
-        mix = None
-        if track.mix is not None and track.mix.is_file():
-            try:
-                mix = stack.enter_context(soundfile.SoundFile(track.mix))
-            except soundfile.SoundFileError as error:
-                yield Defect("broken-audio", track.id, "mix", str(error))
+        mix = stack.enter_context(soundfile.SoundFile(mixed)) if mixed is not None else None
         listeners = {name: Listener(file.samplerate) for name, file in files.items()}
         difference = _listen(files, listeners, mix)
     for stem in stems:

@@ -75,7 +75,7 @@ class BuildSettings:
 
     def __post_init__(self) -> None:
         """Raises UserError if a value makes no data set."""
-        policies(self.policy)
+        policies(self.policy, audited=self.audit)
         for name, known in (("source", READERS), ("key_backend", KEY_BACKENDS), ("grouping", GROUPINGS)):
             if getattr(self, name) not in known:
                 raise UserError(f"unknown {name} {getattr(self, name)!r}, known: {', '.join(known)}")

@@ -13,35 +13,45 @@ POLICIES = (USE, SKIP, STOP)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of defect: what it means, and what is done about it unless told otherwise."""
+    """A kind of defect.
+
+    Attributes:
+        meaning: for help and summaries.
+        policy: what is done about it unless told otherwise.
+        useless: whether there is nothing left to use, so that only skip and stop are policies.
+        heard: whether only an audit finds it, since all audio must be compared.
+    """
 
     meaning: str
     policy: str
+    useless: bool = False
+    heard: bool = False
 
 
 KINDS: dict[str, Kind] = {
-    "broken-metadata": Kind("the track's description cannot be read", SKIP),
-    "climbing-path": Kind("metadata names a stem that would lie outside of the track", SKIP),
+    "broken-metadata": Kind("the track's description cannot be read", SKIP, useless=True),
+    "climbing-path": Kind("metadata names a stem that would lie outside of the track", SKIP, useless=True),
     "absolute-path": Kind("metadata holds an absolute path (paths are derived from the layout)", USE),
     "gap": Kind("a stem's number is missing, or was not rendered", USE),
-    "missing-audio": Kind("metadata promises audio that is not there", SKIP),
-    "broken-audio": Kind("audio cannot be decoded, or is empty", SKIP),
+    "missing-audio": Kind("metadata promises audio that is not there", SKIP, useless=True),
+    "broken-audio": Kind("audio cannot be decoded, or is empty", SKIP, useless=True),
     "missing-midi": Kind("a MIDI file is not there", USE),
     "broken-midi": Kind("a MIDI file cannot be read", USE),
     "white-noise": Kind("the renderer made noise in place of notes", SKIP),
     "endless-tone": Kind("one tone through the whole track", SKIP),
     "wrong-pitch": Kind("the audio plays other pitches than the MIDI", SKIP),
     "cut-notes": Kind("the notes are cut short", USE),
-    "silent": Kind("nothing is heard", SKIP),
-    "clipped": Kind("peaks are cut off at full scale", USE),
-    "twin": Kind("byte for byte the audio of an earlier stem of the track", SKIP),
-    "mix-differs": Kind("the mix is not the sum of its stems", USE),
+    "silent": Kind("nothing is heard", SKIP, useless=True),
+    "clipped": Kind("peaks are cut off at full scale", USE, heard=True),
+    "twin": Kind("byte for byte the audio of an earlier stem of the track", SKIP, heard=True),
+    "mix-differs": Kind("the mix is not the sum of its stems", USE, heard=True),
 }
 
 _OF_REASON = {
-    why.BROKEN_METADATA: "broken-metadata", why.BROKEN_AUDIO: "broken-audio", why.BROKEN_MIDI: "broken-midi",
-    why.NO_MIDI: "missing-midi", why.SILENT: "silent",
+    why.BROKEN_METADATA: "broken-metadata", why.NO_AUDIO: "missing-audio", why.BROKEN_AUDIO: "broken-audio",
+    why.BROKEN_MIDI: "broken-midi", why.NO_MIDI: "missing-midi", why.SILENT: "silent",
 }  # fmt: skip
+_REASONS = {kind: reason for reason, kind in _OF_REASON.items()}
 
 
 @dataclass(frozen=True)
@@ -68,11 +78,20 @@ class Defect:
         return f"{self.track} {self.which or '-'}: {self.kind}: {self.detail}"
 
 
-def policies(overrides: Iterable[str] = ()) -> dict[str, str]:
+def reason_of(defect: Defect) -> str:
+    """Why something is left out that has this defect: as the build itself would say, where it meets it, too."""
+    return _REASONS.get(defect.kind, why.DEFECT)
+
+
+def policies(overrides: Iterable[str] = (), *, audited: bool = True) -> dict[str, str]:
     """What is done about each kind, with overrides such as `clipped=skip`.
 
+    Args:
+        overrides: beside the defaults of `KINDS`.
+        audited: whether all audio is compared.
+
     Raises:
-        UserError: for an unknown kind or policy.
+        UserError: for an unknown kind or policy, or one that could not be followed.
     """
     chosen = {name: kind.policy for name, kind in KINDS.items()}
     for override in overrides:
@@ -81,6 +100,10 @@ def policies(overrides: Iterable[str] = ()) -> dict[str, str]:
             raise UserError(f"unknown kind of defect {name!r}, known: {', '.join(KINDS)}")
         if policy not in POLICIES:
             raise UserError(f"{override!r}: expected {name}=use, {name}=skip or {name}=stop")
+        if policy == USE and KINDS[name].useless:
+            raise UserError(f"{override!r}: {KINDS[name].meaning}, expected {name}=skip or {name}=stop")
+        if KINDS[name].heard and not audited and policy != chosen[name]:
+            raise UserError(f"{override!r}: only an audit finds it: add --audit")
         chosen[name] = policy
     return chosen
 

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 # Reasons are few, so that they can be counted; the detail says what exactly was found.
 BROKEN_METADATA = "metadata cannot be read"
+NO_AUDIO = "no audio"
 BROKEN_AUDIO = "audio cannot be read"
 BROKEN_MIDI = "MIDI cannot be read"
 NO_MIDI = "no MIDI"
@@ -15,7 +16,7 @@ NO_CAPTION = "no caption"
 NO_DESCRIPTION = "no description"
 OMITTED = "omitted in redux: its MIDI file is in another split too"
 # These depend on files that somebody may mend: the next run tries their tracks again.
-MENDABLE = frozenset({BROKEN_METADATA, BROKEN_AUDIO, BROKEN_MIDI, NO_MIDI, NO_CAPTION})
+MENDABLE = frozenset({BROKEN_METADATA, NO_AUDIO, BROKEN_AUDIO, BROKEN_MIDI, NO_MIDI, NO_CAPTION})
 
 
 @dataclass(frozen=True)

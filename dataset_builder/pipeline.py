@@ -9,12 +9,13 @@ mended them.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from . import atomic, lock, manifest
 from . import left_out as why
-from .audit import audit_track
+from .audit import audit_track, look_at_track
 from .build_settings import BuildSettings, Shard, recorded
 from .captioners import build_captioner
 from .chat.settings import ChatSettings
@@ -23,7 +24,6 @@ from .descriptions import DESCRIBERS, REMOTE
 from .descriptor import MusicDescriptor, build_from
 from .errors import UserError
 from .finish import TrackSummary, finish, finish_track
-from .known_defects import known_of
 from .left_out import LeftOut
 from .report import Report
 from .sources import READERS
@@ -179,7 +179,9 @@ def _is_whole(out: Path, track_id: str) -> bool:
 def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> TrackSummary:
     """Make a track's result, and its sidecars while its items are at hand."""
     describer = "none" if settings.descriptions in REMOTE else settings.descriptions
-    chosen = policies(settings.policy)
+    chosen = policies(settings.policy, audited=settings.audit)
+    look = audit_track if settings.audit else partial(look_at_track, chosen=chosen)
+    skip = skipped(look(settings.source, folder, split), chosen)
     descriptor = MusicDescriptor.load(settings.caption_settings(), describer)
     try:
         track = READERS[settings.source].read_track(folder, split)
@@ -187,8 +189,6 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
         detail = str(error).replace(f"{source_root}/", "")
         result = TrackResult([], [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)])
     else:
-        defects = audit_track(settings.source, folder, split) if settings.audit else known_of(settings.source, track.id)
-        skip = skipped(defects, chosen)
         reader = TrackReader(track, source_root, settings.submixes, settings.key_backend, settings.grouping, skip)
         described = [descriptor.describe(item, source_root) for item in reader.items()]
         left_out = [

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from . import left_out as why
 from . import submixes
 from .activity import Frames, frame_rms, spans_of
-from .defects import Defect
+from .defects import Defect, reason_of
 from .errors import UserError
 from .grouping import Part, parts_of
 from .items import Item, Spans, StemPart, overlap
@@ -57,7 +57,7 @@ class TrackReader:
         per_size: submixes of each size.
         key_backend: a name in `KEY_BACKENDS`.
         grouping: a name in `GROUPINGS`: what an instrument is.
-        skipped: defects for which stems, or the mix, are not used, by stem id or `mix`.
+        skipped: defects for which stems, or the mix, are not used, by stem id or `mix`; empty for the whole track.
     """
 
     track: Track
@@ -70,6 +70,9 @@ class TrackReader:
 
     def items(self) -> list[Item]:
         """The track's items, without captions and descriptions; no mix if its file cannot be used."""
+        if whole := self.skipped.get(""):
+            self._leave("track", "", reason_of(whole), f"{whole.kind}: {whole.detail}")
+            return []
         mix = self._audible(self.track.mix, "mix", "mix") if self.track.mix else None
         has_mix = mix is not None or self.track.mix is None
         sounds = self._sounds()
@@ -114,7 +117,11 @@ class TrackReader:
     def _audible(self, path: Path, what: str, which: str) -> Frames | None:
         """A file's loudness; None, and a line in `left_out`, if it is to be skipped, cannot be read or is silent."""
         if which in self.skipped:
-            self._leave(what, which, why.DEFECT, f"{self.skipped[which].kind}: {self.skipped[which].detail}")
+            defect = self.skipped[which]
+            self._leave(what, which, reason_of(defect), f"{defect.kind}: {defect.detail}")
+            return None
+        if not path.is_file():
+            self._leave(what, which, why.NO_AUDIO, f"{path} is missing")
             return None
         try:
             frames = frame_rms(path)

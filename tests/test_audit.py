@@ -67,6 +67,11 @@ INJECTED = {
     "twin": (lambda t: shutil.copy(t / "stems/S00.flac", t / "stems/S01.flac"), ("twin", "S01")),
     "other mix": (lambda t: replace_audio(t / "mix.flac", TONE), ("mix-differs", "mix")),
     "broken mix": (lambda t: (t / "mix.flac").write_bytes(b"no"), ("broken-audio", "mix")),
+    "mix cut off": (lambda t: os.truncate(t / "mix.flac", 9000), ("broken-audio", "mix")),
+    "silent mix": (lambda t: replace_audio(t / "mix.flac", np.zeros(RATE * 6)), ("silent", "mix")),
+    "no truth value": (
+        lambda t: change_metadata(t, lambda m: m["stems"]["S00"].pop("audio_rendered")), ("broken-metadata", ""),
+    ),
     "list": (lambda t: (t / "metadata.yaml").write_text("- a"), ("broken-metadata", "")),
     "climbing": (
         lambda t: change_metadata(t, lambda m: m["stems"].update({"../../S00": m["stems"]["S00"]})),
@@ -80,6 +85,11 @@ def test_what_is_broken_is_found(track: Path, name: str) -> None:
     inject, expected = INJECTED[name]
     inject(track)
     assert expected in kinds(track)
+
+
+def test_a_mix_is_not_compared_where_a_stem_is_missing(track: Path) -> None:
+    (track / "stems/S00.flac").unlink()
+    assert kinds(track) == {*SOUND, ("missing-audio", "S00")}
 
 
 def test_a_stem_that_plays_other_pitches_is_found(track: Path) -> None:
@@ -118,9 +128,12 @@ def test_policies() -> None:
     assert set(skipped([clipped, twin], policies(["clipped=skip", "twin=use"]))) == {"S00"}
     with pytest.raises(UserError, match="T S00: clipped: 9 times"):
         skipped([clipped], policies(["clipped=stop"]))
-    for wrong in ("clip=skip", "clipped=drop", "clipped"):
+    for wrong in ("clip=skip", "clipped=drop", "clipped", "silent=use", "missing-audio=use"):
         with pytest.raises(UserError):
             policies([wrong])
+    with pytest.raises(UserError, match="add --audit"):
+        policies(["twin=stop"], audited=False)
+    assert policies(["twin=skip", "gap=stop"], audited=False)["gap"] == "stop"
 
 
 def test_the_command(tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -184,12 +184,12 @@ def test_what_is_broken_is_left_out_with_its_reason_and_tried_again(damaged):
     (test / "mix.flac").write_bytes((test / "mix.flac").read_bytes()[:2000])
     report = build(settings_of(root, out))
     assert left_out(out) == {
-        ("Track00001", "stem", "S00", why.BROKEN_AUDIO), ("Track00001", "stem", "S01", why.BROKEN_AUDIO),
+        ("Track00001", "stem", "S00", why.BROKEN_AUDIO), ("Track00001", "stem", "S01", why.NO_AUDIO),
         ("Track00001", "MIDI", "S04", why.BROKEN_MIDI), ("Track00001", "MIDI", "S05", why.NO_MIDI),
         ("Track00002", "track", "", why.BROKEN_METADATA), ("Track00003", "mix", "mix", why.BROKEN_AUDIO),
     }  # fmt: skip
     assert str(root) not in (out / "left_out.jsonl").read_text()
-    assert report.left_out[f"stem: {why.BROKEN_AUDIO}"] == 2 and report.tracks == {"train": 1, "test": 1}
+    assert report.left_out[f"stem: {why.BROKEN_AUDIO}"] == 1 and report.tracks == {"train": 1, "test": 1}
     assert "Track00003-mix" not in {item.id for item in manifest.load(out, "test")}  # but its stems are used
     assert check(out) == []
     (train / "stems" / "S00.flac").write_bytes(kept)
@@ -266,11 +266,42 @@ def test_the_stems_of_slakh_that_are_known_to_be_bad_are_left_out(damaged, write
     assert "Track00633-S01" in {item.id for item in manifest.load(again, "train")}
 
 
-@pytest.mark.parametrize(("audit", "policy"), [(True, "gap=stop"), (False, "broken-audio=stop")])
+def test_what_an_audit_finds_broken_is_tried_again(damaged):
+    root, out = damaged
+    path = root / "train" / "Track00001" / "stems" / "S00.flac"
+    kept = path.read_bytes()
+    path.unlink()
+    build(settings_of(root, out, audit=True))
+    assert ("Track00001", "stem", "S00", why.NO_AUDIO) in left_out(out)
+    path.write_bytes(kept)
+    build(settings_of(root, out, audit=True))
+    assert "Track00001-S00" in {item.id for item in manifest.load(out, "train")}
+
+
+@pytest.mark.parametrize("audit", [False, True])
+def test_stems_and_tracks_are_skipped_by_policy(damaged, audit):
+    root, out = damaged
+    (root / "train" / "Track00001" / "MIDI" / "S03.mid").unlink()  # the drums': the build itself does not read it
+    (root / "test" / "Track00003" / "MIDI" / "S00.mid").write_text("no MIDI")
+    build(settings_of(root, out, audit=audit, policy=("missing-midi=skip", "broken-midi=skip")))
+    found = {line for line in left_out(out) if line[1] == "stem"}
+    assert found == {("Track00001", "stem", "S03", why.NO_MIDI), ("Track00003", "stem", "S00", why.BROKEN_MIDI)}
+    build(settings_of(root, again := out.with_name("again"), audit=audit, policy=("absolute-path=skip",)))
+    assert {line[:2] for line in left_out(again) if line[3] == why.DEFECT} == {
+        (name, "track") for name in ("Track00001", "Track00002", "Track00003")
+    }
+
+
+@pytest.mark.parametrize(
+    ("audit", "policy"),
+    [(True, "gap=stop"), (False, "gap=stop"), (False, "broken-audio=stop"), (False, "absolute-path=stop"),
+     (True, "missing-audio=stop"), (False, "missing-audio=stop")],
+)  # fmt: skip
 def test_a_policy_to_stop_stops(damaged, audit, policy):
     root, out = damaged
     (root / "train" / "Track00001" / "stems" / "S00.flac").write_text("no audio")
-    with pytest.raises(UserError, match=r"Track00001 S0[02]: "):
+    (root / "train" / "Track00001" / "stems" / "S01.flac").unlink()
+    with pytest.raises(UserError, match=r"Track0000[123] (S0[012]|-): " + policy.split("=")[0]):
         build(settings_of(root, out, audit=audit, policy=(policy,)))
     with pytest.raises(UserError, match="unknown kind of defect"):
         settings_of(root, out, policy=("gaps=stop",))

@@ -1,7 +1,7 @@
 """`python -m dataset_builder audit`: list every defect of a source, with its track and stem.
 
-Nothing is changed. Each kind of defect has a policy (use, skip, stop), which `build --audit` follows; the exit code is
-1 if one is found whose policy is to stop.
+Nothing is changed. Each kind of defect has a policy (use, skip, stop), which `build` follows for what it meets, and
+`build --audit` for all; the exit code is 1 if one is found whose policy is to stop.
 """
 
 import argparse

@@ -53,7 +53,7 @@ def read_track(folder: Path, split: str) -> Track:
     try:
         metadata = yaml.load(path.read_text(), Loader=_LOADER)
         stems = metadata["stems"]
-        rendered = [_stem(folder, name, stems[name]) for name in sorted(stems) if stems[name].get("audio_rendered")]
+        rendered = [_stem(folder, name, stems[name]) for name in sorted(stems) if _is(stems[name], "audio_rendered")]
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not a track's metadata ({type(error).__name__}: {reason})") from error
@@ -77,11 +77,21 @@ def _licence(folder: Path) -> str:
 def _stem(folder: Path, name: str, values: dict[str, Any]) -> Stem:
     if not name.isalnum():
         raise ValueError(f"{name!r} is not a stem's name")
-    program, is_drum = int(values["program_num"]), bool(values["is_drum"])
+    program, is_drum = values["program_num"], _is(values, "is_drum")
+    if type(program) is not int:  # nor bool, which is an int
+        raise TypeError(f"program_num of {name} is {program!r}, expected a whole number")
     audio = _audio_file(folder / "stems", name)
     midi = folder / "MIDI" / f"{name}.mid"
     instrument = class_of(program, is_drum)
     return Stem(name, audio, midi, program, is_drum, instrument, "" if instrument else f"program {program}")
+
+
+def _is(values: dict[str, Any], key: str) -> bool:
+    """A truth value of a stem; never guessed: a stem of which it is missing would be dropped without a word."""
+    value = values[key]
+    if not isinstance(value, bool):
+        raise TypeError(f"{key} is {value!r}, expected true or false")
+    return value
 
 
 def _audio_file(folder: Path, stem: str) -> Path:
