@@ -40,7 +40,7 @@ class Model(Protocol):
     def generate(
         self, prompts: Sequence[str | None], references: Sequence[np.ndarray], reference_sample_rate: int,
         duration: float | None = None, seed: int = 0, guidance: float = 3.0, temperature: float = 1.0, top_k: int = 250,
-        progress: Progress | None = None,
+        progress: Progress | None = None, one_stem: bool | Sequence[bool] = False,
     ) -> torch.Tensor: ...  # fmt: skip
 
 
