@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pretty_midi
 import pytest
 import soundfile
 import yaml
+from chat_server import ChatServer
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before a test imports it
 from dataset_builder.items import Item, Reference, StemPart
@@ -133,6 +134,17 @@ def tiny_data(tiny_slakh: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     from models import build_tiny_data
 
     return build_tiny_data(tiny_slakh, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    """A chat server on loopback, and a key for it."""
+    server = ChatServer()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

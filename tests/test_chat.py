@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -20,16 +19,6 @@ from dataset_builder.chat.settings import ChatSettings
 from dataset_builder.errors import UserError
 
 FACTS = Facts("Track00001-mix", "A calm piano piece.", None, 79.6, "E- major")
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
-    server = ChatServer()
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    yield server
-    server.stop()
 
 
 @pytest.fixture

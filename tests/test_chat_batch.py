@@ -1,6 +1,5 @@
 """The Batch API against a server on loopback that has files and batches."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,6 @@ from dataset_builder.chat.stage import pending, settled
 from dataset_builder.errors import UserError
 
 QUESTIONS = [f"question {number}" for number in range(5)]
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
-    server = ChatServer()
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    yield server
-    server.stop()
 
 
 @pytest.fixture
