@@ -28,7 +28,7 @@ class DemoSettings:
     out: Path
     works: int = 16
     epochs: int = 6
-    updates: int = 100
+    updates: int = 50
     excerpts: int = 32
     shown: int = 4
     workers: int = 2

@@ -89,11 +89,6 @@ def bench_excerpt(root: Path, folder: Path, excerpts: int, repeats: int) -> Exce
     return ExcerptReport(compared, excerpts, draws[0][0].sample_rate)
 
 
-def _draw(item: Item, mix: Item, index: int) -> tuple[Item, Item, float]:
-    """What is read, by us and by audiocraft, and from which second on."""
-    return item, mix, float(rng_for(item.id, index).uniform(0, mix.duration - SECONDS))
-
-
 def _pairs(items: Sequence[Item]) -> list[tuple[Item, Item]]:
     """A virtual item of four stems and the mix of its track, for each track that is long enough."""
     mixes = {item.track: item for item in items if item.kind == "mix" and item.duration > SECONDS}

@@ -16,7 +16,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, default=Path("outputs/demo"), help="default: outputs/demo")
     parser.add_argument("--works", type=int, default=16, help="of the embedded corpus (default: 16)")
     parser.add_argument("--epochs", type=int, default=6, help="of fine-tuning (default: 6)")
-    parser.add_argument("--updates", type=int, default=100, help="an epoch (default: 100)")
+    parser.add_argument("--updates", type=int, default=50, help="an epoch (default: 50)")
     parser.add_argument("--excerpts", type=int, default=32, help="scored for the table (default: 32)")
     parser.add_argument("--shown", type=int, default=4, help="excerpts on the page (default: 4)")
     parser.add_argument("--workers", type=int, default=2, help="processes, and threads of torch (default: 2)")

@@ -1,0 +1,1 @@
+"""Table 1: excerpts, rows, scores and how they are shown."""
