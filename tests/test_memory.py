@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def peak_of(*words):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="reads /proc")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="reads /proc")
 def test_a_long_track_is_read_and_summed_in_blocks(long_file, write_track, tmp_path):
     folder = write_track(tmp_path / "slakh" / "train" / "Track00001", 120.0, {0: 40, 1: 42})
     for path in folder.rglob("*.flac"):
