@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .captions import Caption, Captioner, CaptionError, MusicnnCaptioner
+from .captions import IDENTITY, Caption, Captioner, CaptionError, MusicnnCaptioner
 from .errors import UserError
+from .kept_captions import kept_captions
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,16 @@ class TableCaptioner:
         return [self.caption(wav, sample_rate) for wav in wavs]
 
 
+class KeptMusicnn(MusicnnCaptioner):
+    """musicnn, whose captions are kept by the sound they are of."""
+
+    def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:
+        """Captions of clips; only those that were never heard are listened to."""
+        return kept_captions(
+            IDENTITY, wavs, sample_rate, lambda missing: super(KeptMusicnn, self).captions(missing, sample_rate)
+        )
+
+
 def _table(settings: CaptionSettings) -> Captioner:
     if settings.table is None:
         raise UserError("captions from a table need its file: --caption-table FILE")
@@ -94,7 +105,7 @@ def _mu_llama(settings: CaptionSettings) -> Captioner:
 
 
 CAPTIONERS: dict[str, Callable[[CaptionSettings], Captioner]] = {
-    "musicnn": lambda settings: MusicnnCaptioner(),
+    "musicnn": lambda settings: KeptMusicnn(),
     "chat": _chat,
     "mu-llama": _mu_llama,
     "table": _table,

@@ -38,6 +38,8 @@ INSTRUMENT_TAGS: dict[str, tuple[str, ...]] = {
     "beat": ("drums",),
 }
 
+# What decides a caption beside the sound: kept captions of other thresholds are not these.
+IDENTITY = f"musicnn {sorted(_MOODS.items())} {sorted(_GENRES.items())}"
 _SAME = {"classic": "classical", "soft": "quiet"}  # said twice, they would read as a slip
 _OPPOSITE = {"slow": "fast", "fast": "slow", "loud": "quiet", "quiet": "loud"}
 _MOST = 2  # words of each sort

@@ -98,9 +98,18 @@ def _plural(word: str) -> str:
     return word + "s"
 
 
+# General MIDI's instruments without a class of Slakh's, and others that people name: no description may name them.
+_WITHOUT_CLASS = (
+    "sitar", "banjo", "shamisen", "koto", "kalimba", "bagpipe", "shanai", "tinkle bell", "agogo", "steel drum",
+    "woodblock", "taiko", "taiko drum", "tom", "reverse cymbal", "cymbal", "mandolin", "ukulele", "lute", "zither",
+    "bell", "bongo", "conga", "tambourine", "snare", "hi-hat", "bass drum",
+)  # fmt: skip
+
+
 @cache
 def _pattern() -> re.Pattern[str]:
-    longest_first = sorted(_words(), key=len, reverse=True)
+    others = {form for word in _WITHOUT_CLASS for form in (word, _plural(word))}
+    longest_first = sorted({*_words(), *others}, key=len, reverse=True)
     return re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, longest_first)) + r")(?![\w-])", re.IGNORECASE)
 
 
@@ -111,7 +120,8 @@ def instrument_words_in(text: str) -> list[str]:
 
 def find_instruments(text: str) -> tuple[str, ...]:
     """The classes that a free text names, in the fixed order."""
-    return ordered(_words()[word.lower()] for word in instrument_words_in(text))
+    known = _words()
+    return ordered(known[word.lower()] for word in instrument_words_in(text) if word.lower() in known)
 
 
 def parse_instruments(asked: str | Sequence[str]) -> tuple[str, ...]:

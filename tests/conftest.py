@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 import soundfile
 import yaml
 from chat_server import ChatServer
+
+os.environ["ORCHESTRATOR_CACHE"] = tempfile.mkdtemp(prefix="orchestrator-cache-")  # before anything reads it
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before a test imports it
 from dataset_builder.items import Item, Reference, StemPart

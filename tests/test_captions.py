@@ -68,3 +68,10 @@ def test_a_caption_of_real_sound_names_no_instrument():
     assert caption == captioner.caption(tone, 22_050)
     with pytest.raises(UserError):
         captioner.caption(np.zeros(0, np.float32), 22_050)
+
+
+def test_the_same_sound_is_heard_once(monkeypatch):
+    captioner, clip = CAPTIONERS["musicnn"](CaptionSettings()), np.random.default_rng(1).standard_normal(48_000) / 9
+    first = captioner.captions([clip, clip * 0.5], 16_000)
+    monkeypatch.setattr(MusicnnCaptioner, "captions", lambda *_: pytest.fail("it was heard again"))
+    assert captioner.captions([clip * 0.5, clip], 16_000) == first[::-1]

@@ -78,3 +78,8 @@ def test_words_are_found_whole_and_in_any_case():
 
 def test_ordered_drops_repetitions():
     assert ordered(["drums", "violin", "drums"]) == ("violin", "drums")
+
+
+def test_words_for_instruments_without_a_class_are_found_but_mean_none():
+    assert instrument_words_in("A banjo, steel drums and a sitar.") == ["banjo", "steel drums", "sitar"]
+    assert find_instruments("A banjo and a violin.") == ("violin",)

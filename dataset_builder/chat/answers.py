@@ -5,12 +5,11 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import platformdirs
-
 from .. import atomic
+from ..caches import cache_folder
 from .question import Message
 
-FOLDER = platformdirs.user_cache_path("music-orchestrator") / "answers"
+FOLDER = cache_folder("answers")
 
 
 @dataclass(frozen=True)
