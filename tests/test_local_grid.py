@@ -121,6 +121,7 @@ def test_interruption_ends_the_run_too(row, sleeper, monkeypatch, stop):
         return 0
 
     monkeypatch.setattr(local_grid.Row, "done_epochs", property(epochs_then_stop))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         local_grid._run(row("good"))
