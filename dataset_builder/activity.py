@@ -16,6 +16,7 @@ BELOW_LOUDEST_DB = 40.0
 MERGE_GAP = 0.3  # seconds: a shorter pause does not end a span
 # Frames decoded at a time, since soundfile seeks after every read; and squared at a time, which fit in the cache.
 _BLOCK_FRAMES, _CACHED_FRAMES = 400, 40
+_RATES = (1_000, 768_000)  # Hz: what a header says beyond them is no rate of sound, and not to be made room for
 
 
 class Frames(NamedTuple):
@@ -34,8 +35,10 @@ def frame_rms(path: Path) -> Frames:
     """
     try:
         with soundfile.SoundFile(path) as file:
-            size = max(1, round(FRAME * file.samplerate))
             frames, rate = file.frames, file.samplerate
+            if not _RATES[0] <= rate <= _RATES[1]:
+                raise UserError(f"{path} cannot be read as audio (its header says {rate} Hz)")
+            size = round(FRAME * rate)
             full_scale = 1 << 15 if file.subtype == "PCM_16" else 1
             values = [_block_rms(block, size, full_scale) for block in _blocks(file, size)]
             rms = np.concatenate([np.zeros(0), *values])
@@ -53,7 +56,8 @@ def _blocks(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
 
     16-bit samples stay integers, which are decoded sooner.
     """
-    buffer = np.empty((size * _BLOCK_FRAMES, file.channels), np.int16 if file.subtype == "PCM_16" else np.float32)
+    frames = size * max(1, _BLOCK_FRAMES // file.channels)
+    buffer = np.empty((frames, file.channels), np.int16 if file.subtype == "PCM_16" else np.float32)
     while len(block := file.read(out=buffer)):
         yield block[:, 0] if file.channels == 1 else block.mean(axis=1, dtype=np.float64)
 

@@ -1,9 +1,10 @@
 """The audit of a source: every defect that can be seen or heard, with its track and stem."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import soundfile
@@ -17,6 +18,7 @@ from .known_defects import known_of
 from .listening import Listener
 from .midi import read_midi
 from .sources import READERS
+from .sources.plain_yaml import read_yaml
 from .sources.track import Stem, Track
 
 _BLOCK = 1 << 17  # samples of every file at a time
@@ -86,7 +88,7 @@ def _of_metadata(source: str, folder: Path) -> Iterator[Defect]:
     if source == "stems" or not path.is_file():
         return
     try:
-        metadata = yaml.safe_load(path.read_text())
+        metadata = read_yaml(path)
         stems = dict(metadata["stems"])
         rendered = {name: bool(values["audio_rendered"]) for name, values in stems.items()}
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
@@ -95,7 +97,7 @@ def _of_metadata(source: str, folder: Path) -> Iterator[Defect]:
         if str(metadata.get(name) or "").startswith(("/", "\\", "~")):
             yield Defect("absolute-path", folder.name, "", f"{name}: {metadata[name]}")
     for name in stems:
-        if not (folder / "stems" / f"{name}.flac").resolve().is_relative_to(folder.resolve()):
+        if not PurePath(os.path.normpath(folder / "stems" / f"{name}.flac")).is_relative_to(os.path.normpath(folder)):
             yield Defect("climbing-path", folder.name, "", f"stem {name!r}")
     for name, there in rendered.items():
         if not there:
@@ -106,12 +108,20 @@ def _of_metadata(source: str, folder: Path) -> Iterator[Defect]:
 
 
 def _of_files(track: Track, stem: Stem) -> Iterator[Defect]:
-    """Missing, unreadable and silent files of a stem."""
+    """Missing, unreadable and silent files of a stem, and one of which nobody knows what it plays."""
+    if not stem.instrument:
+        yield Defect("no-class", track.id, stem.id, stem.unnamed)
     yield from _of_audio(track, stem.audio, stem.id)
     yield from _of_midi(track, stem.midi, stem.id)
 
 
+def _of_link(track: Track, path: Path, which: str) -> Iterator[Defect]:
+    if not track.holds(path):
+        yield Defect("link-out", track.id, which, f"{path.name} is a link to {os.path.realpath(path)}")
+
+
 def _of_audio(track: Track, path: Path, which: str) -> Iterator[Defect]:
+    yield from _of_link(track, path, which)
     if not path.is_file():
         yield Defect("missing-audio", track.id, which, f"{path.name} is not there")
         return
@@ -128,6 +138,7 @@ def _of_audio(track: Track, path: Path, which: str) -> Iterator[Defect]:
 def _of_midi(track: Track, path: Path | None, which: str) -> Iterator[Defect]:
     if path is None:
         return
+    yield from _of_link(track, path, path.name)  # of which the build leaves out only this file, not the stem
     if not path.is_file():
         yield Defect("missing-midi", track.id, which, f"{path.name} is not there")
         return

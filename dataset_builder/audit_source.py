@@ -9,7 +9,6 @@ from pathlib import Path
 from . import atomic
 from .audit import audit_track
 from .defects import KINDS, Defect
-from .errors import UserError
 from .sources import READERS
 from .workers import share_out
 
@@ -20,8 +19,6 @@ def audit_source(source: str, root: Path, workers: int) -> list[Defect]:
     Raises:
         UserError: if there is no track.
     """
-    if not root.is_dir():
-        raise UserError(f"{root} is not a folder: expected {READERS[source].layout}")
     tracks = READERS[source].find_tracks(root)
     with tempfile.TemporaryDirectory() as folder:
         results = [Path(folder) / f"{path.name}.json" for _, path in tracks]

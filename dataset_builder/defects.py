@@ -31,6 +31,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "broken-metadata": Kind("the track's description cannot be read", SKIP, useless=True),
     "climbing-path": Kind("metadata names a stem that would lie outside of the track", SKIP, useless=True),
+    "link-out": Kind("a link leads to a file outside of the track (git-annex and the like: use)", SKIP),
     "absolute-path": Kind("metadata holds an absolute path (paths are derived from the layout)", USE),
     "gap": Kind("a stem's number is missing, or was not rendered", USE),
     "missing-audio": Kind("metadata promises audio that is not there", SKIP, useless=True),
@@ -41,6 +42,7 @@ KINDS: dict[str, Kind] = {
     "endless-tone": Kind("one tone through the whole track", SKIP),
     "wrong-pitch": Kind("the audio plays other pitches than the MIDI", SKIP),
     "cut-notes": Kind("the notes are cut short", USE),
+    "no-class": Kind("no instrument class is known by its name or program", SKIP, useless=True),
     "silent": Kind("nothing is heard", SKIP, useless=True),
     "clipped": Kind("peaks are cut off at full scale", USE, heard=True),
     "twin": Kind("byte for byte the audio of an earlier stem of the track", SKIP, heard=True),
@@ -50,6 +52,7 @@ KINDS: dict[str, Kind] = {
 _OF_REASON = {
     why.BROKEN_METADATA: "broken-metadata", why.NO_AUDIO: "missing-audio", why.BROKEN_AUDIO: "broken-audio",
     why.BROKEN_MIDI: "broken-midi", why.NO_MIDI: "missing-midi", why.SILENT: "silent",
+    why.LINK_OUT: "link-out", why.NO_CLASS: "no-class",
 }  # fmt: skip
 _REASONS = {kind: reason for reason, kind in _OF_REASON.items()}
 
@@ -61,7 +64,7 @@ class Defect:
     Attributes:
         kind: a name in `KINDS`.
         track: the track's name.
-        which: a stem's id, `mix`, `all_src`, or empty for the track as a whole.
+        which: a stem's id, `mix`, `all_src`, a MIDI file's name, or empty for the track as a whole.
         detail: what was found.
     """
 

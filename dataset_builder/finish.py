@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from . import atomic, manifest
 from .chat.costs import total_cost
 from .checksums import digest_of, write_checksums
+from .errors import UserError
 from .left_out import LeftOut
 from .report import REPORT, Report, Tally, report_of, tally
 from .report_page import page
@@ -75,7 +77,7 @@ def finish(out: Path, tracks: Sequence[TrackSummary], omitted: Sequence[LeftOut]
         omitted: tracks that were left out as a whole.
 
     Raises:
-        UserError: if the disk is full.
+        UserError: if two items have one name, or the disk is full.
     """
     (out / SUMS).unlink(missing_ok=True)
     for split in manifest.SPLITS:
@@ -88,7 +90,11 @@ def finish(out: Path, tracks: Sequence[TrackSummary], omitted: Sequence[LeftOut]
     report = report_of([tally([], omitted), *(track.counts for track in tracks)], _cost(out))
     atomic.write_json(out / REPORT, asdict(report))
     atomic.write_text(out / REPORT_PAGE, page(report))
-    sums = dict(pair for track in tracks for pair in track.sums)
+    pairs = [pair for track in tracks for pair in track.sums]
+    sums = dict(pairs)
+    if len(sums) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise UserError(f"two tracks have an item {twice}: rename one of their folders, or its stem's file")
     for name in (*(manifest.split_path(split) for split in manifest.SPLITS), LEFT_OUT, REPORT, REPORT_PAGE):
         sums[name] = digest_of(out / name)
     _remove_others(out, sums)

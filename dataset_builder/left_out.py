@@ -9,6 +9,7 @@ BROKEN_AUDIO = "audio cannot be read"
 BROKEN_MIDI = "MIDI cannot be read"
 NO_MIDI = "no MIDI"
 NO_CLASS = "no instrument class"
+LINK_OUT = "a link out of the track"
 SILENT = "silent"
 FEW_COMBINATIONS = "fewer combinations than submixes asked for"
 DEFECT = "a defect that is skipped"
@@ -16,7 +17,7 @@ NO_CAPTION = "no caption"
 NO_DESCRIPTION = "no description"
 OMITTED = "omitted in redux: its MIDI file is in another split too"
 # These depend on files that somebody may mend: the next run tries their tracks again.
-MENDABLE = frozenset({BROKEN_METADATA, NO_AUDIO, BROKEN_AUDIO, BROKEN_MIDI, NO_MIDI, NO_CAPTION})
+MENDABLE = frozenset({BROKEN_METADATA, NO_AUDIO, BROKEN_AUDIO, BROKEN_MIDI, NO_MIDI, LINK_OUT, NO_CAPTION})
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from .audit import audit_track, look_at_track
 from .build_settings import BuildSettings, Shard, recorded
 from .captioners import build_captioner
 from .chat.settings import ChatSettings
-from .defects import policies, skipped, stop_at
+from .defects import USE, policies, skipped, stop_at
 from .descriptions import DESCRIBERS, REMOTE
 from .descriptor import MusicDescriptor, build_from
 from .errors import UserError
@@ -189,7 +189,10 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
         detail = str(error).replace(f"{source_root}/", "")
         result = TrackResult([], [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)])
     else:
-        reader = TrackReader(track, source_root, settings.submixes, settings.key_backend, settings.grouping, skip)
+        reader = TrackReader(
+            track, source_root, settings.submixes, settings.key_backend, settings.grouping, skip,
+            follow_links=chosen["link-out"] == USE,
+        )  # fmt: skip
         described = [descriptor.describe(item, source_root) for item in reader.items()]
         left_out = [
             LeftOut(track.id, "caption", item.id, why.NO_CAPTION, reason) for item, reason in described if reason

@@ -1,7 +1,6 @@
 """How many items a data set will have, from metadata alone, beside the paper's."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import comb
 from pathlib import Path
@@ -11,12 +10,13 @@ from tqdm import tqdm
 from . import submixes
 from .errors import UserError
 from .grouping import parts_of
-from .sources import slakh
-from .sources.slakh_index import published
+from .sources import READERS
+from .sources.slakh_index import omitted_tracks, published
 
 SPLITS = ("train", "valid", "test")
 PAPER = {"train": 25538, "valid": 5375, "test": 2950}
 KINDS = ("mix", "stem", "submix")
+_LISTED = 20  # stems without a class: Slakh2100 has hundreds (sound effects, ethnic, percussive)
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,16 @@ class Plan:
         tracks: by split.
         items: by split and kind.
         unreadable: a line for each track whose metadata could not be read.
-        classless: stems of programs that have no instrument class, which will be left out.
+        classless: a line for each stem that has no instrument class, which will be left out.
+        omitted: tracks that are left out as redux does.
     """
 
     of: str
     tracks: dict[str, int]
     items: dict[str, dict[str, int]]
     unreadable: tuple[str, ...] = ()
-    classless: int = 0
+    classless: tuple[str, ...] = ()
+    omitted: int = 0
 
     def total(self, split: str) -> int:
         """Items of a split."""
@@ -50,11 +52,12 @@ class Plan:
         for split in SPLITS:
             counts = "".join(f"{self.items[split][kind]:8}" for kind in KINDS)
             lines.append(f"{split:8}{self.tracks[split]:8}{counts}{self.total(split):9}{PAPER[split]:9}")
-        if self.classless:
-            lines.append(
-                f"{self.classless} stems have no instrument class (sound effects, ethnic, percussive): not counted"
-            )
+        if self.omitted:
+            lines.append(f"not counted: {self.omitted} tracks that redux omits")
         lines += [f"not counted: {line}" for line in self.unreadable]
+        lines += [f"not counted: {line}" for line in self.classless[:_LISTED]]
+        if (more := len(self.classless) - _LISTED) > 0:
+            lines.append(f"not counted: {more} more stems without an instrument class (--json lists them)")
         return "\n".join(lines)
 
 
@@ -70,36 +73,44 @@ def plan_published(version: str, per_size: int) -> Plan:
     return Plan(f"Slakh2100 {version}, as published", dict(tracks), _by_split(items))
 
 
-def plan_folder(root: Path, per_size: int, grouping: str = "stem", folders: Iterable[tuple[str, Path]] = ()) -> Plan:
-    """Count a folder in Slakh's layout, by the metadata of its tracks.
+def plan_folder(
+    root: Path, per_size: int, grouping: str = "stem", source: str = "slakh", *, omit: bool = False
+) -> Plan:
+    """Count a source by the metadata, or the files' names, of its tracks.
 
     Args:
         root: the source's folder.
         per_size: submixes of each size.
         grouping: a name in `GROUPINGS`.
-        folders: split and folder of the tracks; all that are found below `root` by default.
+        source: a name in `READERS`.
+        omit: leave out the tracks of the original Slakh2100 that redux omits.
 
     Raises:
         UserError: if there are no tracks.
     """
+    reader = READERS[source]
     tracks: Counter[str] = Counter()
     items: Counter[tuple[str, str]] = Counter()
-    unreadable, classless = [], 0
-    for split, folder in tqdm(list(folders) or slakh.find_tracks(root), "metadata", unit="track"):
+    unreadable, classless = [], []
+    found = reader.find_tracks(root)
+    kept = [track for track in found if not (omit and track[1].name in omitted_tracks())]
+    for split, folder in tqdm(kept, "metadata", unit="track"):
         try:
-            track = slakh.read_track(folder, split)
+            track = reader.read_track(folder, split)
         except UserError as error:
             unreadable.append(str(error))
             continue
         named = [stem for stem in track.stems if stem.instrument]
-        classless += len(track.stems) - len(named)
+        classless += [f"{track.id} {stem.id}: {stem.unnamed}" for stem in track.stems if not stem.instrument]
         parts = parts_of(named, grouping)
         tracks[split] += 1
-        items[split, "mix"] += 1
+        items[split, "mix"] += bool(named)
         items[split, "stem"] += len(parts)
         groups = [submixes.choose(track.id, parts, size, per_size) for size in submixes.SIZES]
         items[split, "submix"] += sum(map(len, groups))
-    return Plan(str(root), {split: tracks[split] for split in SPLITS}, _by_split(items), tuple(unreadable), classless)
+    counts = {split: tracks[split] for split in SPLITS}
+    omitted = len(found) - len(kept)
+    return Plan(str(root), counts, _by_split(items), tuple(unreadable), tuple(classless), omitted)
 
 
 def _by_split(items: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -1,5 +1,6 @@
 """The items of one track: its mix, every rendered stem, and submixes of 2, 3 and 4 instruments."""
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,7 @@ class TrackReader:
         key_backend: a name in `KEY_BACKENDS`.
         grouping: a name in `GROUPINGS`: what an instrument is.
         skipped: defects for which stems, or the mix, are not used, by stem id or `mix`; empty for the whole track.
+        follow_links: whether files are used that a link in the track leads to elsewhere.
     """
 
     track: Track
@@ -66,6 +68,7 @@ class TrackReader:
     key_backend: str = "fast"
     grouping: str = "stem"
     skipped: Mapping[str, Defect] = field(default_factory=dict)
+    follow_links: bool = False
     left_out: list[LeftOut] = field(default_factory=list)
 
     def items(self) -> list[Item]:
@@ -120,8 +123,7 @@ class TrackReader:
             defect = self.skipped[which]
             self._leave(what, which, reason_of(defect), f"{defect.kind}: {defect.detail}")
             return None
-        if not path.is_file():
-            self._leave(what, which, why.NO_AUDIO, f"{path} is missing")
+        if not self._is_there(path, what, which, why.NO_AUDIO):
             return None
         try:
             frames = frame_rms(path)
@@ -134,12 +136,19 @@ class TrackReader:
             return None
         return frames
 
+    def _is_there(self, path: Path, what: str, which: str, missing: str) -> bool:
+        """Whether there is a file that may be used; if not, a line in `left_out` says why."""
+        if not (self.follow_links or self.track.holds(path)):
+            self._leave(what, which, why.LINK_OUT, f"{path} is a link to {os.path.realpath(path)}")
+            return False
+        if not path.is_file():
+            self._leave(what, which, missing, f"{path} is missing")
+            return False
+        return True
+
     def _midi(self, path: Path | None, which: str) -> ScoreTick | None:
         """A MIDI file; None if the source has none, or, with a line in `left_out`, if it is missing or broken."""
-        if path is None:
-            return None
-        if not path.is_file():
-            self._leave("MIDI", which, why.NO_MIDI, f"{path} is missing")
+        if path is None or not self._is_there(path, "MIDI", which, why.NO_MIDI):
             return None
         try:
             return read_midi(path)
@@ -163,7 +172,12 @@ class TrackReader:
 
     def _analysed(self, path: Path, score: ScoreTick) -> tuple[float | None, str | None]:
         bpm = track_bpm(score)
-        return None if bpm is None else round(bpm, 3), KEY_BACKENDS[self.key_backend](path)
+        try:
+            key = KEY_BACKENDS[self.key_backend](path)
+        except UserError as error:
+            self._leave("MIDI", "all_src", why.BROKEN_MIDI, str(error))
+            key = None
+        return None if bpm is None else round(bpm, 3), key
 
     def _submixes(self, parts: Sequence[Part]) -> list[tuple[str, tuple[Part, ...]]]:
         found = []

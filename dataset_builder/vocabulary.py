@@ -141,6 +141,11 @@ def _class_of_word(word: str) -> str:
     known = _words()
     if word in known:
         return known[word]
-    nearest = [match for match, _, _ in process.extract(word, list(known), limit=6)]
-    names = list(dict.fromkeys(known[match] for match in nearest))[:3]
-    raise UserError(f"unknown instrument {word!r}: did you mean {', '.join(names)}?")
+    raise UserError(f"unknown instrument {word!r}: did you mean {', '.join(nearest_instruments(word))}?")
+
+
+def nearest_instruments(word: str) -> tuple[str, ...]:
+    """The three classes that are called most like a word, the nearest first."""
+    known = _words()
+    matches = [match for match, _, _ in process.extract(word, list(known), limit=8)]
+    return tuple(dict.fromkeys(known[match] for match in matches))[:3]

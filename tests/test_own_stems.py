@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,7 @@ def band(tmp_path: Path, tiny_slakh: Path) -> Path:
 def test_names_say_the_instruments(band: Path) -> None:
     track = read_track(band / "alpha", "train")
     assert {stem.id: stem.instrument for stem in track.stems} == {
-        "01-Violin-II": "violin", "Drums": "drums", "cello": "cello", "flute-take3": "pipe"
+        "01_Violin_II": "violin", "Drums": "drums", "cello": "cello", "flute_take3": "pipe"
     }  # fmt: skip
     assert track.mix is None and track.all_src is None and all(stem.midi for stem in track.stems)
     assert {stem.is_drum for stem in track.stems} == {True, False}
@@ -84,7 +85,11 @@ def test_a_broken_description_is_one_line(band: Path, text: str) -> None:
 def test_links_out_of_a_track_are_not_followed(band: Path, tmp_path: Path) -> None:
     secret = write(tmp_path / "elsewhere/violin.wav")
     (band / "delta/oboe.wav").symlink_to(secret)
-    assert [stem.id for stem in read_track(band / "delta", "train").stems] == ["choir"]
+    build(BuildSettings("stems", tmp_path / "data", band, captions="none", workers=1))
+    left_out = [json.loads(line) for line in (tmp_path / "data/left_out.jsonl").read_text().splitlines()]
+    assert [line["reason"] for line in left_out if line["which"] == "oboe"] == ["a link out of the track"]
+    items = [item.id for split in manifest.SPLITS for item in manifest.load(tmp_path / "data", split)]
+    assert "delta-choir" in items and "delta-oboe" not in items
 
 
 def test_a_data_set_of_own_stems(band: Path, tmp_path: Path) -> None:

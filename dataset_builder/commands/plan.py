@@ -1,6 +1,7 @@
 """`python -m dataset_builder plan`: how many items there will be, from metadata alone, beside the paper's counts.
 
-Without --root it counts Slakh2100 as published, and nothing needs to be downloaded.
+Without --root it counts Slakh2100 as published, and nothing needs to be downloaded. With it, it counts any source:
+Slakh2100, BabySlakh, the embedded corpus where it was rendered (data/nano), or your own stems.
 """
 
 import argparse
@@ -10,13 +11,16 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..grouping import GROUPINGS
+from ..sources import READERS
 from ..sources.slakh_index import VERSIONS
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("plan", help="count the items before building", description=__doc__)
-    parser.add_argument("--root", type=Path, help="a folder in Slakh's layout (default: the published data set)")
+    parser.add_argument("--root", type=Path, help="the source's folder (default: Slakh2100 as published)")
+    parser.add_argument("--source", choices=sorted(READERS), default="slakh", help="of --root (default: slakh)")
+    parser.add_argument("--omitted", choices=["redux"], help="leave out what redux omits of the original Slakh2100")
     parser.add_argument("--version", choices=VERSIONS, default="redux", help="published version (default: redux)")
     parser.add_argument("--submixes", type=int, default=3, help="submixes of each size 2, 3, 4 (default: 3)")
     parser.add_argument(
@@ -31,14 +35,14 @@ def run(args: argparse.Namespace) -> int:
 
     if args.submixes < 0:
         raise UserError(f"--submixes {args.submixes}: expected at least 0")
-    if args.root is None and args.grouping != "stem":
-        raise UserError(f"--grouping {args.grouping} wants --root: the published index does not name instruments")
-    if args.root is not None and not args.root.is_dir():
-        raise UserError(f"--root {args.root} is not a folder: expected Slakh's layout, train/Track00001/ and so on")
-    plan = (
-        plan_folder(args.root, args.submixes, args.grouping)
-        if args.root
-        else plan_published(args.version, args.submixes)
-    )
+    if args.root is None:
+        for name, default in (("grouping", "stem"), ("source", "slakh"), ("omitted", None)):
+            if (value := getattr(args, name)) != default:
+                raise UserError(f"--{name} {value} wants --root: the published index is of Slakh2100's stems alone")
+        plan = plan_published(args.version, args.submixes)
+    else:
+        rendered = args.root / "slakh"  # in a data set of the embedded corpus
+        root = rendered if args.source == "nano" and rendered.is_dir() else args.root
+        plan = plan_folder(root, args.submixes, args.grouping, args.source, omit=args.omitted is not None)
     print(json.dumps(asdict(plan)) if args.json else plan.text())
     return 0

@@ -15,12 +15,13 @@ import yaml
 
 from ..errors import UserError
 from ..vocabulary import class_of
+from .plain_yaml import read_yaml
 from .splits import draw_splits
 from .track import Stem, Track
 
 SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 LICENCE = "CC BY 4.0 (Slakh2100)"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DRUMS = 128  # what metadata.yaml calls the program of a drum kit
 
 
 def find_tracks(root: Path) -> list[tuple[str, Path]]:
@@ -51,7 +52,7 @@ def read_track(folder: Path, split: str) -> Track:
     """
     path = folder / "metadata.yaml"
     try:
-        metadata = yaml.load(path.read_text(), Loader=_LOADER)
+        metadata = read_yaml(path)
         stems = metadata["stems"]
         rendered = [_stem(folder, name, stems[name]) for name in sorted(stems) if _is(stems[name], "audio_rendered")]
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
@@ -78,8 +79,8 @@ def _stem(folder: Path, name: str, values: dict[str, Any]) -> Stem:
     if not name.isalnum():
         raise ValueError(f"{name!r} is not a stem's name")
     program, is_drum = values["program_num"], _is(values, "is_drum")
-    if type(program) is not int:  # nor bool, which is an int
-        raise TypeError(f"program_num of {name} is {program!r}, expected a whole number")
+    if type(program) is not int or not 0 <= program <= _DRUMS:  # nor bool, which is an int
+        raise TypeError(f"program_num of {name} is {str(program)[:20]}, expected a whole number from 0 to {_DRUMS}")
     audio = _audio_file(folder / "stems", name)
     midi = folder / "MIDI" / f"{name}.mid"
     instrument = class_of(program, is_drum)

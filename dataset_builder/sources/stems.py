@@ -12,13 +12,13 @@ Tracks may lie in folders train/, valid/ (or validation/) and test/.
 
 import re
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UserError
-from ..vocabulary import CLASSES, find_instruments, parse_instruments, programs_of
+from ..vocabulary import CLASSES, find_instruments, nearest_instruments, parse_instruments, programs_of
+from .plain_yaml import read_yaml
 from .slakh import SPLITS as SLAKH_SPLITS
 from .splits import draw_splits
 from .track import Stem, Track
@@ -30,6 +30,7 @@ LICENCE = "of the owner of the stems"
 _MIXES = frozenset({"mix", "mixture", "master"})
 _EVERYTHING = ("all_src", "mix", "mixture", "master", "all")  # names of a MIDI file of everything
 IGNORE = "ignore"
+_LONGEST_ID = 100  # bytes: see the readers' limit for tracks
 
 
 class TrackFile(BaseModel):
@@ -77,19 +78,17 @@ def _track_folders(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Files of a track, in its folder or in stems/ or MIDI/ there; never what a link leads out of it to."""
+    """Files of a track, in its folder or in stems/ or MIDI/ there."""
     found = [path for name in ("", "stems", "MIDI", "midi") for path in (folder / name).glob("*")]
-    inside = [path for path in found if path.is_file() and path.resolve().is_relative_to(folder.resolve())]
-    return sorted({path for path in inside if path.suffix.lower() in suffixes and not path.name.startswith(".")})
+    return sorted({path for path in found if path.suffix.lower() in suffixes and not path.name.startswith(".")})
 
 
 def _read_file(folder: Path) -> TrackFile:
     path = folder / "track.yaml"
-    if not path.is_file():
+    if not path.exists():
         return TrackFile()
     try:
-        values: Any = yaml.safe_load(path.read_text())
-        return TrackFile.model_validate(values or {})
+        return TrackFile.model_validate(read_yaml(path) or {})
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else " ".join(str(error).split())
         raise UserError(
@@ -113,25 +112,40 @@ def read_track(folder: Path, split: str) -> Track:
     mix = next(
         (path for path in files if path.name == said.mix or (not said.mix and path.stem.lower() in _MIXES)), None
     )
-    midi = {path.stem.lower(): path for path in _files(folder, MIDI)}
+    scores = _files(folder, MIDI)
+    if strange := next((path.name for path in [*files, *scores] if not path.name.isprintable()), None):
+        raise UserError(f"{folder}: a file is called {strange!a}, expected UTF-8 without control characters: rename it")
+    midi = {path.stem.lower(): path for path in scores}
     parts = [path for path in files if path != mix and said.stems.get(path.name, "").lower() != IGNORE]
     stems = tuple(_stem(path, said.stems.get(path.name), midi.get(path.stem.lower())) for path in parts)
     if not stems:
         raise UserError(f"{folder} holds no stem: expected an audio file for each instrument")
-    ids = [stem.id for stem in stems]
-    if twice := next((stem for stem in ids if ids.count(stem) > 1), None):
-        raise UserError(f"{folder}: two stems are called {twice}: rename one of their files")
+    _require_names(folder, [stem.id for stem in stems])
     everything = next((midi[name] for name in _EVERYTHING if name in midi), None)
     return Track(folder.name, folder, split, stems, mix, everything, said.licence)
 
 
+def _require_names(folder: Path, ids: list[str]) -> None:
+    """Items and files are named after the stems."""
+    if twice := next((stem for stem in ids if ids.count(stem) > 1), None):
+        raise UserError(f"{folder}: two stems are called {twice}: rename one of their files")
+    if "mix" in ids:
+        raise UserError(f"{folder}: a stem is called mix, as the mix would be: rename its file")
+    if long := next((stem for stem in ids if len(stem.encode()) > _LONGEST_ID), None):
+        raise UserError(f"{folder}: the stem {long[:20]}... has a name of over {_LONGEST_ID} bytes: rename its file")
+
+
 def _stem(path: Path, said: str | None, midi: Path | None) -> Stem:
-    name = re.sub(r"[\W_]+", "-", path.stem).strip("-") or "stem"
-    found = parse_instruments(said) if said else find_instruments(re.sub(r"[\W_\d]+", " ", path.stem))
+    # Without "-", which stands between track and stem in the names of items: "a-b" and "c" is not "a" and "b_c".
+    name = re.sub(r"[\W_]+", "_", path.stem).strip("_") or "stem"
+    words = re.sub(r"[\W_\d]+", " ", path.stem)
+    found = parse_instruments(said) if said else find_instruments(words)
     if len(found) == 1:
         return Stem(name, path, midi, _program(found[0]), found[0] == "drums", found[0])
-    reason = f"it names {', '.join(found)}" if found else "it names no known instrument"
-    return Stem(name, path, midi, 0, False, None, f"{path.name}: {reason}: say which in track.yaml")
+    likely = found or nearest_instruments(words)
+    reason = "it names several instruments" if found else "it names no known instrument"
+    cure = f"say which in track.yaml, as in 'stems: {{{path.name}: {likely[0]}}}'"
+    return Stem(name, path, midi, 0, False, None, f"{path.name}: {reason} ({', '.join(likely)}?): {cure}")
 
 
 def _program(instrument: str) -> int:

@@ -1,5 +1,6 @@
 """What every source's reader finds: tracks and their stems. No audio is opened."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,3 +49,12 @@ class Track:
     mix: Path | None
     all_src: Path | None
     licence: str
+
+    def holds(self, path: Path) -> bool:
+        """Whether one of its files is in its folder, and not elsewhere, where a link leads to.
+
+        The folder itself may be a link. Raises nothing for links that lead nowhere.
+        """
+        if not (path.is_symlink() or (path.parent != self.folder and path.parent.is_symlink())):
+            return True
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.folder))
