@@ -1,21 +1,26 @@
-"""Gradients of a large batch from parts of it that fit into memory."""
+"""Gradients of a batch's cross-entropy: at once, or from parts of it that fit into memory."""
 
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flashy
 import torch
 from audiocraft.models.lm import LMModel
-from torch import nn
 from torch.nn import functional as F
 
 from dataset_builder.errors import UserError
 
 logger = logging.getLogger(__name__)
 Conditions = dict[str, tuple[torch.Tensor, torch.Tensor]]
+Scale = Callable[[torch.Tensor], torch.Tensor]
+
+
+def unscaled(loss: torch.Tensor) -> torch.Tensor:
+    """The loss itself, for gradients in full precision."""
+    return loss
 
 
 class Losses(NamedTuple):
@@ -43,14 +48,45 @@ class PreparedBatch:
     mask: torch.Tensor
 
 
-def accumulate(
-    model: LMModel, batch: PreparedBatch, size: int, autocast: AbstractContextManager,
-    scale: Callable[[torch.Tensor], torch.Tensor] = lambda loss: loss,
-) -> Losses:  # fmt: skip
-    """Add to the parameters' gradients those of the whole batch's cross-entropy, computed `size` samples at a time.
+def valid_counts(model: LMModel, batch: PreparedBatch) -> torch.Tensor:
+    """How many codes of each codebook count `[K]`, as the mean over all processes, at least 1.
 
-    audiocraft's cross-entropy is the mean over codebooks of the mean over a codebook's valid steps, so each part's
-    sums are divided by the counts of the whole batch. What computed the conditions is gone through once, at the end.
+    audiocraft's cross-entropy is the mean over codebooks of the mean over a codebook's valid steps. Sums divided by
+    these counts have, averaged over parts or processes, the gradients of the whole batch, however it is divided.
+    """
+    mask = batch.mask & pattern_mask(model, batch.codes.shape[-1])
+    counts = mask.sum((0, 2)).to(torch.float32)
+    flashy.distrib.all_reduce(counts)
+    return (counts / flashy.distrib.world_size()).clamp(min=1)
+
+
+def at_once(
+    model: LMModel, batch: PreparedBatch, autocast: AbstractContextManager, synchronised: AbstractContextManager,
+    scale: Scale = unscaled,
+) -> Losses:  # fmt: skip
+    """Add to the parameters' gradients those of the whole batch's cross-entropy.
+
+    Args:
+        model: the language model.
+        batch: the whole batch.
+        autocast: in which the model computes.
+        synchronised: in which it is gone back through, for processes that share gradients as they come.
+        scale: of the loss, for gradients in half precision.
+    """
+    counts = valid_counts(model, batch)
+    with autocast:
+        sums = _sums(model, batch.codes, batch.mask, batch.conditions)
+        loss = (sums / counts).mean()
+    with synchronised:
+        scale(loss).backward()
+    return Losses(loss.detach(), (sums / counts).detach())
+
+
+def accumulate(
+    model: LMModel, batch: PreparedBatch, size: int, autocast: AbstractContextManager, scale: Scale = unscaled,
+    counts: torch.Tensor | None = None,
+) -> Losses:  # fmt: skip
+    """As `at_once`, computed `size` samples at a time; what computed the conditions is gone through once, at the end.
 
     Args:
         model: the language model.
@@ -58,8 +94,9 @@ def accumulate(
         size: samples in a part.
         autocast: in which the model computes; entered once for every part.
         scale: of the loss, for gradients in half precision.
+        counts: see `valid_counts`, where they are known.
     """
-    counts = (batch.mask & pattern_mask(model, batch.codes.shape[-1])).sum((0, 2)).clamp(min=1)  # [K]
+    counts = valid_counts(model, batch) if counts is None else counts
     total = torch.zeros(len(counts), device=batch.codes.device)
     gradients: dict[str, list[torch.Tensor]] = {name: [] for name in batch.conditions}
     for start in range(0, len(batch.codes), size):
@@ -120,18 +157,18 @@ class MicroBatcher:
         self.automatic = micro_batch == "auto"
 
     def __call__(
-        self, model: LMModel, batch: PreparedBatch, autocast: AbstractContextManager,
-        scale: Callable[[torch.Tensor], torch.Tensor] = lambda loss: loss,
-    ) -> Losses:  # fmt: skip
+        self, model: LMModel, batch: PreparedBatch, autocast: AbstractContextManager, scale: Scale = unscaled
+    ) -> Losses:
         """As `accumulate`; with `auto`, gradients that were there before are lost when memory runs out.
 
         Raises:
             UserError: if not even one sample fits.
         """
+        counts = valid_counts(model, batch)  # once: processes meet here, and another may not run out of memory
         while True:
             size = min(self.size or len(batch.codes), len(batch.codes))
             try:
-                return accumulate(model, batch, size, autocast, scale)
+                return accumulate(model, batch, size, autocast, scale, counts)
             except torch.OutOfMemoryError:
                 if not self.automatic:
                     raise
@@ -148,39 +185,3 @@ class MicroBatcher:
             )
         self.size = (size + 1) // 2
         logger.warning("Out of memory with %d samples at once: going on with %d", size, self.size)
-
-
-def update(solver: Any, micro_batcher: MicroBatcher, batch: Any, metrics: dict[str, Any]) -> dict[str, Any]:
-    """One update of audiocraft's MusicGen solver, with its metrics: see `MusicGenSolver.run_step`.
-
-    Raises:
-        UserError: with FSDP, whose conditions cannot be gone back through at the end.
-        RuntimeError: if the loss is not finite.
-    """
-    if solver.cfg.fsdp.use:
-        raise UserError("optim.micro_batch does not go with fsdp.use: take a smaller dataset.batch_size")
-    prepared = PreparedBatch(*solver._prepare_tokens_and_attributes(batch))
-    scaler = solver.scaler
-    losses = micro_batcher(solver.model, prepared, solver.autocast, scaler.scale if scaler else lambda loss: loss)
-    if not losses.mean.isfinite():
-        raise RuntimeError("Model probably diverged.")
-    flashy.distrib.sync_model(solver.model)
-    solver.deadlock_detect.update("backward")
-    metrics["lr"] = solver.optimizer.param_groups[0]["lr"]
-    if scaler:
-        scaler.unscale_(solver.optimizer)
-    if solver.cfg.optim.max_norm:
-        metrics["grad_norm"] = nn.utils.clip_grad_norm_(solver.model.parameters(), solver.cfg.optim.max_norm)
-    if scaler:
-        scaler.step(solver.optimizer)
-        scaler.update()
-        metrics["grad_scale"] = scaler.get_scale()
-    else:
-        solver.optimizer.step()
-    if solver.lr_scheduler:
-        solver.lr_scheduler.step()
-    solver.optimizer.zero_grad()
-    solver.deadlock_detect.update("optim")
-    for name, value in (("", losses.mean), *((f"_q{k + 1}", q) for k, q in enumerate(losses.per_codebook))):
-        metrics[f"ce{name}"], metrics[f"ppl{name}"] = value, value.exp()
-    return metrics

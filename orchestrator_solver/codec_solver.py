@@ -1,15 +1,13 @@
 """The recipe of the nano codec: audiocraft's compression solver on excerpts that sound."""
 
-from typing import Any
-
 import torch
 from audiocraft.solvers.compression import CompressionSolver
-from audiocraft.utils.utils import get_dataset_from_loader
 from omegaconf import DictConfig
 from torch import nn
 
 from .dataset import ExcerptDataset
 from .loaders import build_loaders
+from .loop import ExactLoop
 
 
 class AudioExcerpts(ExcerptDataset):
@@ -36,7 +34,7 @@ class _Scalar(nn.Module):
         return self.loss(estimate, target).sum()
 
 
-class OrchestratorCodecSolver(CompressionSolver):
+class OrchestratorCodecSolver(ExactLoop, CompressionSolver):
     """Trains a codec on the excerpts that the language model will be trained on."""
 
     def __init__(self, cfg: DictConfig) -> None:
@@ -47,11 +45,6 @@ class OrchestratorCodecSolver(CompressionSolver):
     def build_dataloaders(self) -> None:
         """Loaders of audio."""
         self.dataloaders = build_loaders(self.cfg, AudioExcerpts)
-
-    def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
-        """Train or validate for an epoch; a split that draws anew is told which epoch it is."""
-        get_dataset_from_loader(self.dataloaders[dataset_split]).current_epoch = self.epoch
-        return super().common_train_valid(dataset_split, **kwargs)
 
     def evaluate(self) -> dict:
         """Nothing at the end of training: codecs are scored by `orchestrator bench codec` on sound, not on SI-SNR."""

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import flashy
-from audiocraft.utils.utils import get_loader
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
 from dataset_builder.errors import UserError
 
 from .dataset import Drawing, ExcerptDataset
+from .sampling import RankSampler
+from .stopping import ignore_in_worker
 from .store import Store
 
 STAGES = ("train", "valid", "evaluate", "generate")
@@ -41,7 +42,7 @@ def build_loaders(
     cfg: DictConfig, dataset_class: Callable[..., ExcerptDataset] = ExcerptDataset, store: Store | None = None
 ) -> dict[str, DataLoader]:
     """Loaders of the stages that the run needs, from `datasource` and `dataset`."""
-    loaders = {}
+    loaders: dict[str, DataLoader] = {}
     for stage in STAGES:
         if cfg.execute_only not in (None, stage) or not cfg.datasource.get(stage):
             continue
@@ -55,8 +56,13 @@ def build_loaders(
             seed=cfg.seed, store=store,
         )  # fmt: skip
         # The data set draws its own order, and in order a worker or a rank changes nothing.
-        loaders[stage] = get_loader(
-            dataset, None, batch_size=options["batch_size"], num_workers=options["num_workers"], seed=cfg.seed,
-            collate_fn=dataset.collater, shuffle=False,
+        loaders[stage] = DataLoader(
+            dataset, options["batch_size"], sampler=RankSampler(len(dataset), *_place()),
+            num_workers=options["num_workers"], collate_fn=dataset.collater, worker_init_fn=ignore_in_worker,
         )  # fmt: skip
     return loaders
+
+
+def _place() -> tuple[int, int]:
+    """This process' rank, and how many there are."""
+    return flashy.distrib.rank(), flashy.distrib.world_size()

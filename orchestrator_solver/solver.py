@@ -9,22 +9,31 @@ from audiocraft.modules.conditioners import SegmentWithAttributes
 from audiocraft.solvers.musicgen import MusicGenSolver
 from audiocraft.utils.utils import get_dataset_from_loader
 
-from . import accumulation, checkpoint, lm
+from . import checkpoint, lm
+from .accumulation import PreparedBatch
 from .dataset import ExcerptDataset
 from .dropout import drop_conditions
 from .loaders import build_loaders
+from .loop import ExactLoop
+from .sharding import shard
+from .update import Updater
 
 Batch = tuple[torch.Tensor, list[SegmentWithAttributes]]
 
 
-class OrchestratorSolver(MusicGenSolver):
+def _positions(count: int) -> range:
+    """Where in the batch of all processes this one's samples are."""
+    return range(flashy.distrib.rank(), count * flashy.distrib.world_size(), flashy.distrib.world_size())
+
+
+class OrchestratorSolver(ExactLoop, MusicGenSolver):
     """audiocraft's MusicGen solver on excerpts with a reference that may be another item.
 
     What differs: the data (`ExcerptDataset`), codes and chroma that may come from a store, condition dropout drawn for
     every sample, and weights that are read from safetensors under `//pretrained/NAME`.
     """
 
-    micro_batcher: accumulation.MicroBatcher | None = None
+    updater: Updater | None = None
 
     def build_dataloaders(self) -> None:
         """Loaders of excerpts; the store is attached once the codec is known (`build_model`)."""
@@ -48,18 +57,26 @@ class OrchestratorSolver(MusicGenSolver):
         checkpoint.check_fits(self.cfg, package.state, name)
         return {"best_state": {"model": package.state}}
 
-    def run_step(self, idx: int, batch: Batch, metrics: dict) -> dict:
-        """One update or validation step; with `optim.micro_batch` an update's gradients come from parts."""
-        if not (self.is_training and self.cfg.optim.micro_batch):
-            return super().run_step(idx, batch, metrics)
-        self.micro_batcher = self.micro_batcher or accumulation.MicroBatcher(self.cfg.optim.micro_batch)
-        return accumulation.update(self, self.micro_batcher, batch, metrics)
+    def wrap_with_fsdp(self, model: torch.nn.Module, *args: Any, **kwargs: Any) -> torch.nn.Module:
+        """The model, sharded over processes, on GPUs or CPUs."""
+        wrapped = shard(self.cfg.fsdp, model, self.device)
+        self._fsdp_modules.append(wrapped)
+        return wrapped
 
-    def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
-        """Train or validate for an epoch; the data of a split that draws anew is told which epoch it is."""
-        get_dataset_from_loader(self.dataloaders[dataset_split]).current_epoch = self.epoch
-        self._step = 0
-        return super().common_train_valid(dataset_split, **kwargs)
+    def run_step(self, idx: int, batch: Batch, metrics: dict) -> dict:
+        """One update (`Updater`) or validation step (audiocraft's)."""
+        self._step = idx
+        if not self.is_training:
+            return super().run_step(idx, batch, metrics)
+        self.updater = self.updater or Updater(self)
+        prepared = PreparedBatch(*self._prepare_tokens_and_attributes(batch))
+        self.deadlock_detect.update("tokens_and_conditions")
+        return {**metrics, **self.updater(prepared, batch[1])}
+
+    def run_generate_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict:
+        """audiocraft's, unless the run was asked to stop."""
+        self.stop_if_asked()
+        return super().run_generate_step(batch, *args, **kwargs)
 
     def _prepare_tokens_and_attributes(
         self, batch: Batch, check_synchronization_points: bool = False
@@ -69,9 +86,7 @@ class OrchestratorSolver(MusicGenSolver):
         attributes = [info.to_condition_attributes() for info in infos]
         if self.model.training:
             p = self.cfg.classifier_free_guidance.training_dropout
-            rank = flashy.distrib.rank()
-            attributes = drop_conditions(attributes, p, self.cfg.seed, self.epoch, self._step, rank)
-            self._step += 1
+            attributes = drop_conditions(attributes, p, (self.cfg.seed, self.epoch, self._step), _positions(len(infos)))
         tokenized = self.model.condition_provider.tokenize(self.model.att_dropout(attributes))
         codes = self._codes(audio, infos)
         with self.autocast:

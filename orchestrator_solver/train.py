@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dataset_builder.errors import UserError
 
-from . import checkpoint, lm, preflight
+from . import checkpoint, lm, preflight, sharding
 from .codec_solver import OrchestratorCodecSolver
 from .optim import builders as optimizers
 from .solver import OrchestratorSolver
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 lm.register()
 optimizers.register()
 checkpoint.register()
+sharding.register()
 
 SOLVERS: dict[str, type[StandardSolver]] = {
     "orchestrator": OrchestratorSolver,

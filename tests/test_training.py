@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+
+from orchestrator_solver import checkpoint
 
 PROJECT = Path(__file__).parent.parent
 TINY = [
@@ -17,9 +21,13 @@ TINY = [
     "codebooks_pattern.delay.delays=[0,1]", "dataset.segment_duration=1.6", "dataset.batch_size=4",
     "dataset.num_workers=1", "dataset.valid.num_samples=4", "dataset.evaluate.num_samples=4",
     "dataset.generate.num_samples=4", "orchestrator.store=false", "autocast=false", "num_threads=1",
-    "optim.updates_per_epoch=3",
+    "optim.updates_per_epoch=3", "schedule.cosine.warmup=1",
     "generate.lm.top_k=16",
 ]  # fmt: skip
+# Three epochs in which everything is drawn at random, and lines of the log that tell how far it is.
+RANDOM = ("optim.epochs=3", "optim.updates_per_epoch=12", "transformer_lm.dropout=0.1", "logging.log_updates=6",
+          "schedule.cosine.warmup=4", "classifier_free_guidance.training_dropout=0.3")  # fmt: skip
+OF_THE_MACHINE = {"duration"}
 DEADLINE = 240  # seconds that one run may take on a busy machine
 
 pytestmark = pytest.mark.slow
@@ -55,40 +63,122 @@ def _losses(history: list[dict]) -> list[tuple[float, float]]:
     return [(epoch["train"]["ce"], epoch["valid"]["ce"]) for epoch in history]
 
 
-def test_all_stages_and_resuming_after_a_kill(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
-    """A run that was killed after its first epoch ends with the history of one that was not."""
-    overrides = ("optim.epochs=3", "logging.log_tensorboard=true", "logging.log_wandb=true")
-    command = _command(tiny_data, tiny_models, *overrides)
-    straight = _run(tmp_path / "straight", command)
-    assert straight.returncode == 0, straight.stderr[-3000:]
-    history = _history(tmp_path / "straight")
-    assert set(history[-1]) == {"train", "valid", "evaluate", "generate"} and len(history) == 3
-    assert list((tmp_path / "straight").rglob("events.out.tfevents*"))
-    assert list((tmp_path / "straight").rglob("*.wandb"))
-    assert list((tmp_path / "straight").rglob("*.wav"))
+def _exact(history: list[dict]) -> list[dict]:
+    """All metrics of training and validation but those that measure this machine."""
+    return [
+        {stage: {name: value for name, value in epoch[stage].items() if name not in OF_THE_MACHINE}
+         for stage in ("train", "valid")}
+        for epoch in history
+    ]  # fmt: skip
 
-    killed = tmp_path / "killed"
+
+def _interrupt(folder: Path, command: list[str], seen: str, number: signal.Signals) -> int:
+    """Run until the log holds these words, then signal; returns the exit code."""
     process = subprocess.Popen(
-        command, cwd=PROJECT, env=_environment(killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        command, cwd=PROJECT, env=_environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
     end = time.monotonic() + DEADLINE
-    while not _history(killed) and time.monotonic() < end and process.poll() is None:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert 1 <= len(_history(killed)) < 3
-    again = _run(killed, command)
-    assert again.returncode == 0, again.stderr[-3000:]
-    assert _losses(_history(killed)) == _losses(history)
+    while time.monotonic() < end and process.poll() is None:
+        if any(seen in log.read_text() for log in folder.glob("xps/*/solver.log.0")):
+            (os.killpg if number == signal.SIGKILL else os.kill)(process.pid, number)
+            break
+        time.sleep(0.02)
+    return process.wait(DEADLINE)
 
 
-def test_two_workers(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
-    done = _run(
-        tmp_path, _command(tiny_data, tiny_models, "optim.epochs=1", options=("-d", "--ddp_workers=2"))
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def straight(tiny_data: Path, tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing disturbed, with all loggers."""
+    folder = tmp_path_factory.mktemp("straight")
+    watched = ("logging.log_tensorboard=true", "logging.log_wandb=true", "checkpoint.save_every=1",
+               "checkpoint.keep_last=2")  # fmt: skip
+    done = _run(folder, _command(tiny_data, tiny_models, *RANDOM, *watched))
     assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def test_all_stages_and_loggers(straight: Path) -> None:
+    history = _history(straight)
+    assert set(history[-1]) == {"train", "valid", "evaluate", "generate"} and len(history) == 3
+    for pattern in ("events.out.tfevents*", "*.wandb", "*.wav"):
+        assert list(straight.rglob(pattern)), pattern
+    kept = {path.name for path in straight.glob("xps/*/checkpoint*")}
+    assert kept == {"checkpoint.th", "checkpoint_2.th", "checkpoint_3.th"}
+
+
+@pytest.mark.parametrize(
+    ("number", "seen"),
+    [(signal.SIGKILL, "Train | Epoch 2 | 4/12"), (signal.SIGTERM, "Train | Epoch 2 | 4/12"),
+     (signal.SIGUSR2, "Train Summary | Epoch 2")],
+)  # fmt: skip
+def test_an_interrupted_run_ends_with_the_same_bits(
+    number: signal.Signals, seen: str, straight: Path, tiny_data: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    """Killed, it goes on from the epoch before; asked to stop, from the step where it was."""
+    command = _command(tiny_data, tiny_models, *RANDOM)
+    code = _interrupt(tmp_path, command, seen, number)
+    assert code == (-number if number == signal.SIGKILL else 128 + number)
     assert len(_history(tmp_path)) == 1
+    log = next(tmp_path.glob("xps/*/solver.log.0"))
+    if number != signal.SIGKILL:
+        done = int(re.search(r"saved after (\d+) of 12 updates of epoch 2", log.read_text())[1])
+        assert done == 12 if number == signal.SIGUSR2 else 4 <= done < 12
+    again = _run(tmp_path, command)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert _exact(_history(tmp_path)) == _exact(_history(straight))
+
+
+def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
+    """The same losses and gradients, but for the order of additions; without dropout, which is drawn by process."""
+    found = []
+    for name, options in (("one", ()), ("two", ("-d", "--ddp_workers=2"))):
+        overrides = (*RANDOM, "transformer_lm.dropout=0")
+        done = _run(tmp_path / name, _command(tiny_data, tiny_models, *overrides, options=options))
+        assert done.returncode == 0, done.stderr[-3000:]
+        found.append(_exact(_history(tmp_path / name)))
+    for one, two in zip(*found, strict=True):
+        assert two["train"] == pytest.approx(one["train"], rel=1e-5, abs=1e-5)
+        assert two["valid"]["ce"] == pytest.approx(one["valid"]["ce"], rel=1e-5)
+
+
+def test_sharded_training_is_the_same_and_is_exported(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
+    """FSDP over gloo with D-Adaptation's sums over processes, whose parent is ended in the middle of an epoch: the
+    workers save their parts, and the run that goes on ends as one that had a single process."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    dadam = (*RANDOM, "transformer_lm.dropout=0", "optim.optimizer=dadam", "optim.lr=1")
+    alone = _command(tiny_data, tiny_models, *dadam)
+    sharded = _command(
+        tiny_data, tiny_models, *dadam, "fsdp.use=true", "fsdp.param_dtype=float32", options=("-d", "--ddp_workers=2")
+    )
+    assert _run(one, alone).returncode == 0
+    assert _interrupt(two, sharded, "Train | Epoch 2 | 4/12", signal.SIGTERM) == -signal.SIGTERM
+    _wait_for_lines(two, "saved after", workers=2)
+    for folder, command in ((two, sharded), (one, alone)):
+        done = _run(folder, command)
+        assert done.returncode == 0, done.stderr[-3000:]
+    for ours, theirs in zip(_history(two), _history(one), strict=True):
+        for stage in ("train", "valid"):
+            assert ours[stage]["ce"] == pytest.approx(theirs[stage]["ce"], rel=1e-4)
+    states = [_exported(folder) for folder in (one, two)]
+    assert states[0].keys() == states[1].keys()
+    for name, value in states[0].items():
+        torch.testing.assert_close(states[1][name], value, rtol=0, atol=2e-3, msg=name)
+
+
+def _wait_for_lines(folder: Path, words: str, workers: int) -> None:
+    end = time.monotonic() + DEADLINE
+    while sum(words in log.read_text() for log in folder.glob("xps/*/solver.log.*")) < workers:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _exported(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a folder's run, exported."""
+    sig, out = next((folder / "xps").iterdir()).name, folder / "exported"
+    done = _run(folder, [str(Path(sys.executable).with_name("orchestrator")), "export", sig, "--out", str(out)])
+    assert done.returncode == 0, done.stderr[-3000:]
+    return checkpoint.load(str(out), "lm").state
 
 
 @pytest.mark.parametrize(
@@ -96,7 +186,9 @@ def test_two_workers(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None
     [("dset_root=/nowhere", "build the data set first"),
      ("compression_model_checkpoint=//pretrained/no/codec", "no/codec"),
      ("continue_from=//pretrained/no/model", "no/model"),
-     ("continue_from=//sig/01234567", "no checkpoint there")],
+     ("continue_from=//sig/01234567", "no checkpoint there"),
+     ("schedule.cosine.warmup=30", "warmup=30 is not below the run's 18 updates (6 epochs of 3)"),
+     ("fsdp.use=true", "shares a model between processes, and this run has one")],
 )  # fmt: skip
 def test_what_is_missing_is_said_in_one_line(
     tiny_data: Path, tiny_models: Path, tmp_path: Path, override: str, words: str

@@ -1,0 +1,65 @@
+"""A run's own checkpoints: whole or not at all, from one process or a part from each, and the last good one kept."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import flashy
+import torch
+from torch import distributed
+
+from dataset_builder.errors import FREE_SOME, NO_ROOM, UserError
+
+
+def save(state: dict[str, Any], path: Path, sharded: bool) -> None:
+    """Replace a checkpoint.
+
+    Sharded, every process writes its own part beside the old one; only when all are on disk are they renamed, and a
+    file that says so lets audiocraft finish the renaming if that is interrupted (`check_sharded_checkpoint`).
+
+    Args:
+        state: of this process.
+        path: this process's file.
+        sharded: whether every process has a part; otherwise only one calls this.
+
+    Raises:
+        UserError: if the disk is full here or, sharded, at any process; the old checkpoint is still there.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    done = path.with_name(path.name + ".tmp.done")  # only rank 0's is looked at
+    done.unlink(missing_ok=True)
+    _wait_for_all(sharded)
+    failure = _write(state, temporary)
+    failures = torch.tensor(float(failure is not None))
+    if sharded:
+        flashy.distrib.all_reduce(failures, distributed.ReduceOp.MAX)
+    if failures:
+        temporary.unlink(missing_ok=True)
+        reason = f"cannot be written: {failure.strerror}" if failure else "was not written by another process"
+        raise UserError(f"checkpoint {path} {reason}; the one before it is whole: {FREE_SOME}") from failure
+    if sharded and flashy.distrib.is_rank_zero():
+        done.touch()
+    _wait_for_all(sharded)
+    temporary.replace(path)
+    _wait_for_all(sharded)
+    if sharded and flashy.distrib.is_rank_zero():
+        done.unlink()
+
+
+def _write(state: dict[str, Any], path: Path) -> OSError | None:
+    """Write to the disk itself, so that no power failure leaves a renamed but empty file; returns a lack of room."""
+    try:
+        with path.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return error
+    return None
+
+
+def _wait_for_all(sharded: bool) -> None:
+    if sharded:
+        flashy.distrib.barrier()

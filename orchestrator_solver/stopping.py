@@ -1,0 +1,116 @@
+"""Being asked to stop: SIGTERM and SIGUSR2, as clusters send them before they take a machine away."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+logger = logging.getLogger(__name__)
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR2)
+PATIENCE = 90.0  # seconds for a step to end: the notice that Dora asks Slurm to give
+
+
+class Stopped(Exception):
+    """Raised between two steps once stopping was asked for."""
+
+
+class StopRequest:
+    """Remembers the signal that asks to stop, until somebody between two steps looks.
+
+    A worker of `dora run -d` is also asked by the end of its parent, which passes no signal on. A second signal, or a
+    step that does not end in time (another process may be gone for which it waits), ends the process at once: what was
+    saved last is whole. A thread does this, since Python's own handlers wait for the step.
+
+    Args:
+        patience: seconds.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self.signal: signal.Signals | None = None
+        self.patience = patience
+        self._parent = os.getppid() if "WORLD_SIZE" in os.environ else None
+        self._before: dict[int, Any] = {}
+        self._obeyed = threading.Event()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch the signals while the block runs; afterwards they are handled as before."""
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
+        thread = threading.Thread(target=self._watch, args=(read,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(wakeup)
+            self._obeyed.set()
+            os.close(write)
+            thread.join()
+            os.close(read)
+
+    def _watch(self, read: int) -> None:
+        while byte := os.read(read, 1):
+            if byte[0] not in SIGNALS:
+                continue
+            if self.signal is not None:
+                os._exit(128 + byte[0])
+            self.signal = signal.Signals(byte[0])
+            logger.warning("%s: saving after this step", self.signal.name)
+            threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self) -> None:
+        if not self._obeyed.wait(self.patience):
+            logger.error("No step ended within %.0f s: leaving without saving", self.patience)
+            os._exit(128 + (self.signal or signal.SIGTERM))
+
+    def asked(self) -> int:
+        """The number of the signal by which this process was asked to stop, or 0."""
+        if self.signal is None and self._parent not in (None, os.getppid()):
+            self.signal = signal.SIGTERM
+        return self.signal or 0
+
+    def obey(self, number: int) -> NoReturn:
+        """Stop here, between two steps.
+
+        Args:
+            number: the signal; another process of the run may have been asked instead of this one.
+
+        Raises:
+            Stopped: always.
+        """
+        self.signal = signal.Signals(number)
+        self._obeyed.set()
+        raise Stopped(self.signal.name)
+
+    def leave(self, rank: int) -> NoReturn:
+        """End the process after saving: by submitit's own handler if it is to requeue the job, else as shells do.
+
+        Args:
+            rank: of this process; submitit requeues from rank 0, and the others wait to be ended with the job, since
+                one that leaves would take the rest along.
+
+        Raises:
+            SystemExit: with 128 + the signal's number.
+        """
+        number = self.signal or signal.SIGTERM
+        requeue = self._before.get(number)
+        if number == signal.SIGUSR2 and callable(requeue):
+            requeue(number, None)
+            while rank:
+                signal.pause()
+        raise SystemExit(128 + number)
+
+
+def ignore_in_worker(worker: int) -> None:
+    """For processes that load data: Slurm signals them as well, and the process they work for still needs them."""
+    signal.set_wakeup_fd(-1)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
