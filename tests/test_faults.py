@@ -1,184 +1,20 @@
-"""A build that is killed, runs out of disk, or meets another one."""
+"""A build that runs out of disk, or meets another one."""
 
-import gzip
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from killing import is_held, tree, words
 from pools import Here
 
 from dataset_builder import lock, manifest, workers
 from dataset_builder.__main__ import main
 from dataset_builder.check import check
 from dataset_builder.errors import UserError
-
-# Runs the program; at the chosen write (of any of its processes), after the temporary file is there and before it has
-# its name, the program's first process is killed. Point 0 kills nothing and prints how many writes there were.
-KILLED_AT_A_WRITE = """
-import multiprocessing, os, signal, sys
-from contextlib import contextmanager
-from dataset_builder import atomic
-from dataset_builder.__main__ import main
-
-parent, point, writes, real = os.getpid(), int(sys.argv[1]), multiprocessing.Value("i", 0), atomic.replacing
-
-@contextmanager
-def replacing(path):
-    with real(path) as temporary:
-        yield temporary
-        with writes.get_lock():
-            writes.value += 1
-            if writes.value == point:
-                os.kill(parent, signal.SIGKILL)
-
-atomic.replacing = replacing
-code = main(sys.argv[2:])
-print(f"writes: {writes.value}")
-sys.exit(code)
-"""
-
-
-def words(source, out):
-    return ["build", "--source", "slakh", "--root", str(source), "--out", str(out), "--captions", "none",
-            "--workers", "2", "--materialise"]  # fmt: skip
-
-
-def run(*arguments, **options):
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, **options)
-
-
-def tree(out: Path) -> dict[str, bytes]:
-    """Every file's bytes; the folder's own name, which stands in the manifests of absolute paths, is left out."""
-    found = {}
-    for path in sorted(out.rglob("*")):
-        name = str(path.relative_to(out))
-        if name.startswith("files/") and name.endswith(".gz"):
-            found[name] = gzip.decompress(path.read_bytes()).replace(str(out).encode(), b"OUT")
-        elif path.is_file():
-            found[name] = path.read_bytes()
-    return found
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tiny_slakh, tmp_path_factory):
-    """A data set that nothing happened to, how many writes it took, and how long."""
-    out, begin = tmp_path_factory.mktemp("undisturbed") / "data", time.monotonic()
-    done = run("-c", KILLED_AT_A_WRITE, "0", *words(tiny_slakh, out))
-    assert done.returncode == 0, done.stderr
-    return tree(out), int(re.search(r"writes: (\d+)", done.stdout)[1]), time.monotonic() - begin
-
-
-def finished(source, out):
-    done = run("-m", "dataset_builder", *words(source, out))
-    assert done.returncode == 0, done.stderr
-    return tree(out)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(8))
-def test_killed_at_any_write(undisturbed, tiny_slakh, tmp_path, seed):
-    """24 kills in all, between a file's last byte and its name; what a run leaves, the next one goes on with."""
-    wanted, writes, _ = undisturbed
-    rng, out = np.random.default_rng(seed), tmp_path / "data"
-    left = writes
-    for _ in range(3):
-        point = int(rng.integers(1, max(8, left - 8)))  # the end writes 11 files, however often it is begun
-        assert run("-c", KILLED_AT_A_WRITE, str(point), *words(tiny_slakh, out)).returncode == -signal.SIGKILL
-        left -= point
-        for path in out.rglob("[!.]*.json*"):
-            if path.suffix != ".gz":
-                parts = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
-                assert all(map(json.loads, parts)), path
-    assert finished(tiny_slakh, out) == wanted
-    assert check(out) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
-def test_killed_at_any_time(undisturbed, tiny_slakh, tmp_path, seed):
-    """12 kills in 4 builds, at times of the clock."""
-    wanted, _, seconds = undisturbed
-    rng, out = np.random.default_rng(100 + seed), tmp_path / "data"
-    for _ in range(3):
-        kill_after(float(rng.uniform(0.3, 1.0)) * seconds, words(tiny_slakh, out))
-    assert finished(tiny_slakh, out) == wanted
-
-
-@pytest.mark.slow
-def test_killed_while_the_corpus_is_rendered(tmp_path):
-    """4 kills, at times of the clock."""
-    nano = ["build", "--source", "nano", "--works", "3", "--seconds", "6", "--captions", "none", "--out"]
-    begin = time.monotonic()
-    assert run("-m", "dataset_builder", *nano, str(tmp_path / "undisturbed")).returncode == 0
-    seconds, rng = time.monotonic() - begin, np.random.default_rng(7)
-    for _ in range(4):
-        kill_after(float(rng.uniform(0.3, 1.0)) * seconds, [*nano, str(tmp_path / "data")])
-    assert run("-m", "dataset_builder", *nano, str(tmp_path / "data")).returncode == 0
-    assert tree(tmp_path / "data") == tree(tmp_path / "undisturbed")
-
-
-def kill_after(seconds, command):
-    """Start the program, and kill it after so many seconds unless it has ended by then."""
-    begun = subprocess.Popen(
-        [sys.executable, "-m", "dataset_builder", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        begun.wait(seconds)
-    except subprocess.TimeoutExpired:
-        begun.kill()
-        begun.wait()
-
-
-@pytest.mark.slow
-def test_a_worker_that_is_killed_is_one_line(tiny_slakh, tmp_path):
-    code = """
-import os, sys
-from dataset_builder import pipeline
-from dataset_builder.__main__ import main
-pipeline.TrackReader = lambda *args: os.kill(os.getpid(), 9)
-sys.exit(main(sys.argv[1:]))
-"""
-    done = run("-c", code, *words(tiny_slakh, tmp_path / "data"))
-    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: items: a worker ended suddenly")
-
-
-def child_of(pid: int) -> set[int]:
-    return {int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
-def test_workers_end_with_their_parent():
-    code = "import time; from dataset_builder.workers import share_out; share_out(time.sleep, [(60,)] * 2, 2, 'sleep')"
-    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    try:
-        until(lambda: len(child_of(parent.pid)) == 2)
-        children = child_of(parent.pid)
-    finally:
-        parent.kill()
-        parent.wait()
-    until(lambda: not any(alive(child) for child in children))
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -277,11 +113,35 @@ def test_no_workers_is_one_line(tiny_slakh, tmp_path, capsys):
     assert all(line.startswith("error: ") for line in capsys.readouterr().err.splitlines())
 
 
-def test_a_lock_of_a_run_that_was_just_killed_is_waited_for(tmp_path):
+def test_a_lock_of_a_run_that_was_just_killed_is_waited_for(tmp_path, monkeypatch):
     """Its workers hold it until they have noticed."""
-    held = os.open(tmp_path / lock.LOCK, os.O_RDWR | os.O_CREAT)
+    held, tries, real = os.open(tmp_path / lock.LOCK, os.O_RDWR | os.O_CREAT), [], lock.time.sleep
     lock.fcntl.flock(held, lock.fcntl.LOCK_EX)
-    timer = threading.Timer(0.1, os.close, (held,))
-    timer.start()
+
+    def wait(seconds):
+        assert not is_free()
+        tries.append(seconds)
+        if len(tries) == 3:
+            os.close(held)
+        real(0)
+
+    def is_free():
+        return not is_held(tmp_path)
+
+    monkeypatch.setattr(lock.time, "sleep", wait)
     with lock.alone(tmp_path):
-        timer.join()
+        assert len(tries) == 3 and not is_free()
+    assert is_free()
+
+
+@pytest.mark.slow
+def test_two_processes_on_one_output(tiny_slakh, tmp_path):
+    """One waits for the other for a while, or says that it may not; the data set is whole."""
+    command = [sys.executable, "-m", "dataset_builder", *words(tiny_slakh, tmp_path / "data")]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) for _ in range(2)]
+    errors = [process.communicate()[1] for process in both]
+    assert 0 in {process.returncode for process in both}
+    for process, error in zip(both, errors, strict=True):
+        assert process.returncode == 0 or "another process is working on" in error.splitlines()[-1]
+    assert main(words(tiny_slakh, tmp_path / "alone")) == 0
+    assert tree(tmp_path / "data") == tree(tmp_path / "alone")

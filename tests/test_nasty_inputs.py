@@ -64,6 +64,11 @@ def stem_0(**values: object) -> Callable[[Path], object]:
     return change
 
 
+def called(name: str) -> Callable[[Path], object]:
+    """Call stem S00 otherwise in the metadata."""
+    return lambda t: (t / "metadata.yaml").write_text((t / "metadata.yaml").read_text().replace("S00:", f"{name}:"))
+
+
 def instead(name: str, make: Callable[[Path], object]) -> Callable[[Path], object]:
     """Put something else in the place of a file."""
 
@@ -121,12 +126,15 @@ LISTED = {  # how to make it; the build's reason and what it is of; the audit's 
     "program 10^100": (stem_0(program_num=10**100), METADATA),
     "program -1": (stem_0(program_num=-1), METADATA),
     "program nan": (stem_0(program_num=float("nan")), METADATA),
-    "NUL in a name": (
-        lambda t: (t / "metadata.yaml").write_text((t / "metadata.yaml").read_text().replace("S00:", '"S\\0":')),
-        METADATA),
-    "a name of 5000 letters": (
-        lambda t: (t / "metadata.yaml").write_text((t / "metadata.yaml").read_text().replace("S00:", "S" * 5000 + ":")),
-        METADATA),
+    "empty metadata": (lambda t: (t / "metadata.yaml").write_text(""), METADATA),
+    "metadata a list": (lambda t: (t / "metadata.yaml").write_text("- S00\n- S01"), METADATA),
+    "metadata without stems": (lambda t: (t / "metadata.yaml").write_text("UUID: x"), METADATA),
+    "metadata without a stem's key": (lambda t: (t / "metadata.yaml").write_text("stems: {S00: {}}"), METADATA),
+    "a key of the wrong type": (stem_0(is_drum="no"), METADATA),
+    "a path that climbs": (called("../../S00"), ("metadata cannot be read", "", "climbing-path")),
+    "an absolute path": (called("/etc/passwd"), ("metadata cannot be read", "", "climbing-path")),
+    "NUL in a name": (called('"S\\0"'), METADATA),
+    "a name of 5000 letters": (called("S" * 5000), METADATA),
     "metadata a named pipe": (instead("metadata.yaml", os.mkfifo), METADATA),
     "metadata a folder": (instead("metadata.yaml", Path.mkdir), METADATA),
     "stem a named pipe": (instead("stems/S00.flac", os.mkfifo), ("no audio", "S00", "missing-audio")),
@@ -143,6 +151,9 @@ LISTED = {  # how to make it; the build's reason and what it is of; the audit's 
     "MIDI a link out": (
         instead("MIDI/S00.mid", lambda p: p.symlink_to("/etc/hostname")),
         ("a link out of the track", "S00", "link-out")),
+    "length 0": (lambda t: (t / "stems/S00.flac").write_bytes(b""), AUDIO),
+    "cut in half": (lambda t: os.truncate(t / "stems/S00.flac", (t / "stems/S00.flac").stat().st_size // 2), AUDIO),
+    "noise after the header": (lambda t: (t / "stems/S00.flac").write_bytes(b"fLaC" + bytes(99)), AUDIO),
     "0 samples": (instead("stems/S00.flac", flac_of(0, 1)), AUDIO),
     "FLAC that promises 2^36 samples": (promised(2**36 - 1), AUDIO),
     "FLAC that does not say how many samples": (promised(0), AUDIO),
