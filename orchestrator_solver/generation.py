@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,13 @@ class OrchestratorModel:
     def sample_rate(self) -> int:
         """Hz of what is generated."""
         return self.codec.sample_rate
+
+    @property
+    def grid(self) -> float:
+        """Seconds between the times that begin a frame of the codec and one of the reference's chroma alike."""
+        frames = (self.codec.frame_rate, self.lm.condition_provider.conditioners["self_wav"].frame_rate)
+        codec, chroma = (1 / Fraction(rate).limit_denominator(1_000_000) for rate in frames)
+        return math.lcm(codec.numerator, chroma.numerator) / math.gcd(codec.denominator, chroma.denominator)
 
     @property
     def trained_instruments(self) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ class Model(Protocol):
     def sample_rate(self) -> int: ...
 
     @property
+    def grid(self) -> float: ...
+
+    @property
     def trained_instruments(self) -> tuple[str, ...]: ...
 
     def generate(

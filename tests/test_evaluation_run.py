@@ -48,11 +48,15 @@ def test_other_settings_do_not_meet_old_scores(
 
 
 def test_excerpts_are_fixed_and_sound(tiny_data: Path) -> None:
-    few = choose(tiny_data, "test", 2, SECONDS, ("self", "stem"))
-    many = choose(tiny_data, "test", 5, SECONDS, ("self", "stem"))
+    few = choose(tiny_data, "test", 2, SECONDS, ("self", "stem"), 0.32)
+    many = choose(tiny_data, "test", 5, SECONDS, ("self", "stem"), 0.32)
     assert [e.item.id for e in few] == [e.item.id for e in many][:2]
     for excerpt in many:
         assert excerpt.item.split == "test" and excerpt.item.instruments != ("drums",)
         assert excerpt.item.sounding(excerpt.start, excerpt.start + SECONDS)
         assert excerpt.references["self"].id == excerpt.item.id
         assert excerpt.prompts["without"] in excerpt.prompts["with"]
+        assert excerpt.start / 0.32 == pytest.approx(round(excerpt.start / 0.32))
+    wider = choose(tiny_data, "test", 5, SECONDS, ("self",), 0.64)
+    assert [e.start for e in wider] != [e.start for e in many]
+    assert all(e.start / 0.64 == pytest.approx(round(e.start / 0.64)) for e in wider)

@@ -29,6 +29,17 @@ def test_output_is_as_long_as_the_reference(model: OrchestratorModel, seconds: f
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1.0)
 
 
+def test_excerpts_begin_on_frames_of_codec_and_chroma(
+    model: OrchestratorModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nano models' 40 and 64 ms; MusicGen's 20 and 128 ms, as `orchestrator.grid` has them."""
+    assert model.grid == 0.32
+    conditioner = model.lm.condition_provider.conditioners["self_wav"]
+    monkeypatch.setattr(type(model.codec), "frame_rate", 50.0)
+    monkeypatch.setattr(type(conditioner), "frame_rate", 32_000 / 4096)
+    assert model.grid == 0.64
+
+
 def test_duration_can_be_asked_for(model: OrchestratorModel) -> None:
     assert model.generate(["violin"], [_tone(1.0)], RATE, duration=2.0).shape[-1] == 32_000
 

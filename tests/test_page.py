@@ -31,7 +31,7 @@ HOSTILE = '</title><script>alert(1)</script><img src="http://evil/x" onerror=ale
 class Echo:
     """A model that plays its reference back."""
 
-    name, sha256, max_seconds, sample_rate = "echo", "e" * 64, 8.0, RATE
+    name, sha256, max_seconds, sample_rate, grid = "echo", "e" * 64, 8.0, RATE, 0.32
     trained_instruments: tuple[str, ...] = ()
 
     def generate(
@@ -195,7 +195,7 @@ def test_a_page_of_models(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_reference_that_is_the_target_is_shown_once(data: Path) -> None:
-    excerpts = telling_excerpts(data, "test", 3, 2.0, "self")
+    excerpts = telling_excerpts(data, "test", 3, 2.0, "self", 0.32)
     shown = play_excerpts(excerpts, {"finetuned": Echo()}, {"sim": Sim()}, data, 2.0, "self", progress=lambda _: None)
     assert [take.role for take in shown[0].takes] == ["target", "finetuned", "finetuned"]
     assert shown[0].takes[1].scores == {"SIM ↑": pytest.approx(1.0)}

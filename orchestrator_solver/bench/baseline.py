@@ -63,7 +63,7 @@ def bench_melody(
     """
     model = load_model(name)
     rate = model.sample_rate
-    excerpts = choose(root, split, count, seconds, (policy,))
+    excerpts = choose(root, split, count, seconds, (policy,), model.grid)
     references = torch.from_numpy(np.stack(audio_of(excerpts, policy, root, seconds, rate)))[:, None]
     played, coded = [], []
     for begin in tqdm(range(0, len(excerpts), BATCH), "melody", unit="batch"):

@@ -9,7 +9,6 @@ from dataset_builder.items import Item
 from dataset_builder.seeds import rng_for
 from dataset_builder.vocabulary import PITCHED
 
-from ..dataset import GRID
 from ..pairing import best_reference
 from .works import work_namer
 
@@ -35,10 +34,20 @@ class TestExcerpt:
     prompts: dict[str, str]
 
 
-def choose(root: Path, split: str, count: int, seconds: float, policies: tuple[str, ...]) -> list[TestExcerpt]:
+def choose(
+    root: Path, split: str, count: int, seconds: float, policies: tuple[str, ...], grid: float
+) -> list[TestExcerpt]:
     """`count` excerpts, one an item, in turns from every work; the first of them are the same for any larger count.
 
     Items that hold no pitched instrument are left out: their own chroma says nothing of a melody.
+
+    Args:
+        root: the data set's folder.
+        split: of it.
+        count: how many, at most.
+        seconds: how long.
+        policies: of which references are chosen.
+        grid: seconds between which excerpts may start, see `OrchestratorModel.grid`.
     """
     items = manifest.load(root, split)
     known, work_of = {item.id: item for item in items}, work_namer(root)
@@ -51,11 +60,13 @@ def choose(root: Path, split: str, count: int, seconds: float, policies: tuple[s
         by_track[track] = [members[i] for i in order]
     turns = max(map(len, by_track.values()), default=0)
     chosen = [members[turn] for turn in range(turns) for _, members in sorted(by_track.items()) if turn < len(members)]
-    return [_excerpt(item, work_of(item), seconds, known, policies) for item in chosen[:count]]
+    return [_excerpt(item, work_of(item), seconds, known, policies, grid) for item in chosen[:count]]
 
 
-def _excerpt(item: Item, work: str, seconds: float, known: dict[str, Item], policies: tuple[str, ...]) -> TestExcerpt:
-    start = round(draw_start(item, seconds, rng_for("evaluation", item.id)) / GRID) * GRID
+def _excerpt(
+    item: Item, work: str, seconds: float, known: dict[str, Item], policies: tuple[str, ...], grid: float
+) -> TestExcerpt:
+    start = round(draw_start(item, seconds, rng_for("evaluation", item.id)) / grid) * grid
     names = item.sounding(start, start + seconds) or item.instruments
     references = {policy: best_reference(item, start, start + seconds, known, policy) for policy in policies}
     prompts = {"without": prompt.compose(names, None), "with": prompt.compose(names, item.description)}

@@ -116,10 +116,10 @@ def evaluate(settings: EvaluationSettings) -> Table:
         UserError: if the data or a model is missing.
     """
     models = {row: load_model(name) for row, name in settings.models.items()}
-    excerpts = choose(settings.data, settings.split, settings.count, settings.seconds, settings.policies)
+    first = next(iter(models.values()))
+    excerpts = choose(settings.data, settings.split, settings.count, settings.seconds, settings.policies, first.grid)
     folder = settings.out / "cells" / _key(settings, excerpts)
     metrics: dict[str, ClipMetric] = build_metrics(settings.metrics)
-    first = next(iter(models.values()))
     players: dict[str, Player] = {row: _play(model, settings) for row, model in models.items()}
     players |= _anchors(first, excerpts, settings)
     versions = {row: model.sha256[:12] for row, model in models.items()}

@@ -54,7 +54,8 @@ def build_page(
         UserError: if data or table are missing, or the page cannot be written.
     """
     tables = read_tables(table) if table else ()
-    excerpts = telling_excerpts(settings.data, settings.split, settings.count, settings.seconds, settings.policy)
+    grid = next(iter(models.values())).grid
+    excerpts = telling_excerpts(settings.data, settings.split, settings.count, settings.seconds, settings.policy, grid)
     played = play_excerpts(
         excerpts, models, build_metrics(), settings.data, settings.seconds, settings.policy, settings.guidance,
         settings.temperature, progress,
