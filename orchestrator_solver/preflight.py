@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dataset_builder.errors import UserError
 
-from . import checkpoint, hub
+from . import checkpoint, hub, sharding
 from .compat import PROJECT
 from .loaders import STAGES, location
 from .loading_seams import run_folder
@@ -50,6 +50,8 @@ def check(cfg: DictConfig) -> None:
     for stage in STAGES:
         if cfg.execute_only in (None, stage) and cfg.datasource.get(stage):
             location(cfg.datasource[stage])
+    if is_xp():
+        sharding.check(cfg, get_xp().folder)
     resumed = is_xp() and (get_xp().folder / "checkpoint.th").is_file()
     for name in ("continue_from", "compression_model_checkpoint")[resumed:]:
         _require_checkpoint(name, str(cfg.get(name) or ""))

@@ -1,14 +1,16 @@
 """FSDP as audiocraft uses it, on CPUs too, so that sharded training can be proven without GPUs."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import flashy
 import torch
 from audiocraft.modules.conditioners import ConditioningProvider
 from audiocraft.modules.transformer import StreamingTransformerLayer
 from audiocraft.optim import fsdp
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.distributed.fsdp import (
     FullStateDictConfig,
@@ -21,7 +23,37 @@ from torch.distributed.fsdp.wrap import ModuleWrapPolicy
 
 from dataset_builder.errors import UserError
 
+LACKS = {  # of sharded training: what is in the way of each
+    "autocast": "which has its own precision, fsdp.param_dtype: add autocast=false",
+    "lora.rank": "additions have few states to share: leave fsdp.use out",
+    "optim.micro_batch": "its conditions cannot be gone back through at the end: take a smaller dataset.batch_size",
+}
 BLOCKS: set[type[nn.Module]] = {StreamingTransformerLayer, ConditioningProvider}
+
+
+def check(cfg: DictConfig, folder: Path) -> None:
+    """Stop if a run cannot be sharded.
+
+    Args:
+        cfg: of the run.
+        folder: of the run, with the checkpoints that it goes on from.
+
+    Raises:
+        UserError: for one process, for settings that do not go with it, or parts of another number of processes.
+    """
+    if not cfg.fsdp.use:
+        return
+    workers = flashy.distrib.world_size()
+    if workers == 1:
+        raise UserError("fsdp.use=true shares a model between processes, and this run has one: add -d, or leave it out")
+    for name, reason in LACKS.items():
+        if OmegaConf.select(cfg, name):
+            raise UserError(f"{name} does not go with fsdp.use=true, {reason}")
+    parts = len([path for path in folder.glob("checkpoint.th*") if re.fullmatch(r"checkpoint\.th(\.\d+)?", path.name)])
+    if parts not in (0, workers):
+        raise UserError(
+            f"{folder} holds a checkpoint in {parts} parts, and this run has {workers} processes: start it with {parts}"
+        )
 
 
 def shard(cfg: DictConfig, model: nn.Module, device: str) -> nn.Module:

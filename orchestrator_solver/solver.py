@@ -9,7 +9,7 @@ from audiocraft.modules.conditioners import SegmentWithAttributes
 from audiocraft.solvers.musicgen import MusicGenSolver
 from audiocraft.utils.utils import get_dataset_from_loader
 
-from . import checkpoint, lm
+from . import checkpoint, lm, lora
 from .accumulation import PreparedBatch
 from .dataset import ExcerptDataset
 from .dropout import drop_conditions
@@ -56,6 +56,14 @@ class OrchestratorSolver(ExactLoop, MusicGenSolver):
         package = checkpoint.load(name, "lm") if checkpoint.folder_of(name) else checkpoint.published(name)
         checkpoint.check_fits(self.cfg, package.state, name)
         return {"best_state": {"model": package.state}}
+
+    def load_state_dict(self, state: dict) -> None:
+        """A saved or published state; the best one with the additions of LoRA that this model has, or without."""
+        best = state.get("best_state")
+        if best and "model" in best:
+            wanted = self.best_state.states["model"]
+            state = {**state, "best_state": {**best, "model": lora.fit_state(best["model"], wanted)}}
+        super().load_state_dict(state)
 
     def wrap_with_fsdp(self, model: torch.nn.Module, *args: Any, **kwargs: Any) -> torch.nn.Module:
         """The model, sharded over processes, on GPUs or CPUs."""

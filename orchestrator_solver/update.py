@@ -21,16 +21,11 @@ class Updater:
 
     Args:
         solver: whose model, optimizer, scaler and schedule are used.
-
-    Raises:
-        UserError: for parts of a batch together with FSDP, whose conditions cannot be gone back through at the end.
     """
 
     def __init__(self, solver: MusicGenSolver) -> None:
         self.solver, self.cfg = solver, solver.cfg.optim
         self.micro_batcher = MicroBatcher(self.cfg.micro_batch) if self.cfg.micro_batch else None
-        if self.micro_batcher and solver.cfg.fsdp.use:
-            raise UserError("optim.micro_batch does not go with fsdp.use: take a smaller dataset.batch_size")
         self.offences: list[str] = []  # of the updates in a row that were not finite, which items
 
     def __call__(self, batch: PreparedBatch, infos: Infos) -> dict[str, Any]:

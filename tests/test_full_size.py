@@ -19,7 +19,7 @@ SHORT = [  # the paper's run, of which only what takes time is made less: layers
     "solver=orchestrator", "device=cpu", "autocast=false", "transformer_lm.num_layers=1",
     "dataset.segment_duration=1.92", "dataset.batch_size=2", "dataset.num_workers=0", "dataset.valid.num_samples=2",
     "dataset.evaluate.num_samples=2", "dataset.generate.num_samples=2", "generate.lm.gen_duration=0.5",
-    "optim.epochs=1", "optim.updates_per_epoch=1", "num_threads=1",
+    "optim.epochs=1", "optim.updates_per_epoch=1", "schedule.cosine.warmup=0", "num_threads=1",
 ]  # fmt: skip
 
 
