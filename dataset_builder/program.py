@@ -1,0 +1,50 @@
+"""A program of several commands: a module each, of which only the one that is called is imported.
+
+A module offers `add_parser(subparsers)` and `run(args) -> exit code`.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+from .errors import FREE_SOME, NO_ROOM, UserError
+
+USER_ERROR, STOPPED = 2, 130
+
+
+def run_program(
+    name: str, description: str | None, commands: Mapping[str, str], package: str, argv: Sequence[str] | None
+) -> int:
+    """Run a command; returns the exit code: 2 for what the user can mend (mistakes, a full disk), 130 when stopped.
+
+    Args:
+        name: of the program, for its help.
+        description: likewise.
+        commands: the commands' names, and a line of help each.
+        package: the commands' modules are in it, under their names.
+        argv: the words after the program's name; None takes those that it was called with.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    chosen = words[0] if words and words[0] in commands else None
+    parser = argparse.ArgumentParser(prog=name, description=description)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    try:
+        for command, help_line in commands.items():
+            if command == chosen:
+                import_module(f"{package}.{command}").add_parser(subparsers)
+            else:
+                subparsers.add_parser(command, help=help_line)
+        args = parser.parse_args(words)
+        return int(import_module(f"{package}.{args.command}").run(args))
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"error: {error.filename or 'a file'} cannot be written: {error.strerror}: {FREE_SOME}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("stopped; run it again to go on", file=sys.stderr)
+        return STOPPED
