@@ -137,10 +137,10 @@ def to_16_bit(wav: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(wav * np.float32(1 << 15)), -(1 << 15), (1 << 15) - 1).astype(np.int16)
 
 
-def write_flac(path: Path, wav: np.ndarray, sample_rate: int) -> None:
-    """Write mono audio `[T]` as 16-bit FLAC; equal samples make equal bytes."""
+def write_flac(path: Path, samples: np.ndarray, sample_rate: int) -> None:
+    """Write int16 samples `[T]` as FLAC; equal samples make equal bytes."""
     with atomic.replacing(path) as temporary:
-        soundfile.write(temporary, to_16_bit(wav), sample_rate, subtype="PCM_16", format="FLAC")
+        soundfile.write(temporary, samples, sample_rate, subtype="PCM_16", format="FLAC")
 
 
 class Reader:

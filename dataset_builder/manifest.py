@@ -8,7 +8,7 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -50,22 +50,12 @@ def sidecar_bytes(item: Item) -> bytes:
     return atomic.record(sidecar(item)).encode()
 
 
-def write_item(root: Path, item: Item) -> None:
-    """Write an item's sidecar."""
-    atomic.write_bytes(root / item_path(item.id), sidecar_bytes(item))
-
-
 def meta_line(item: Item) -> dict[str, Any]:
     """An item's line in a manifest: audiocraft's AudioMeta."""
     return {
         "path": item.audio or item_path(item.id).replace(".json", ".flac"), "duration": item.duration,
         "sample_rate": item.sample_rate, "amplitude": None, "weight": None, "info_path": item_path(item.id),
     }  # fmt: skip
-
-
-def write_split(root: Path, split: str, items: Iterable[Item]) -> None:
-    """Write the manifest of a split."""
-    atomic.write_json_gz(root / split_path(split), map(meta_line, items))
 
 
 def read_split(root: Path, split: str) -> list[dict[str, Any]]:

@@ -128,11 +128,6 @@ def load_codec(name: str, device: str | torch.device = "cpu") -> CompressionMode
     return model.eval()
 
 
-def load_lm(name: str, device: str | torch.device = "cpu") -> LMModel:
-    """The language model of this name, ready for use; its configuration is in `model.cfg`."""
-    return lm_of(load(name, "lm"), device)
-
-
 def lm_of(package: Package, device: str | torch.device = "cpu") -> LMModel:
     """The language model of a package, ready for use; its configuration is in `model.cfg`."""
     package.cfg.device, package.cfg.dtype = str(device), "float32"

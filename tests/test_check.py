@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from pools import Here
+from written_items import write_items
 
 from dataset_builder import atomic, manifest, workers
 from dataset_builder.check import check, repair
@@ -26,9 +27,7 @@ def data(tiny_slakh, tmp_path, make_item):
     shutil.copytree(tiny_slakh, tmp_path / "slakh")
     manifest.write_origin(tmp_path, manifest.Origin("slakh", {}))
     item = make_item(duration=6.0, references=(), activity={"S00": ((0.0, 2.0),), "S01": ((0.0, 6.0),)})
-    manifest.write_item(tmp_path, item)
-    for split in manifest.SPLITS:
-        manifest.write_split(tmp_path, split, [item] if split == "train" else [])
+    write_items(tmp_path, [item])
     return sealed(tmp_path)
 
 

@@ -18,7 +18,7 @@ def package(tiny_models: Path, tmp_path: Path) -> Path:
 
 def test_weights_survive_within_half_precision(package: Path) -> None:
     state = checkpoint.load(str(package), "lm").state
-    model = checkpoint.load_lm(str(package))
+    model = checkpoint.lm_of(checkpoint.load(str(package), "lm"))
     assert all(torch.equal(value, state[name].float()) for name, value in model.state_dict().items())
 
 
@@ -33,7 +33,7 @@ def test_torn_weights(package: Path) -> None:
     path = package / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(UserError, match="torn"):
-        checkpoint.load_lm(str(package))
+        checkpoint.load(str(package), "lm")
 
 
 def test_hostile_header(package: Path) -> None:
@@ -44,7 +44,7 @@ def test_hostile_header(package: Path) -> None:
     description["sha256"] = checkpoint.hashlib.sha256(path.read_bytes()).hexdigest()
     (package / "model.json").write_text(json.dumps(description))
     with pytest.raises(UserError, match="cannot be read"):
-        checkpoint.load_lm(str(package))
+        checkpoint.load(str(package), "lm")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "lm"}'])

@@ -81,7 +81,7 @@ def test_no_audio_of_the_target_reaches_the_condition(
     own_data: Path, tiny_models: Path, policy: dict[str, float], stored: bool
 ) -> None:
     """Change the target's audio and the condition must not move by one bit; change the reference and it must."""
-    model = checkpoint.load_lm(str(tiny_models))
+    model = checkpoint.lm_of(checkpoint.load(str(tiny_models), "lm"))
     codec = checkpoint.load_codec(str(tiny_models.parent / "codec"))
 
     def dataset() -> ExcerptDataset:
@@ -107,7 +107,7 @@ def test_no_audio_of_the_target_reaches_the_condition(
 
 def test_codes_come_from_the_store(tiny_data: Path, tiny_models: Path) -> None:
     codec = checkpoint.load_codec(str(tiny_models.parent / "codec"))
-    model = checkpoint.load_lm(str(tiny_models))
+    model = checkpoint.lm_of(checkpoint.load(str(tiny_models), "lm"))
     assert fill(tiny_data, codec, 12, workers=0).made > 0
     assert fill(tiny_data, codec, 12, workers=0).made == 0
     dataset = _dataset(tiny_data, {"stem": 1.0})

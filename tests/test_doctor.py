@@ -93,6 +93,6 @@ def test_parameters_by_formula(scale: str, billions: float) -> None:
 def test_parameters_of_a_model(tiny_models: Path) -> None:
     from orchestrator_solver import checkpoint
 
-    model = checkpoint.load_lm(str(tiny_models))
+    model = checkpoint.lm_of(checkpoint.load(str(tiny_models), "lm"))
     counted = sum(value.numel() for name, value in model.named_parameters() if "condition_provider" not in name)
     assert doctor.parameters(model.cfg) == pytest.approx(counted, rel=0.05)

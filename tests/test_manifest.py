@@ -2,6 +2,7 @@ import gzip
 import json
 
 import pytest
+from written_items import write_items
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before it is imported
 from dataset_builder import manifest
@@ -12,10 +13,7 @@ from dataset_builder.errors import UserError
 @pytest.fixture
 def data(tmp_path, make_item):
     items = [make_item(), make_item(id="Track00001-mix", kind="mix", audio="train/Track00001/mix.flac", key=None)]
-    for item in items:
-        manifest.write_item(tmp_path, item)
-    for split in manifest.SPLITS:
-        manifest.write_split(tmp_path, split, [item for item in items if item.split == split])
+    write_items(tmp_path, items)
     manifest.write_origin(tmp_path, manifest.Origin("slakh", {"submixes": 3}))
     return tmp_path, items
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from written_items import write_items
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before it is imported
 from dataset_builder import manifest
@@ -30,10 +31,7 @@ def data(tiny_slakh, tmp_path, make_item):
     common = {"duration": 6.0, "sample_rate": 22_050, "description": "A calm piece."}
     mix = make_item(id="Track00001-mix", kind="mix", audio="train/Track00001/mix.flac", **common)
     items = [make_item(**common), mix]
-    for item in items:
-        manifest.write_item(tmp_path, item)
-    for split in manifest.SPLITS:
-        manifest.write_split(tmp_path, split, items if split == "train" else [])
+    write_items(tmp_path, items)
     materialise(tmp_path)
     return tmp_path, items
 

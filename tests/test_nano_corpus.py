@@ -19,7 +19,6 @@ from dataset_builder.sources.slakh import find_tracks, read_track
 from dataset_builder.vocabulary import CLASSES, class_of
 
 SETTINGS = nano.NanoSettings(works=3, variants=1, seconds=6.0)
-REAL_TRACK = Path(__file__).parents[2] / "shared/data/slakh_track00001"
 SLAKH_KEYS = {"UUID", "audio_dir", "lmd_midi_dir", "midi_dir", "normalization_factor", "normalized", "overall_gain",
               "stems", "target_peak"}  # fmt: skip
 SLAKH_STEM_KEYS = {"audio_rendered", "inst_class", "integrated_loudness", "is_drum", "midi_program_name", "midi_saved",
@@ -333,10 +332,9 @@ def test_a_damaged_folder_is_refused_in_one_line(twin, name, content):
     assert not (twin / "mix.flac").exists()
 
 
-@pytest.mark.skipif(not REAL_TRACK.exists(), reason="the real track of Slakh is not at hand")
-def test_slakhs_first_track_is_rendered(tmp_path):
+def test_slakhs_first_track_is_rendered(real_track, tmp_path):
     folder = tmp_path / "Track00001"
-    shutil.copytree(REAL_TRACK, folder, copy_function=shutil.copyfile)
+    shutil.copytree(real_track, folder, copy_function=shutil.copyfile)
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     nano.render_track(folder)

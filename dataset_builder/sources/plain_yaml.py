@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-LARGEST = 1 << 18  # bytes, also of what aliases stand for; a track of Slakh2100 with 42 stems needs about 15 KB
+LARGEST = 1 << 18  # bytes, also of what aliases stand for; a track of Slakh2100 with 42 stems needs about 11 KB
 DEEPEST = 20  # levels; Slakh2100's have 3
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

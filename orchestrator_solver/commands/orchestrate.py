@@ -5,6 +5,7 @@ Writes `<reference>-<instruments>-s<seed>.wav` and a JSON file beside it that sa
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,14 +27,19 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--describe", action=argparse.BooleanOptionalAction, default=True,
         help="describe the reference by its mood, genre, tempo and key (default: yes)",
     )  # fmt: skip
-    parser.add_argument("--duration", type=_seconds, metavar="S", help="seconds of output (default: the reference's)")
-    parser.add_argument(
-        "--samples", type=_count, default=1, metavar="N", help="takes, each with the next seed (default: 1)"
-    )
-    parser.add_argument("--seed", type=_natural, default=0, help="of the first take (default: 0)")
-    parser.add_argument("--guidance", type=_finite, default=3.0, help="how strictly to follow, 1 is least (default: 3)")
-    parser.add_argument("--temperature", type=_finite, default=1.0, help="how free to play, 0 is least (default: 1)")
+    _add_numbers(parser)
     parser.add_argument("--format", choices=["wav", "flac"], default="wav", help="default: wav")
+
+
+def _add_numbers(parser: argparse.ArgumentParser) -> None:
+    seconds, share, count = _between(float, 1, 3600, " seconds"), _between(float, 0, 100), _between(int, 1, 100)
+    parser.add_argument("--duration", type=seconds, metavar="S", help="seconds of output (default: the reference's)")
+    parser.add_argument(
+        "--samples", type=count, default=1, metavar="N", help="takes, each with the next seed (default: 1)"
+    )
+    parser.add_argument("--seed", type=_between(int, 0, 2**63 - 1), default=0, help="of the first take (default: 0)")
+    parser.add_argument("--guidance", type=share, default=3.0, help="how strictly to follow, 1 is least (default: 3)")
+    parser.add_argument("--temperature", type=share, default=1.0, help="how free to play, 0 is least (default: 1)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,29 +79,14 @@ def _description(args: argparse.Namespace, reference: "ReferenceAudio") -> "Desc
     return describe(reference) if args.describe else Description(None, "none")
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 100")
-    return value
+def _between(kind: Callable[[str], float], least: float, most: float, unit: str = "") -> Callable[[str], float]:
+    """An argument's type: a number of this kind, within these bounds."""
 
+    def number(text: str) -> float:
+        value = kind(text)
+        if not least <= value <= most:  # neither is nan
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}{unit}")
+        return value
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 3600 seconds")
-    return value
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**63:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 100")
-    return value
+    number.__name__ = kind.__name__  # as argparse says what was expected
+    return number

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import pretty_midi
-import soundfile
 import yaml
 
 from dataset_builder import atomic
+from dataset_builder.audio import write_flac
 from dataset_builder.errors import UserError
 from dataset_builder.vocabulary import family_of
 
@@ -115,15 +115,10 @@ def _write_audio(folder: Path, sounds: dict[str, np.ndarray]) -> float:
     mix = np.zeros(len(next(iter(sounds.values()))), np.int32)
     for name, wav in sounds.items():
         samples = np.round(wav * (gain * FULL_SCALE)).astype(np.int16)
-        _write_flac(folder / "stems" / f"{name}.flac", samples)
+        write_flac(folder / "stems" / f"{name}.flac", samples, synth.SAMPLE_RATE)
         mix += samples
-    _write_flac(folder / "mix.flac", mix.astype(np.int16))
+    write_flac(folder / "mix.flac", mix.astype(np.int16), synth.SAMPLE_RATE)
     return float(gain)
-
-
-def _write_flac(path: Path, samples: np.ndarray) -> None:
-    with atomic.replacing(path) as temporary:
-        soundfile.write(temporary, samples, synth.SAMPLE_RATE, subtype="PCM_16", format="FLAC")
 
 
 def _write_metadata(folder: Path, metadata: dict[str, Any]) -> None:
