@@ -5,12 +5,26 @@ A module offers `add_parser(subparsers)` and `run(args) -> exit code`.
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from importlib import import_module
 
 from .errors import FREE_SOME, NO_ROOM, UserError
 
 USER_ERROR, STOPPED = 2, 130
+
+
+def parser_for(
+    name: str, description: str | None, commands: Mapping[str, str], package: str, chosen: Container[str]
+) -> argparse.ArgumentParser:
+    """A program's parser: of the commands only the chosen are imported, the others are named."""
+    parser = argparse.ArgumentParser(prog=name, description=description)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command, help_line in commands.items():
+        if command in chosen:
+            import_module(f"{package}.{command}").add_parser(subparsers)
+        else:
+            subparsers.add_parser(command, help=help_line)
+    return parser
 
 
 def run_program(
@@ -26,16 +40,8 @@ def run_program(
         argv: the words after the program's name; None takes those that it was called with.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    chosen = words[0] if words and words[0] in commands else None
-    parser = argparse.ArgumentParser(prog=name, description=description)
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     try:
-        for command, help_line in commands.items():
-            if command == chosen:
-                import_module(f"{package}.{command}").add_parser(subparsers)
-            else:
-                subparsers.add_parser(command, help=help_line)
-        args = parser.parse_args(words)
+        args = parser_for(name, description, commands, package, words[:1]).parse_args(words)
         return int(import_module(f"{package}.{args.command}").run(args))
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
