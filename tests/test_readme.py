@@ -82,5 +82,5 @@ def composes(overrides: list[str]) -> None:
 
 def test_the_readmes_commands_are_found() -> None:
     lines = command_lines()
-    assert "dora run solver=orchestrator dset=slakh" in lines and "python -m dataset_builder bench key" in lines
-    assert len(lines) > 30
+    assert {"dora grid orch_sweeps", "python -m dataset_builder bench key"} <= set(lines)
+    assert len(lines) > 30 and all(any(line.startswith(program) for line in lines) for program in PROGRAMS)
