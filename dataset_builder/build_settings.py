@@ -139,6 +139,11 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
 
+    @property
+    def name(self) -> str:
+        """Of its files and its lock."""
+        return f"shard-{self.index}-of-{self.count}"
+
     def of(self, tracks: Sequence[_Anything]) -> Sequence[_Anything]:
         """The shard's tracks: every `count`-th, so that neighbours of like length are spread."""
         return tracks[self.index - 1 :: self.count]

@@ -1,7 +1,7 @@
-"""Shards of a build as jobs of their own, through submitit (what Dora uses): on Slurm, or as processes of this machine.
+"""Shards as jobs of their own, through submitit (what Dora uses): on Slurm, or as processes of this machine.
 
-Every job does what `build --shard i/n` does; a job that Slurm preempts or stops at its time limit is submitted again
-and goes on where it was. When all have ended, the data set is merged here.
+Every job does what `build --shard i/n`, or `materialise --shard i/n`, does; a job that Slurm preempts or stops at its
+time limit is submitted again and goes on where it was. When all have ended, the rest is done here.
 """
 
 import shutil
@@ -16,9 +16,11 @@ import submitit
 from submitit.helpers import Checkpointable
 from tqdm import tqdm
 
+from . import manifest
 from .build_settings import BuildSettings, Shard
 from .chat.settings import ChatSettings
 from .errors import UserError
+from .materialise import materialise, materialise_shard, part_path
 from .pipeline import build_shard, merge, prepare
 from .report import Report
 from .track_results import result_path
@@ -48,6 +50,10 @@ class Launch:
     memory: int = 8
     poll: float = 2.0
 
+    def parts(self) -> list[Shard]:
+        """The shards, one a job."""
+        return [Shard(index, self.shards) for index in range(1, self.shards + 1)]
+
     def __post_init__(self) -> None:
         """Raises UserError if a value runs nothing."""
         for name in ("shards", "minutes", "memory"):
@@ -75,48 +81,72 @@ LAUNCHERS: Mapping[str, Callable[[Path, Launch], submitit.Executor]] = {"slurm":
 class ShardJob(Checkpointable):
     """Makes one shard; when Slurm stops it, submitit submits it again."""
 
-    def __call__(self, settings: BuildSettings, shard: Shard) -> int:
+    def __init__(self, make: Callable[..., int]):
+        self.make = make
+
+    def __call__(self, *args: Any) -> int:
         try:
-            return build_shard(settings, shard)
+            return self.make(*args)
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             raise
 
 
-def launch_build(settings: BuildSettings, launch: Launch, chat: ChatSettings | None = None) -> Report:
-    """Make a data set by jobs, one for each shard, and merge them; descriptions by a language model are asked for here.
+def launch_build(
+    settings: BuildSettings, launch: Launch, chat: ChatSettings | None = None, ears: ChatSettings | None = None
+) -> Report:
+    """Make a data set by jobs, one for each shard, and merge them; models elsewhere are asked for words from here.
 
     Raises:
         UserError: for settings that make no data set, or a job that failed; it names the shards and their logs.
     """
     source = prepare(settings)
-    folder = settings.out / FOLDER
+    shards = {shard: (settings, shard) for shard in launch.parts()}
+    results = [result_path(settings.out, path.name) for _, path in source.tracks]
+    _run(build_shard, shards, results, settings.out, settings.workers, launch, f"merge {settings.out}")
+    return merge(settings.out, settings.workers, chat)
+
+
+def launch_materialise(root: Path, workers: int, launch: Launch) -> None:
+    """Write the files of a data set by jobs, one for each shard, and their manifest here.
+
+    Raises:
+        UserError: as `materialise`, or for a job that failed; it names the shards and their logs.
+    """
+    manifest.read_origin(root)
+    shards = {shard: (root, shard, workers) for shard in launch.parts()}
+    results = [part_path(root, shard) for shard in shards]
+    _run(materialise_shard, shards, results, root, workers, launch, f"materialise {root}")
+    materialise(root, workers)
+
+
+def _run(
+    make: Callable[..., int], shards: Mapping[Shard, tuple[Any, ...]], results: Sequence[Path], out: Path,
+    workers: int, launch: Launch, afterwards: str,
+) -> None:  # fmt: skip
+    """Run `make(*arguments)` for each shard as a job, and wait for all; `afterwards` is what is left to do then."""
+    folder = out / FOLDER
     executor = LAUNCHERS[launch.launcher](folder, launch)
-    executor.update_parameters(
-        name="data_set", timeout_min=launch.minutes, cpus_per_task=settings.workers, mem_gb=launch.memory
-    )
-    shards = [Shard(index, launch.shards) for index in range(1, launch.shards + 1)]
+    executor.update_parameters(name="data_set", timeout_min=launch.minutes, cpus_per_task=workers, mem_gb=launch.memory)
     with executor.batch():
-        jobs = [executor.submit(ShardJob(), settings, shard) for shard in shards]
+        jobs = [executor.submit(ShardJob(make), *arguments) for arguments in shards.values()]
     try:
-        _wait(jobs, [result_path(settings.out, path.name) for _, path in source.tracks], launch.poll)
+        _wait(jobs, results, launch.poll)
     except KeyboardInterrupt:
         if launch.launcher == "local":
             for job in jobs:
                 job.cancel()
         else:
-            tqdm.write(f"the jobs go on; when they have ended: python -m dataset_builder merge {settings.out}")
+            tqdm.write(f"the jobs go on; when they have ended: python -m dataset_builder {afterwards}")
         raise
     if failed := [_failure(shard, job) for shard, job in zip(shards, jobs, strict=True) if job.exception()]:
         raise UserError(f"{'; '.join(failed)}: run it again to go on")
-    report = merge(settings.out, settings.workers, chat)
     shutil.rmtree(folder)
-    return report
 
 
 def _wait(jobs: Sequence[submitit.Job[Any]], results: Sequence[Path], poll: float) -> None:
-    """Wait for all jobs, with a bar of the tracks that are done."""
-    with tqdm(total=len(results), desc=f"{len(jobs)} jobs", unit="track") as bar:
+    """Wait for all jobs, with a bar of the results that are there."""
+    with tqdm(total=len(results), desc=f"{len(jobs)} jobs", unit="result") as bar:
         while True:
             ended = all(job.done() for job in jobs)
             bar.update(sum(path.is_file() for path in results) - bar.n)

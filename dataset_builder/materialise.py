@@ -6,6 +6,7 @@ item's sidecar beside its audio and knows no root. `ROOT/files/SHA256SUMS` has t
 `sha256sum --check files/SHA256SUMS` in the data set's folder.
 """
 
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from . import atomic, lock, manifest
+from .build_settings import Shard
 from .checksums import digest_of, read_checksums, write_checksums
 from .errors import UserError
 from .items import Item
@@ -22,6 +24,7 @@ from .workers import share_out
 
 FOLDER = "files"
 SUMS = f"{FOLDER}/SHA256SUMS"
+PARTS = f"{FOLDER}/parts"  # of each shard, until all are together
 
 
 def materialise(root: Path, workers: int = 2) -> None:
@@ -34,22 +37,66 @@ def materialise(root: Path, workers: int = 2) -> None:
     base = manifest.source_root(root).resolve()
     with lock.alone(root):
         by_split = {split: _slim_items(root, split) for split in manifest.SPLITS}
+        items = [item for items in by_split.values() for item in items]
         atomic.remove_leftovers(root, "items", FOLDER)
-        hashed = read_checksums(root / SUMS) if (root / SUMS).is_file() else {}
-        tracks: dict[tuple[str, int], list[Item]] = defaultdict(list)
-        for item in (item for items in by_split.values() for item in items):
-            path = audio_path(root, item.id)
+        hashed = _hashed(root)
+        for item in items:
             if item.audio:
-                _link(base / item.audio, path)
-            elif not path.exists() or path.relative_to(root).as_posix() not in hashed:
-                tracks[item.track, item.sample_rate].append(item)
-        jobs = [(root, base, items) for items in tracks.values()]
-        for written in share_out(_write_flacs, jobs, workers, "materialise"):
-            hashed.update(written)
-        for split, items in by_split.items():
-            atomic.write_json_gz(manifest_path(root, split), _lines(root, items))
-        virtual = {f"items/{item.id}.flac" for items in by_split.values() for item in items if not item.audio}
+                _link(base / item.audio, audio_path(root, item.id))
+        hashed.update(_write_missing(root, base, items, hashed, workers))
+        for split, of_split in by_split.items():
+            atomic.write_json_gz(manifest_path(root, split), _lines(root, of_split))
+        virtual = {flac_name(item.id) for item in items if not item.audio}
         write_checksums(root / SUMS, {name: digest for name, digest in hashed.items() if name in virtual})
+        shutil.rmtree(root / PARTS, ignore_errors=True)
+        lock.forget_shards(root)
+
+
+def materialise_shard(root: Path, shard: Shard, workers: int = 2) -> int:
+    """Write what is missing of the files of one shard's tracks; `materialise` makes the rest. Returns how many it has.
+
+    Raises:
+        UserError: as `materialise`.
+    """
+    base = manifest.source_root(root).resolve()
+    with lock.sharing(root, shard.name):
+        items = [item for split in manifest.SPLITS for item in _slim_items(root, split) if not item.audio]
+        mine = set(shard.of(sorted({item.track for item in items})))
+        items = [item for item in items if item.track in mine]
+        hashed = _hashed(root)
+        hashed.update(_write_missing(root, base, items, hashed, workers))
+        names = {flac_name(item.id) for item in items}
+        write_checksums(part_path(root, shard), {name: digest for name, digest in hashed.items() if name in names})
+    return len(items)
+
+
+def part_path(root: Path, shard: Shard) -> Path:
+    """The list of what a shard has written, which is there once it has written all."""
+    return root / PARTS / shard.name
+
+
+def _hashed(root: Path) -> dict[str, str]:
+    """Hashes of the FLACs that are finished, in the list of all and in those of the shards."""
+    found: dict[str, str] = {}
+    for path in (root / SUMS, *sorted((root / PARTS).glob("shard-*"))):
+        if path.is_file():
+            found.update(read_checksums(path))
+    return found
+
+
+def _write_missing(
+    root: Path, base: Path, items: Iterable[Item], hashed: Mapping[str, str], workers: int
+) -> dict[str, str]:
+    """Write the virtual items that are missing, or whose hash is; returns the hashes of these."""
+    tracks: dict[tuple[str, int], list[Item]] = defaultdict(list)
+    for item in items:
+        if not item.audio and not (audio_path(root, item.id).exists() and flac_name(item.id) in hashed):
+            tracks[item.track, item.sample_rate].append(item)
+    jobs = [(root, base, members) for members in tracks.values()]
+    written: dict[str, str] = {}
+    for digests in share_out(_write_flacs, jobs, workers, "materialise"):
+        written.update(digests)
+    return written
 
 
 def manifest_path(root: Path, split: str) -> Path:
@@ -60,6 +107,11 @@ def manifest_path(root: Path, split: str) -> Path:
 def audio_path(root: Path, item_id: str) -> Path:
     """Where an item's file lies."""
     return (root / manifest.item_path(item_id)).with_suffix(".flac")
+
+
+def flac_name(item_id: str) -> str:
+    """An item's file, relative to the data set's root."""
+    return f"items/{item_id}.flac"
 
 
 def _slim_items(root: Path, split: str) -> list[Item]:
@@ -89,7 +141,7 @@ def _write_flacs(root: Path, base: Path, items: Sequence[Item]) -> dict[str, str
     ]  # fmt: skip
     if sums:
         write_sums(sums, items[0].sample_rate)
-    return {f"items/{item.id}.flac": digest_of(audio_path(root, item.id)) for item in items}
+    return {flac_name(item.id): digest_of(audio_path(root, item.id)) for item in items}
 
 
 def _lines(root: Path, items: Iterable[Item]) -> Iterable[dict[str, object]]:

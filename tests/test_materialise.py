@@ -11,13 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from killing import tree
+from pools import Here
 from written_items import write_items
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before it is imported
-from dataset_builder import manifest
+from dataset_builder import lock, manifest, workers
+from dataset_builder.__main__ import main
+from dataset_builder.build_settings import Shard
+from dataset_builder.check import check
 from dataset_builder.errors import UserError
 from dataset_builder.excerpt import read_excerpt
-from dataset_builder.materialise import audio_path, materialise
+from dataset_builder.launching import FOLDER, Launch, launch_materialise
+from dataset_builder.materialise import audio_path, materialise, materialise_shard, part_path
 from dataset_builder.pipeline import BuildSettings, build
 
 ARCHIVE = Path(__file__).parent.parent / ".cache" / "audiocraft-1.3.0.tar.gz"
@@ -144,3 +150,70 @@ def test_what_is_there_is_kept_and_links_that_lead_nowhere_are_made_again(data):
     materialise(root)
     assert link.resolve() == (root / "moved" / "train" / "Track00001" / "mix.flac").resolve()
     assert written.stat().st_mtime_ns == stamp
+
+
+@pytest.fixture
+def built(tiny_slakh, tmp_path, monkeypatch):
+    """A data set that is not materialised, and another one like it that is, by one process."""
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Here)
+    for name in ("shards", "whole"):
+        build(BuildSettings("slakh", tmp_path / name, tiny_slakh, captions="none", workers=1))
+    materialise(tmp_path / "whole")
+    return tmp_path / "shards", tmp_path / "whole"
+
+
+def test_shards_write_what_one_process_writes(built, monkeypatch):
+    out, whole = built
+    for shard in (Shard(2, 2), Shard(1, 2)):
+        assert not part_path(out, shard).exists()
+        assert materialise_shard(out, shard) > 0
+    with monkeypatch.context() as patch:
+        patch.setattr("dataset_builder.materialise.write_sums", None)  # nothing is left to be summed
+        materialise(out)
+    assert tree(out) == tree(whole) and check(out) == []
+    assert lock.shards(out) == [] and not part_path(out, Shard(1, 2)).parent.exists()
+
+
+def test_a_shard_that_was_stopped_goes_on(built, monkeypatch):
+    """Its first track is not written again, nor is what a shard of another division has finished."""
+    out, whole = built
+    real, tracks = workers.share_out, []
+
+    def stop_after_one(function, jobs, *args):
+        tracks.append(len(jobs))
+        real(function, jobs[:1], *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dataset_builder.materialise.share_out", stop_after_one)
+        with pytest.raises(KeyboardInterrupt):
+            materialise_shard(out, Shard(1, 1))
+    assert not part_path(out, Shard(1, 1)).exists()
+    stamps = {path: path.stat().st_mtime_ns for path in out.glob("items/*.flac")}
+    assert tracks == [3] and stamps
+    materialise_shard(out, Shard(1, 2))
+    materialise(out)
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
+    assert tree(out) == tree(whole)
+
+
+def test_a_shard_is_told_what_to_do_next(built, capsys):
+    out, _ = built
+    assert main(["materialise", str(out), "--shard", "1/2"]) == 0
+    assert f"when all are done: python -m dataset_builder materialise {out}" in capsys.readouterr().out
+    for mistake in (
+        ["--shard", "3/2"],
+        ["--shard", "1/2", "--launcher", "local"],
+        ["--launcher", "local", "--shards", "0"],
+    ):
+        assert main(["materialise", str(out), *mistake]) == 2
+        assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.slow
+def test_jobs_write_what_one_process_writes(tiny_slakh, tmp_path):
+    for name in ("jobs", "whole"):
+        build(BuildSettings("slakh", tmp_path / name, tiny_slakh, captions="none", workers=1))
+    materialise(tmp_path / "whole")
+    launch_materialise(tmp_path / "jobs", 1, Launch("local", shards=2, poll=0.1))
+    assert tree(tmp_path / "jobs") == tree(tmp_path / "whole") and not (tmp_path / "jobs" / FOLDER).exists()

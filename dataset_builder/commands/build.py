@@ -16,9 +16,9 @@ from ..pipeline import BuildSettings, Shard, build, build_shard
 from ..report import Report
 from ..sources import READERS
 from ..sources.nano import NanoSettings
-from .chat_options import add_chat_options, chat_settings
-
-LAUNCHERS = ("slurm", "local")
+from .chat_options import add_caption_options, add_chat_options, chat_settings, ears
+from .launch_options import add_launch_options, launch_of
+from .materialise import materialise_data
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -30,11 +30,15 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     words = parser.add_argument_group("captions and descriptions")
     words.add_argument("--captions", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
     words.add_argument("--caption-windows", type=int, default=3, help="windows that are heard of an item (default: 3)")
-    words.add_argument("--caption-url", help="chat: an OpenAI-compatible server whose model hears, such as vLLM's")
-    words.add_argument("--caption-model", help="chat: as the server names it")
+    words.add_argument("--caption-model", help="chat: as the server names it; mu-llama: which checkpoint it loads")
     words.add_argument("--caption-command", help="mu-llama: what starts its process (see dataset_builder/mu_llama.py)")
-    words.add_argument("--caption-table", type=Path, help='table: JSONL, {"item": ID, "caption": TEXT} a line')
+    add_caption_options(words)
     words.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
+    words.add_argument(
+        "--estimate",
+        action="store_true",
+        help="say what models elsewhere would take, and send nothing",
+    )
     add_chat_options(parser.add_argument_group("language model (--descriptions chat)"))
     _add_scale(parser.add_argument_group("scale"))
 
@@ -66,12 +70,7 @@ def _add_items(group: argparse._ArgumentGroup) -> None:
 def _add_scale(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--workers", type=int, default=2, help="processes, of each job (default: 2)")
     group.add_argument("--shard", metavar="I/N", help="make one part of N; merge makes the whole")
-    group.add_argument("--launcher", choices=LAUNCHERS, help="make the shards by jobs, wait for them, and merge")
-    group.add_argument("--shards", type=int, default=8, help="launcher: how many jobs (default: 8)")
-    group.add_argument("--partition", help="launcher: Slurm's partition")
-    group.add_argument("--account", help="launcher: Slurm's account")
-    group.add_argument("--minutes", type=int, default=240, help="launcher: a job's time limit (default: 240)")
-    group.add_argument("--memory", type=int, default=8, metavar="GB", help="launcher: of a job (default: 8)")
+    add_launch_options(group)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,6 +83,11 @@ def run(args: argparse.Namespace) -> int:
         caption_table=args.caption_table, descriptions=args.descriptions, chat_model=args.model,
         key_backend=args.key, workers=args.workers, nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
+    if args.estimate:
+        from ..forecast import forecast
+
+        print(forecast(settings, chat_settings(args), ears(args, settings.caption_settings())))
+        return 0
     if args.shard:
         if args.launcher or args.materialise:
             raise UserError("--shard makes one part: expected no --launcher and no --materialise beside it")
@@ -92,17 +96,14 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(_built(settings, args).text())
     if args.materialise:
-        from ..materialise import FOLDER, materialise
-
-        materialise(args.out, args.workers)
-        print(f"stock audiocraft's manifests are in {args.out / FOLDER}")
+        materialise_data(args.out, args)
     return 0
 
 
 def _built(settings: BuildSettings, args: argparse.Namespace) -> Report:
+    hearing = ears(args, settings.caption_settings())
     if not args.launcher:
-        return build(settings, chat_settings(args))
-    from ..launching import Launch, launch_build
+        return build(settings, chat_settings(args), hearing)
+    from ..launching import launch_build
 
-    launch = Launch(args.launcher, args.shards, args.partition, args.account, args.minutes, args.memory)
-    return launch_build(settings, launch, chat_settings(args))
+    return launch_build(settings, launch_of(args), chat_settings(args))
