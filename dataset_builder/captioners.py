@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .captions import IDENTITY, Caption, Captioner, CaptionError, MusicnnCaptioner
+from .chat.settings import ChatSettings
 from .errors import UserError
 from .kept_captions import kept_captions
 
@@ -20,7 +22,7 @@ class CaptionSettings:
         name: in `CAPTIONERS`, or none.
         windows: how many windows of an item are heard, each as long as the captioner listens at once.
         url: chat: of an OpenAI-compatible server whose model hears, such as vLLM's.
-        model: chat: as the server names it.
+        model: chat: as the server names it; mu-llama: which checkpoint its process loads.
         command: mu-llama: what starts its process, see `mu_llama.py`.
         table: table: a JSONL file of `{"item": ID, "caption": TEXT}`.
     """
@@ -93,7 +95,7 @@ def _chat(settings: CaptionSettings) -> Captioner:
 
     if not settings.url or not settings.model:
         raise UserError("captions by a chat endpoint need --caption-url and --caption-model, see vLLM's audio models")
-    return ChatCaptioner(settings.url, settings.model)
+    return ChatCaptioner(ears_of(settings))
 
 
 def _mu_llama(settings: CaptionSettings) -> Captioner:
@@ -101,7 +103,18 @@ def _mu_llama(settings: CaptionSettings) -> Captioner:
 
     if not settings.command:
         raise UserError("captions by MU-LLaMA need --caption-command, what starts its process in its own environment")
-    return MuLlamaCaptioner(settings.command)
+    return MuLlamaCaptioner(settings.command, settings.model)
+
+
+def ears_of(settings: CaptionSettings, **limits: Any) -> ChatSettings:
+    """How a model that hears is reached.
+
+    A variable of its own holds the key: nobody's OpenAI key is sent to another server. One's own server wants none.
+    """
+    return ChatSettings(
+        model=settings.model or "", base_url=settings.url, timeout=limits.pop("timeout", 120.0),
+        key_name="CAPTION_API_KEY", anonymous=True, options="--caption-", **limits,
+    )  # fmt: skip
 
 
 CAPTIONERS: dict[str, Callable[[CaptionSettings], Captioner]] = {
@@ -110,6 +123,10 @@ CAPTIONERS: dict[str, Callable[[CaptionSettings], Captioner]] = {
     "mu-llama": _mu_llama,
     "table": _table,
 }
+
+
+# Whose captions are put in when all items are there: many requests at once, or lines that somebody may still change.
+LATE = frozenset({"chat", "table"})
 
 
 def build_captioner(settings: CaptionSettings) -> Captioner | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .captioners import CaptionSettings, TableCaptioner, build_captioner
+from .captioners import CaptionSettings, build_captioner
 from .captions import Caption, Captioner, CaptionError
 from .descriptions import DESCRIBERS, Describer, Facts
 from .errors import UserError
@@ -59,24 +59,31 @@ class MusicDescriptor:
             captions = self._captions(item, source_root)
         except CaptionError as error:
             captions, reason = [], str(error)
+        return self.worded(item, captions), reason
+
+    def worded(self, item: Item, captions: list[Caption]) -> Item:
+        """The item with what these captions of its windows come to, and with the description of that."""
         text = " ".join(dict.fromkeys(caption.text for caption in captions)) or None
         tags = mean_tags(captions)
         sentence = None
         if self.describer is not None:
             sentence = self.describer.describe(Facts(item.id, text, tags, item.bpm, item.key))
-        return replace(item, caption=text, tags=tags, description=sentence), reason
+        return replace(item, caption=text, tags=tags, description=sentence)
 
     def _captions(self, item: Item, source_root: Path) -> list[Caption]:
         """Captions of windows in which the item sounds."""
         if self.captioner is None:
             return []
-        if isinstance(self.captioner, TableCaptioner):
-            return self.captioner.of_item(item.id)
-        length, rate = self.captioner.seconds, self.captioner.sample_rate
-        windows = 1 if item.duration <= length else self.windows
-        starts = [draw_start(item, length, rng_for(item.id, "caption", index)) for index in range(windows)]
-        wavs = [read_files(item, source_root, start, min(length, item.duration), rate) for start in starts]
-        return list(self.captioner.captions(wavs, rate))
+        wavs = windows_of(item, source_root, self.captioner, self.windows)
+        return list(self.captioner.captions(wavs, self.captioner.sample_rate))
+
+
+def windows_of(item: Item, source_root: Path, captioner: Captioner, count: int) -> list[np.ndarray]:
+    """Clips `[T]` of an item where it sounds, as long and as sampled as a captioner likes them; the whole, if short."""
+    length, rate = captioner.seconds, captioner.sample_rate
+    windows = 1 if item.duration <= length else count
+    starts = [draw_start(item, length, rng_for(item.id, "caption", index)) for index in range(windows)]
+    return [read_files(item, source_root, start, min(length, item.duration), rate) for start in starts]
 
 
 def mean_tags(captions: list[Caption]) -> dict[str, float] | None:

@@ -21,24 +21,28 @@ def kept_captions(
     """The captions of clips: kept ones, and for the others what `ask` returns, which is kept.
 
     Args:
-        who: captioner, model and question: what decides a caption beside the sound.
+        who: captioner, model, question and sampling: what decides a caption beside the sound.
         wavs: mono `[T]` each.
         sample_rate: in Hz.
         ask: called with the clips that have none, or whose file is torn.
     """
-    paths = [_path(who, wav, sample_rate) for wav in wavs]
-    found = {path: caption for path in paths if (caption := _read(path))}
-    missing = {path: wav for path, wav in zip(paths, wavs, strict=True) if path not in found}
-    if missing:
-        for path, caption in zip(missing, ask(list(missing.values())), strict=True):
-            atomic.write_json(path, {"who": who, **asdict(caption)})
-            found[path] = caption
-    return [found[path] for path in paths]
+    found = [find(who, wav, sample_rate) for wav in wavs]
+    missing = [index for index, caption in enumerate(found) if caption is None]
+    new = ask([wavs[index] for index in missing]) if missing else []
+    for index, caption in zip(missing, new, strict=True):
+        keep(who, wavs[index], sample_rate, caption)
+        found[index] = caption
+    return [caption for caption in found if caption is not None]
 
 
-def kept_caption(who: str, wav: np.ndarray, sample_rate: int, ask: Callable[[], str]) -> str:
-    """The same for one clip and a captioner that gives words alone."""
-    return kept_captions(who, [wav], sample_rate, lambda _: [Caption(" ".join(ask().split()), {})])[0].text
+def find(who: str, wav: np.ndarray, sample_rate: int) -> Caption | None:
+    """The kept caption of a clip `[T]`; None if there is none, or it is torn."""
+    return _read(_path(who, wav, sample_rate))
+
+
+def keep(who: str, wav: np.ndarray, sample_rate: int, caption: Caption) -> None:
+    """Keep the caption of a clip `[T]`."""
+    atomic.write_json(_path(who, wav, sample_rate), {"who": who, **asdict(caption)})
 
 
 def _path(who: str, wav: np.ndarray, sample_rate: int) -> Path:

@@ -20,9 +20,11 @@ import soundfile
 
 from .captions import Caption, CaptionError
 from .errors import UserError
-from .kept_captions import kept_caption
+from .kept_captions import kept_captions
 
 QUESTION = "Describe the Audio"  # the demo's
+SAMPLING = "temperature 0.6, top_p 0.8, 512 tokens"  # of mu_llama_process.py
+MODEL = "MU-LLaMA 7B"  # its published checkpoint
 SECONDS = 60.0  # of which it hears no more
 
 
@@ -31,6 +33,7 @@ class MuLlamaCaptioner:
 
     Args:
         command: what starts the process; it is split as a shell does, but no shell runs it.
+        model: which checkpoint the process loads: captions are kept by it.
         patience: seconds that an answer may take, the loading of the model included.
     """
 
@@ -38,8 +41,9 @@ class MuLlamaCaptioner:
     seconds = SECONDS
     sample_rate = 24_000  # MERT's
 
-    def __init__(self, command: str, patience: float = 900.0):
+    def __init__(self, command: str, model: str | None = None, patience: float = 900.0):
         self.command, self.patience = command, patience
+        self.who = f"mu-llama {model or MODEL}, {QUESTION}, {SAMPLING}"
         self._process: subprocess.Popen[str] | None = None
 
     def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:
@@ -56,8 +60,7 @@ class MuLlamaCaptioner:
         if not len(wav):
             raise UserError("there is no audio to caption: expected at least one sample")
         heard = wav[: round(SECONDS * sample_rate)]
-        text = kept_caption(f"mu-llama {QUESTION}", heard, sample_rate, lambda: self._ask(heard, sample_rate))
-        return Caption(text, {})
+        return kept_captions(self.who, [heard], sample_rate, lambda _: [self._ask(heard, sample_rate)])[0]
 
     def close(self) -> None:
         """End the process."""
@@ -66,16 +69,17 @@ class MuLlamaCaptioner:
             self._process.communicate()
             self._process = None
 
-    def _ask(self, wav: np.ndarray, sample_rate: int) -> str:
+    def _ask(self, wav: np.ndarray, sample_rate: int) -> Caption:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "clip.wav"
             soundfile.write(path, wav, sample_rate, subtype="PCM_16")
             answer = self._exchange(json.dumps({"wav": str(path), "question": QUESTION}))
         if "error" in answer:
             raise CaptionError(f"MU-LLaMA: {' '.join(str(answer['error']).split())[:200]}")
-        if not str(answer.get("caption") or "").strip():
+        text = " ".join(str(answer.get("caption") or "").split())
+        if not text:
             raise CaptionError("MU-LLaMA says nothing")
-        return str(answer["caption"])
+        return Caption(text, {})
 
     def _exchange(self, line: str) -> dict[str, object]:
         """Send a line, return the one that comes back."""

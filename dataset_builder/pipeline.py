@@ -1,7 +1,8 @@
 """From tracks to a data set, in stages.
 
 Items, by worker processes, a track each: stems, activity, tempo, key, captions; kept in `ROOT/tracks/ID.json`. Then
-descriptions by a language model, if one is to write them, many at once. Then the finish: sidecars, manifests, report.
+captions by a model elsewhere, and descriptions by a language model, if these are to write them, many at once. Then the
+finish: sidecars, manifests, report.
 What is made at the end depends on the tracks' results alone, and so is the same whatever the workers, shards or
 interruptions. Tracks of which something could not be read are read again by the next run, since somebody may have
 mended them.
@@ -17,13 +18,14 @@ from . import atomic, lock, manifest
 from . import left_out as why
 from .audit import audit_track, look_at_track
 from .build_settings import BuildSettings, Shard, recorded
-from .captioners import build_captioner
+from .captioners import LATE, CaptionSettings, build_captioner
 from .chat.settings import ChatSettings
 from .defects import USE, policies, skipped, stop_at
 from .descriptions import DESCRIBERS, REMOTE
 from .descriptor import MusicDescriptor, build_from
 from .errors import UserError
 from .finish import TrackSummary, finish, finish_track
+from .late_captions import caption_tracks
 from .left_out import LeftOut
 from .report import Report
 from .sources import READERS
@@ -37,12 +39,13 @@ __all__ = ["BuildSettings", "Shard", "build", "build_shard", "describe", "make_a
 FOLDERS = ("tracks", "items", "egs", "slakh")  # in which a build writes; others may be at work beside them
 
 
-def build(settings: BuildSettings, chat: ChatSettings | None = None) -> Report:
+def build(settings: BuildSettings, chat: ChatSettings | None = None, ears: ChatSettings | None = None) -> Report:
     """Make the data set, or finish it.
 
     Args:
         settings: what is made.
         chat: how a language model is reached that is to write the descriptions.
+        ears: how one is reached that hears, for captions.
 
     Raises:
         UserError: for an unknown back end, a folder that holds another data set or is worked on by another process, a
@@ -53,7 +56,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None) -> Report:
         _claim(settings, source)
         atomic.remove_leftovers(settings.out, *FOLDERS)
         made = _items_stage(settings, source, source.tracks)
-        made = _descriptions_stage(settings, source, chat, made)
+        made = _words_stage(settings, source, chat, ears, made)
         return _finish_stage(settings, source, made)
 
 
@@ -64,27 +67,39 @@ def build_shard(settings: BuildSettings, shard: Shard) -> int:
         UserError: as `build`.
     """
     source = prepare(settings)
-    with lock.sharing(settings.out, f"shard-{shard.index}-of-{shard.count}"):
+    with lock.sharing(settings.out, shard.name):
         _claim(settings, source)
         mine = shard.of(source.tracks)
         _items_stage(settings, source, mine)
     return len(mine)
 
 
-def merge(out: Path, workers: int = 2, chat: ChatSettings | None = None) -> Report:
+def merge(
+    out: Path, workers: int = 2, chat: ChatSettings | None = None, captions: CaptionSettings | None = None,
+    ears: ChatSettings | None = None,
+) -> Report:  # fmt: skip
     """Make a data set of its shards' results: the same bytes as a build without shards.
+
+    Args:
+        out: the data set's folder.
+        workers: processes.
+        chat: as for `build`.
+        captions: where late captions come from, as for `build`; who makes them is recorded.
+        ears: as for `build`.
 
     Raises:
         UserError: if results are missing; it names the shards they belong to.
     """
     settings = recorded(out, workers)
+    if captions is not None:
+        settings = replace(settings, caption_url=captions.url, caption_table=captions.table)
     source = list_tracks(settings)
     with lock.alone(out):
         missing = [folder.name for _, folder in source.tracks if not result_path(out, folder.name).is_file()]
         if missing:
             raise UserError(_missing(out, source, missing))
         atomic.remove_leftovers(out, *FOLDERS)
-        return _finish_stage(settings, source, _descriptions_stage(settings, source, chat, {}))
+        return _finish_stage(settings, source, _words_stage(settings, source, chat, ears, {}))
 
 
 def make_again(out: Path, workers: int = 2) -> Report:
@@ -158,18 +173,22 @@ def _items_stage(
     """Make the results of the tracks that are not done; returns the summaries of all."""
     names = [folder.name for _, folder in tracks]
     render(settings, set(names))
-    begun = [(settings.out, name) for name in names if result_path(settings.out, name).is_file()]
+    begun = [
+        (settings.out, name, settings.captions in LATE) for name in names if result_path(settings.out, name).is_file()
+    ]
     found = share_out(_done_before, begun, settings.workers, "found")
-    done = {name: summary for (_, name), summary in zip(begun, found, strict=True) if summary}
+    done = {name: summary for (_, name, _), summary in zip(begun, found, strict=True) if summary}
     jobs = [(settings, source.root, *track) for track in tracks if track[1].name not in done]
     made = share_out(_one_track, jobs, settings.workers, "items")
     return {**done, **{folder.name: summary for (_, _, _, folder), summary in zip(jobs, made, strict=True)}}
 
 
-def _done_before(out: Path, track_id: str) -> TrackSummary | None:
+def _done_before(out: Path, track_id: str, late_captions: bool) -> TrackSummary | None:
     """A track whose result is there, whole, and holds nothing that may have been mended since; None otherwise."""
     result = find_result(out, track_id)
-    return None if result is None or result.mendable else finish_track(out, track_id, result)
+    if result is None or result.mendable(but=why.NO_CAPTION if late_captions else None):
+        return None
+    return finish_track(out, track_id, result)
 
 
 def _is_whole(out: Path, track_id: str) -> bool:
@@ -182,7 +201,8 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
     chosen = policies(settings.policy, audited=settings.audit)
     look = audit_track if settings.audit else partial(look_at_track, chosen=chosen)
     skip = skipped(look(settings.source, folder, split), chosen)
-    descriptor = MusicDescriptor.load(settings.caption_settings(), describer)
+    captions = CaptionSettings("none") if settings.captions in LATE else settings.caption_settings()
+    descriptor = MusicDescriptor.load(captions, describer)
     try:
         track = READERS[settings.source].read_track(folder, split)
     except UserError as error:
@@ -203,18 +223,22 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
     return finish_track(settings.out, folder.name, result)
 
 
-def _descriptions_stage(
-    settings: BuildSettings, source: TrackList, chat: ChatSettings | None, made: dict[str, TrackSummary]
-) -> dict[str, TrackSummary]:
-    """Have a language model describe the items, if it is to; the summaries made before it are then of no use."""
-    if settings.descriptions not in REMOTE:
-        return made
-    from .chat.stage import describe_tracks  # openai takes a second to import
-
+def _words_stage(
+    settings: BuildSettings, source: TrackList, chat: ChatSettings | None, ears: ChatSettings | None,
+    made: dict[str, TrackSummary],
+) -> dict[str, TrackSummary]:  # fmt: skip
+    """Late captions, then descriptions by a language model; the summaries made before are then of no use."""
     names = [folder.name for _, folder in source.tracks]
-    chat = replace(chat or ChatSettings(), model=settings.chat_model)
-    print(describe_tracks(settings.out, names, chat).text(), flush=True)
-    return {}
+    if settings.captions in LATE:
+        caption_tracks(settings, source.root, names, ears)
+        made = {}
+    if settings.descriptions in REMOTE:
+        from .chat.stage import describe_tracks  # openai takes a second to import
+
+        chat = replace(chat or ChatSettings(), model=settings.chat_model)
+        print(describe_tracks(settings.out, names, chat).text(), flush=True)
+        made = {}
+    return made
 
 
 def describe(

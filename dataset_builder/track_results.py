@@ -19,10 +19,9 @@ class TrackResult(NamedTuple):
     items: list[Item]
     left_out: list[LeftOut]
 
-    @property
-    def mendable(self) -> bool:
-        """Whether something could not be read that somebody may have mended since."""
-        return any(line.reason in why.MENDABLE for line in self.left_out)
+    def mendable(self, but: str | None = None) -> bool:
+        """Whether something could not be read that somebody may have mended since, for any reason but one."""
+        return any(line.reason in why.MENDABLE - {but} for line in self.left_out)
 
 
 def result_path(out: Path, track_id: str) -> Path:

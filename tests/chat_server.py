@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from collections.abc import Callable
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -35,6 +36,7 @@ class ChatServer(ThreadingHTTPServer):
         self.batches: dict[str, dict] = {}
         self.at_once = self.most_at_once = 0
         self.guard, self.released = threading.Lock(), threading.Event()
+        self.changed = threading.Condition(self.guard)
         self.barrier: threading.Barrier | None = None
         self.counts = True  # whether it says how many tokens were used
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -42,6 +44,11 @@ class ChatServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait for something that a request brings about; returns whether it came in time."""
+        with self.guard:
+            return self.changed.wait_for(condition, seconds)
 
     def stop(self) -> None:
         self.released.set()
@@ -120,6 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.at_once += 1
             server.most_at_once = max(server.most_at_once, server.at_once)
             reply = server.replies.pop(0) if server.replies else GOOD
+            server.changed.notify_all()
         try:
             if server.barrier is not None:
                 server.barrier.wait(10)

@@ -1,6 +1,7 @@
 """The builder's benchmarks on small sets: the figures themselves belong to a quiet machine."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,10 @@ def test_excerpt_bench_reads_both_ways(tiny_slakh, tmp_path, capsys, monkeypatch
     size = ["--tracks", "1", "--stems", "5", "--repeats", "1", "--excerpts", "3"]
     assert main(["bench", "excerpt", "--root", str(tiny_slakh), *size]) == 0
     assert "3 excerpts of 2 s, 22050 to 32000 Hz" in capsys.readouterr().out
+
+
+def test_describing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    assert main(["bench", "describe", "--items", "50", "--out", str(out)]) == 0
+    assert "50 descriptions, 32 at once" in capsys.readouterr().out
+    assert json.loads(out.read_text())["items"] == 50

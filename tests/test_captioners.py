@@ -14,7 +14,7 @@ from chat_server import ChatServer
 
 from dataset_builder import kept_captions, manifest, mu_llama
 from dataset_builder.__main__ import main
-from dataset_builder.captioners import CaptionSettings, TableCaptioner, build_captioner
+from dataset_builder.captioners import CaptionSettings, TableCaptioner, build_captioner, ears_of
 from dataset_builder.captions import CaptionError
 from dataset_builder.chat.captioner import ChatCaptioner
 from dataset_builder.errors import UserError
@@ -52,6 +52,10 @@ def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "captions"
 
 
+def chat_captioner(server: ChatServer, **limits: object) -> ChatCaptioner:
+    return ChatCaptioner(ears_of(CaptionSettings("chat", url=server.url, model="omni"), backoff=0.001, **limits))
+
+
 def command(tmp_path: Path, fault: str = "") -> str:
     path = tmp_path / "process.py"
     path.write_text(PROCESS.format(fault=fault))
@@ -60,7 +64,7 @@ def command(tmp_path: Path, fault: str = "") -> str:
 
 def test_a_model_that_hears_is_sent_the_audio(server: ChatServer) -> None:
     server.replies = ["A calm\nsine."]
-    captioner = ChatCaptioner(server.url, "omni")
+    captioner = chat_captioner(server)
     assert captioner.caption(WAV, RATE).text == "A calm sine."
     assert captioner.caption(WAV.copy(), RATE).text == "A calm sine." and len(server.asked) == 1  # by its content
     assert captioner.caption(WAV * 0.5, RATE).text != "A calm sine."  # another sound
@@ -72,7 +76,7 @@ def test_a_model_that_hears_is_sent_the_audio(server: ChatServer) -> None:
 @pytest.mark.parametrize("reply", [(400, {}), None, ("refusal",), "I'm sorry, I can't hear it."], ids=str)
 def test_a_clip_without_answer_is_a_caption_error_and_not_kept(server: ChatServer, reply: object, kept: Path) -> None:
     server.replies = [reply]
-    captioner = ChatCaptioner(server.url, "omni", attempts=1)
+    captioner = chat_captioner(server, attempts=1)
     with pytest.raises(CaptionError):
         captioner.caption(WAV, RATE)
     assert not kept.exists() and captioner.caption(WAV, RATE).text
@@ -81,7 +85,7 @@ def test_a_clip_without_answer_is_a_caption_error_and_not_kept(server: ChatServe
 def test_an_unknown_model_stops(server: ChatServer) -> None:
     server.replies = [(404, {})]
     with pytest.raises(UserError, match="does not know 'omni'"):
-        ChatCaptioner(server.url, "omni").caption(WAV, RATE)
+        chat_captioner(server).caption(WAV, RATE)
 
 
 def test_mu_llama_is_asked_line_by_line(tmp_path: Path) -> None:

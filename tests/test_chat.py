@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from chat_server import GOOD, ChatServer
 
-from dataset_builder.chat import asking
+from dataset_builder.chat import asking, desk
 from dataset_builder.chat.answers import Answer, AnswerStore, request_id
 from dataset_builder.chat.asking import ask_all
 from dataset_builder.chat.describer import ChatDescriber
@@ -175,10 +175,10 @@ def test_retry_after_is_seconds_or_a_date() -> None:
         def __init__(self, told: str):
             self.response = type("Response", (), {"headers": {"Retry-After": told}})
 
-    assert asking.retry_after(Error("2.5")) == 2.5  # type: ignore[arg-type]
+    assert desk.retry_after(Error("2.5")) == 2.5  # type: ignore[arg-type]
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert 25 < (asking.retry_after(Error(later)) or 0) <= 30  # type: ignore[arg-type]
-    assert asking.retry_after(Error("soon")) is None  # type: ignore[arg-type]
+    assert 25 < (desk.retry_after(Error(later)) or 0) <= 30  # type: ignore[arg-type]
+    assert desk.retry_after(Error("soon")) is None  # type: ignore[arg-type]
 
 
 def test_the_budget_is_never_passed(server: ChatServer, settings: ChatSettings) -> None:
@@ -256,7 +256,7 @@ def test_rate_limits_are_kept(server: ChatServer, settings: ChatSettings, monkey
         async def __aexit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(asking, "AsyncLimiter", Limiter)
+    monkeypatch.setattr(desk, "AsyncLimiter", Limiter)
     ask_all(["q"], changed(settings, requests_per_minute=60, tokens_per_minute=9000))
     assert waited == [(1.0, 1.0), (900.0, 6.0), "request", 100.0]
 

@@ -6,7 +6,11 @@ import pytest
 from chat_server import GOOD, ChatServer
 
 from dataset_builder.chat import batch
+from dataset_builder.chat.answers import Answer, AnswerStore
+from dataset_builder.chat.asking import ask_all
 from dataset_builder.chat.batch import LABEL, BatchDesk
+from dataset_builder.chat.costs import total_cost
+from dataset_builder.chat.prices import PRICES
 from dataset_builder.chat.settings import ChatSettings
 from dataset_builder.chat.stage import pending, settled
 from dataset_builder.errors import UserError
@@ -116,3 +120,44 @@ def test_the_budget_is_asked_before_anything_is_sent(
     with pytest.raises(UserError, match="the budget is"):
         desk(tmp_path, poor).submit(pending(QUESTIONS, poor))
     assert server.files == {} and desk(tmp_path, settings).states() == []
+
+
+def test_what_is_under_way_counts_against_the_budget(
+    server: ChatServer, settings: ChatSettings, tmp_path: Path
+) -> None:
+    """Of another submit, and of requests that are answered at once."""
+    first = pending(QUESTIONS, settings)
+    most = 0.5 * sum(PRICES["gpt-4o"].most(messages) for messages in first.values())
+    limited = ChatSettings(**{**vars(settings), "budget": 1.5 * most})
+    desk(tmp_path, limited).submit(first)
+    assert batch.promised(tmp_path / "data", limited) == pytest.approx(most)
+    with pytest.raises(UserError, match=r"beside .* for what is under way"):
+        desk(tmp_path, limited).submit(pending([f"other {question}" for question in QUESTIONS], settings))
+    asked = ask_all([f"more {n}" for n in range(9)], limited, spent=batch.promised(tmp_path / "data", limited))
+    assert asked.stopped and asked.cost.dollars is not None and asked.cost.dollars + most <= 1.5 * most
+    server.run_batch("batch-0")
+    assert desk(tmp_path, limited).collect().answers == 5
+    assert batch.promised(tmp_path / "data", limited) == 0
+
+
+def test_collecting_that_is_killed_loses_no_cost(
+    server: ChatServer, settings: ChatSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    server.run_batch(state.id)
+    put, done = AnswerStore.put, []
+
+    def killed(self: AnswerStore, name: str, answer: Answer) -> None:
+        put(self, name, answer)
+        done.append(name)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AnswerStore, "put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            desk(tmp_path, settings).collect()
+    assert total_cost(tmp_path / "data").calls == 3
+    assert desk(tmp_path, settings).collect().answers == 2
+    total = total_cost(tmp_path / "data")
+    assert total.calls == 5 and total.dollars == pytest.approx(5 * 0.5 * (100 * 2.5e-6 + 10 * 10e-6))

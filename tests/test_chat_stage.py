@@ -1,7 +1,11 @@
 """Descriptions of a data set by a language model: built, asked for again, estimated, and by the batch."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +102,21 @@ def test_mistakes_are_one_line(
     known = {"DATA": str(data), "CLOSED": "http://127.0.0.1:1/v1"}
     assert main(["describe", *(known.get(word, word) for word in arguments)]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+
+
+def test_a_kill_repeats_only_what_was_in_flight(server: ChatServer, data: Path, tmp_path: Path) -> None:
+    """Killed with -9 while requests hang, one for each place; every answer that arrived was kept and written down."""
+    server.replies = [GOOD, GOOD, ("hang",), ("hang",)]
+    environment = {**os.environ, "ORCHESTRATOR_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "dataset_builder", "describe", str(data), "--url", server.url,
+               "--concurrency", "2", "--workers", "1"]  # fmt: skip
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert server.wait_until(lambda: len(server.asked) == 4, 120) and process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    server.released.set()
+    assert total_cost(data).calls == 2
+    before = [json.dumps(body) for body in server.asked]
+    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+    assert {json.dumps(body) for body in server.asked[4:]} & set(before) == set(before[2:])
+    assert descriptions(data) == {GOOD} and total_cost(data).calls == len(server.asked) - 2

@@ -19,10 +19,11 @@ from openai.types.chat import ChatCompletion
 from .. import atomic
 from ..errors import UserError
 from .answers import AnswerStore
-from .asking import NoAnswerError, answer_of, raise_if_hopeless
-from .prices import Cost, price_of
+from .costs import Ledger
+from .desk import NoAnswerError, answer_of, raise_if_hopeless
+from .prices import Cost, Price, price_of
 from .question import MAX_TOKENS, Message
-from .settings import ChatSettings, require_key
+from .settings import ChatSettings
 
 FOLDER = "batches"
 LABEL = "music-orchestrator"  # key of the metadata
@@ -73,11 +74,12 @@ class BatchDesk:
     """
 
     def __init__(self, out: Path, settings: ChatSettings):
-        require_key()
         self.folder, self.settings = out / FOLDER, settings
         self.client = openai.OpenAI(
-            base_url=settings.base_url, timeout=settings.timeout, max_retries=settings.attempts - 1
-        )
+            base_url=settings.base_url, api_key=settings.key(), timeout=settings.timeout,
+            max_retries=settings.attempts - 1,
+        )  # fmt: skip
+        self.ledger = Ledger(out, settings.model)
         self.store = AnswerStore(settings.cache)
 
     def submit(self, requests: Mapping[str, list[Message]]) -> list[BatchState]:
@@ -86,14 +88,9 @@ class BatchDesk:
         Raises:
             UserError: if it could cost more than the budget, or the server refuses.
         """
-        under_way = {
-            name
-            for state in self.states()
-            if state.id and state.status not in _OVER
-            for name in self._names(state.name)
-        }
+        under_way = self._under_way()
         wanted = {name: messages for name, messages in requests.items() if name not in under_way}
-        self._within_budget(wanted)
+        self._within_budget(wanted, under_way)
         tried = len(list(self.folder.glob("*.done")))  # what failed in a batch that is over gets a new one
         submitted = []
         for lines in _files(wanted, self.settings.model):
@@ -102,19 +99,40 @@ class BatchDesk:
             submitted.append(self._submit(name))
         return submitted
 
-    def _within_budget(self, requests: Mapping[str, list[Message]]) -> None:
+    def _under_way(self) -> dict[str, list[Message]]:
+        """The requests that the server is working on, by name."""
+        found = {}
+        for state in self.states():
+            if state.id and state.status not in _OVER:
+                found.update(self._requests(state.name))
+        return found
+
+    def _within_budget(self, wanted: Mapping[str, list[Message]], under_way: Mapping[str, list[Message]]) -> None:
         limit = self.settings.budget
-        if limit is None or not requests:
+        if limit is None or not wanted:
             return
+        most, promised = self._most(wanted), self._most(under_way)
+        if most + promised > limit:
+            beside = f" beside ${promised:.2f} for what is under way" if promised else ""
+            raise UserError(f"{len(wanted)} requests can cost ${most:.2f} at most{beside}, the budget is ${limit:g}")
+
+    def _most(self, requests: Mapping[str, list[Message]]) -> float:
+        """Dollars that requests can cost at most, by the batch."""
         price = price_of(self.settings.model, self.settings.price)
         if price is None:
             raise UserError(f"the price of {self.settings.model} is not known: a budget needs --price IN,OUT")
-        most = price.batch_share * sum(price.most(messages) for messages in requests.values())
-        if most > limit:
-            raise UserError(f"{len(requests)} requests can cost ${most:.2f} at most, the budget is ${limit:g}")
+        return price.batch_share * sum(price.most(messages) for messages in requests.values())
+
+    def promised(self) -> float:
+        """Dollars that what is under way can cost at most.
+
+        Raises:
+            UserError: if the price is not known, or the server refuses.
+        """
+        return self._most(self._under_way())
 
     def _submit(self, name: str) -> BatchState:
-        with _one_line(self.settings.model, self.client):
+        with _one_line(self.settings, self.client):
             batch = self._find(name)
             if batch is None or batch.status in _OVER - {"completed"}:
                 with (self.folder / f"{name}.jsonl").open("rb") as file:
@@ -134,7 +152,7 @@ class BatchDesk:
         found = []
         for path in sorted(self.folder.glob("*.jsonl")):
             noted = self._noted(path.stem)
-            with _one_line(self.settings.model, self.client):
+            with _one_line(self.settings, self.client):
                 batch = self.client.batches.retrieve(noted["id"]) if noted else self._find(path.stem)
             found.append(self._state(path.stem, batch, bool(noted and noted["collected"])))
         return found
@@ -153,7 +171,7 @@ class BatchDesk:
             if state.collected or state.status not in _OVER:
                 continue
             names = self._names(state.name)
-            with _one_line(self.settings.model, self.client):
+            with _one_line(self.settings, self.client):
                 batch = self.client.batches.retrieve(state.id)
                 for line in self._lines(batch):
                     self._keep(line, names, result, price)
@@ -168,7 +186,7 @@ class BatchDesk:
         for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
             yield from self.client.files.content(file_id).text.splitlines()
 
-    def _keep(self, line: str, names: set[str], result: Collected, price: Any) -> None:
+    def _keep(self, line: str, names: set[str], result: Collected, price: Price | None) -> None:
         """One line of what came back."""
         try:
             values = json.loads(line)
@@ -182,12 +200,19 @@ class BatchDesk:
             result.failures.append(" ".join(f"a line of the batch is no answer: {error}".split())[:200])
             return
         if self.store.get(name) is None:
+            one = Cost().plus(answer, price, price.batch_share if price else 1.0)
+            self.ledger.add(one)  # first: collecting that is killed in between counts an answer twice, never not at all
             self.store.put(name, answer)
             result.answers += 1
-            result.cost = result.cost.plus(answer, price, price.batch_share if price else 1.0)
+            result.cost = result.cost.and_also(one)
+
+    def _requests(self, name: str) -> dict[str, list[Message]]:
+        """The messages of a batch, by the requests' names."""
+        lines = map(json.loads, (self.folder / f"{name}.jsonl").read_text().splitlines())
+        return {line["custom_id"]: line["body"]["messages"] for line in lines}
 
     def _names(self, name: str) -> set[str]:
-        return {json.loads(line)["custom_id"] for line in (self.folder / f"{name}.jsonl").read_text().splitlines()}
+        return set(self._requests(name))
 
     def _note(self, name: str, batch_id: str, collected: bool) -> None:
         atomic.write_json(self.folder / f"{name}.json", {"id": batch_id, "collected": collected})
@@ -197,8 +222,17 @@ class BatchDesk:
         return json.loads(path.read_text()) if path.is_file() else None
 
 
+def promised(out: Path, settings: ChatSettings) -> float:
+    """Dollars that a data set's batches under way can cost at most; nobody is asked if there are none.
+
+    Raises:
+        UserError: as `BatchDesk.promised`.
+    """
+    return BatchDesk(out, settings).promised() if any((out / FOLDER).glob("*.jsonl")) else 0.0
+
+
 @contextmanager
-def _one_line(model: str, client: openai.OpenAI) -> Iterator[None]:
+def _one_line(settings: ChatSettings, client: openai.OpenAI) -> Iterator[None]:
     """Turn what the server's library raises into one line.
 
     Raises:
@@ -208,7 +242,7 @@ def _one_line(model: str, client: openai.OpenAI) -> Iterator[None]:
         yield
     except openai.OpenAIError as error:
         url = str(client.base_url)
-        raise_if_hopeless(error, model, url)
+        raise_if_hopeless(error, settings, url)
         raise UserError(f"the batch at {url} failed ({type(error).__name__}): run it again") from error
 
 

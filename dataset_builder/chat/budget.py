@@ -12,10 +12,11 @@ class Budget:
 
     Args:
         limit: None for no limit.
+        spent: of it already.
     """
 
-    def __init__(self, limit: float | None):
-        self.limit, self.spent, self.reserved = limit, 0.0, 0.0
+    def __init__(self, limit: float | None, spent: float = 0.0):
+        self.limit, self.spent, self.reserved = limit, spent, 0.0
         self._changed = asyncio.Condition()
 
     async def reserve(self, most: float) -> None:

@@ -3,46 +3,44 @@
 vLLM serves Qwen2.5-Omni, Qwen3-Omni, Audio Flamingo 3 and Music Flamingo so: an `input_audio` part in the message.
 """
 
+import asyncio
 import base64
 import io
-import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import openai
 import soundfile
 
+from .. import kept_captions
 from ..captions import Caption, CaptionError
 from ..errors import UserError
-from ..kept_captions import kept_caption
-from .asking import NoAnswerError, answer_of, raise_if_hopeless
+from .answers import Answer
+from .desk import Ask, Desk, NoAnswerError, Paid, reason
 from .question import is_refusal
+from .settings import ChatSettings
 
 QUESTION = "Describe this music in one or two sentences: its genre, mood, energy and texture."
-_MAX_TOKENS = 200
-KEY = "CAPTION_API_KEY"
+LONGEST = 200  # words of a caption
+MAX_TOKENS = 200
+TOKENS_A_SECOND = 25  # of audio, by most models; none is known to take twice as many
+_OVERHEAD = 32  # tokens that a request has beside question and audio
 
 
 class ChatCaptioner:
-    """Asks about each clip; requests that fail for a reason that may pass are tried again by openai's client.
+    """Asks about clips; what may pass is tried again.
 
     Args:
-        url: of the server, such as `http://localhost:8000/v1`.
-        model: as the server names it.
-        attempts: of a request.
-        timeout: seconds until a request is given up.
+        settings: of the server whose model hears.
     """
 
     name = "chat"
     seconds = 30.0
     sample_rate = 16_000
 
-    def __init__(self, url: str, model: str, attempts: int = 6, timeout: float = 120.0):
-        self.url, self.model = url, model
-        # A variable of its own: nobody's OpenAI key is sent to another server. One's own server wants none at all.
-        key = os.environ.get(KEY) or "none"
-        self.client = openai.OpenAI(base_url=url, api_key=key, max_retries=attempts - 1, timeout=timeout)
+    def __init__(self, settings: ChatSettings):
+        self.settings = settings
+        self.who = f"chat {settings.model} {QUESTION} temperature 0, {MAX_TOKENS} tokens"
 
     def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:
         """Captions of clips, one by one."""
@@ -52,31 +50,58 @@ class ChatCaptioner:
         """What the model says of `wav` `[T]`.
 
         Raises:
-            UserError: if the server refuses the key or does not know the model.
+            UserError: for empty audio, or if the server refuses the key or does not know the model.
             CaptionError: if there is no answer, or a refusal.
+        """
+        return asyncio.run(self._alone(wav, sample_rate))
+
+    async def _alone(self, wav: np.ndarray, sample_rate: int) -> Caption:
+        async with Desk(self.settings, Paid()).open() as desk:
+            return await self.hear(desk, wav, sample_rate)
+
+    async def hear(self, desk: Desk, wav: np.ndarray, sample_rate: int) -> Caption:
+        """As `caption`, beside others at one desk.
+
+        Raises:
+            UserError, CaptionError: as `caption`.
+            BudgetReachedError: if asking could pass the budget.
         """
         if not len(wav):
             raise UserError("there is no audio to caption: expected at least one sample")
-        who = f"chat {self.model} {QUESTION}"
-        return Caption(kept_caption(who, wav, sample_rate, lambda: self._ask(wav, sample_rate)), {})
+        if kept := await asyncio.to_thread(kept_captions.find, self.who, wav, sample_rate):
+            return kept
+        found: list[Caption] = []
 
-    def _ask(self, wav: np.ndarray, sample_rate: int) -> str:
-        file = io.BytesIO()
-        soundfile.write(file, np.clip(wav, -1.0, 1.0), sample_rate, format="WAV", subtype="PCM_16")
-        sound = {"data": base64.b64encode(file.getvalue()).decode(), "format": "wav"}
-        content = [{"type": "text", "text": QUESTION}, {"type": "input_audio", "input_audio": sound}]
-        messages: Any = [{"role": "user", "content": content}]
+        def keep(answer: Answer) -> None:
+            found.append(_caption(answer, self.settings.model))
+            kept_captions.keep(self.who, wav, sample_rate, found[0])
+
         try:
-            answer = answer_of(
-                self.client.chat.completions.create(
-                    model=self.model, messages=messages, temperature=0.0, max_tokens=_MAX_TOKENS
-                )
-            )
-        except openai.OpenAIError as error:
-            raise_if_hopeless(error, self.model, self.url)
-            raise CaptionError(f"{self.model} at {self.url} failed ({type(error).__name__})") from error
-        except (NoAnswerError, ValueError) as error:
-            raise CaptionError(f"{self.model} at {self.url}: {error}") from error
-        if answer.refused or is_refusal(answer.text):
-            raise CaptionError(f"{self.model} refuses: {' '.join(answer.text.split())[:120]}")
-        return answer.text
+            await desk.ask(await asyncio.to_thread(_request, wav, sample_rate), keep)
+        except (openai.OpenAIError, NoAnswerError) as error:
+            raise CaptionError(f"{self.settings.model} at {self.settings.base_url}: {reason(error)}") from error
+        return found[0]
+
+
+def _request(wav: np.ndarray, sample_rate: int) -> Ask:
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(wav, -1.0, 1.0), sample_rate, format="WAV", subtype="PCM_16")
+    sound = {"data": base64.b64encode(file.getvalue()).decode(), "format": "wav"}
+    content = [{"type": "text", "text": QUESTION}, {"type": "input_audio", "input_audio": sound}]
+    tokens = round(TOKENS_A_SECOND * len(wav) / sample_rate)
+    most = 2 * tokens + len(QUESTION) + _OVERHEAD
+    return Ask([{"role": "user", "content": content}], tokens + len(QUESTION) // 4, most, MAX_TOKENS)
+
+
+def _caption(answer: Answer, model: str) -> Caption:
+    """What an answer comes to.
+
+    Raises:
+        CaptionError: for a refusal, or words without end.
+    """
+    words = answer.text.split()
+    if answer.refused or is_refusal(answer.text):
+        raise CaptionError(f"{model} refuses: {' '.join(words)[:120]}")
+    if len(words) > LONGEST:
+        raise CaptionError(f"{model} answers with {len(words)} words, expected at most {LONGEST}")
+    return Caption(" ".join(words), {})

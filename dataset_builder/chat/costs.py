@@ -1,36 +1,43 @@
-"""What describing a data set has cost so far, run by run, in `ROOT/costs.jsonl`."""
+"""What the words of a data set have cost so far, payment by payment, in `ROOT/costs.jsonl`."""
 
 import json
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import atomic
 from .prices import Cost
 
 FILE = "costs.jsonl"
 
 
-def log_cost(out: Path, model: str, cost: Cost) -> None:
-    """Add a run that asked for something."""
-    if cost.calls:
-        line = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, **asdict(cost)}
-        atomic.write_text(out / FILE, _text(out) + json.dumps(line) + "\n")
+class Ledger:
+    """Writes down each payment of a run as it is made: a kill loses none.
+
+    Args:
+        out: the data set's folder.
+        model: that is paid for.
+    """
+
+    def __init__(self, out: Path, model: str):
+        self.path, self.model = out / FILE, model
+        self.run = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def add(self, cost: Cost) -> None:
+        """One more payment, as one line, in one write."""
+        line = json.dumps({"run": self.run, "model": self.model, **asdict(cost)})
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(descriptor, f"{line}\n".encode())
+        finally:
+            os.close(descriptor)
 
 
 def total_cost(out: Path) -> Cost:
     """Of all runs together; dollars are None if the price of one was not known."""
     total = Cost()
-    for text in _text(out).splitlines():
-        values = json.loads(text)
-        run = Cost(*(values[name] for name in ("calls", "tokens_in", "tokens_out", "dollars")))
-        dollars = None if total.dollars is None or run.dollars is None else total.dollars + run.dollars
-        total = Cost(
-            total.calls + run.calls, total.tokens_in + run.tokens_in, total.tokens_out + run.tokens_out, dollars
-        )
-    return total
-
-
-def _text(out: Path) -> str:
     path = out / FILE
-    return path.read_text() if path.is_file() else ""
+    for text in path.read_text().splitlines() if path.is_file() else []:
+        values = json.loads(text)
+        total = total.and_also(Cost(*(values[name] for name in ("calls", "tokens_in", "tokens_out", "dollars"))))
+    return total

@@ -2,7 +2,7 @@
 
 from ..errors import UserError
 from .question import Facts, format_input
-from .settings import ChatSettings, require_key
+from .settings import ChatSettings
 
 
 class ChatDescriber:
@@ -15,8 +15,8 @@ class ChatDescriber:
     name = "chat"
 
     def __init__(self, settings: ChatSettings | None = None):
-        require_key()
         self.settings = settings or ChatSettings()
+        self.settings.key()
 
     def describe(self, facts: Facts) -> str:
         """One sentence without instruments, from the cache if it was asked for before.

@@ -10,6 +10,7 @@ from .question import MAX_TOKENS, Message
 
 AS_OF = "2026-11"  # https://openai.com/api/pricing; --price overrules it
 _OVERHEAD = 16  # tokens that a chat request adds to its text
+_REMINDER = 150  # tokens by which an answer is asked for again, names of instruments included
 _BYTES_PER_TOKEN = 4.0  # of English text on average; no token is shorter than a byte
 
 
@@ -27,7 +28,7 @@ class Price:
 
     def most(self, messages: list[Message]) -> float:
         """Dollars that a request can cost at most: as many tokens as bytes, and the longest answer allowed."""
-        return self.of(_bytes(messages) + _OVERHEAD * len(messages), MAX_TOKENS)
+        return self.of(most_in(messages), MAX_TOKENS)
 
 
 PRICES: dict[str, Price] = {
@@ -59,29 +60,48 @@ def price_of(model: str, given: str | None = None) -> Price | None:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What describing will take, before anything is sent: first requests; one in three may be asked again."""
+    """What asking will take, before anything is sent.
+
+    Attributes:
+        calls: first requests; an answer that names an instrument is asked for once more.
+        tokens_in: about, of these.
+        tokens_out: likewise.
+        dollars: about; None if the price is not known.
+        most: dollars if every answer is as long as may be, and is asked for again.
+    """
 
     calls: int
     tokens_in: int
     tokens_out: int
     dollars: float | None
+    most: float | None
 
     def text(self) -> str:
         """For a terminal."""
         tokens = f"{self.calls} calls, about {self.tokens_in:,} tokens in and {self.tokens_out:,} out"
         if self.dollars is None:
             return f"{tokens}; the price is not known (--price IN,OUT)"
-        return f"{tokens}: about ${self.dollars:.2f} (prices of {AS_OF}), ${self.dollars / 2:.2f} by the batch"
+        most = "" if self.most is None else f", at most ${self.most:.2f} if every answer is asked for again"
+        return f"{tokens}: about ${self.dollars:.2f} (prices of {AS_OF}), ${self.dollars / 2:.2f} by the batch{most}"
 
 
 def estimate(requests: Iterable[list[Message]], price: Price | None) -> Estimate:
     """An estimate by four bytes a token and 30 tokens an answer."""
     calls = tokens_in = 0
+    most = 0.0
     for messages in requests:
         calls += 1
+        most += _most_of_both(messages, price) if price else 0.0
         tokens_in += round(_bytes(messages) / _BYTES_PER_TOKEN) + _OVERHEAD // 2
     tokens_out = 30 * calls
-    return Estimate(calls, tokens_in, tokens_out, price.of(tokens_in, tokens_out) if price else None)
+    if price is None:
+        return Estimate(calls, tokens_in, tokens_out, None, None)
+    return Estimate(calls, tokens_in, tokens_out, price.of(tokens_in, tokens_out), most)
+
+
+def _most_of_both(messages: list[Message], price: Price) -> float:
+    """Dollars for a question that is asked twice: the second request holds the first, its answer and a reminder."""
+    return 2 * price.most(messages) + price.of(MAX_TOKENS + _REMINDER, 0)
 
 
 @dataclass(frozen=True)
@@ -100,10 +120,22 @@ class Cost:
             dollars = self.dollars + share * price.of(answer.tokens_in, answer.tokens_out)
         return Cost(self.calls + 1, self.tokens_in + answer.tokens_in, self.tokens_out + answer.tokens_out, dollars)
 
+    def and_also(self, other: "Cost") -> "Cost":
+        """Both together."""
+        dollars = None if self.dollars is None or other.dollars is None else self.dollars + other.dollars
+        return Cost(
+            self.calls + other.calls, self.tokens_in + other.tokens_in, self.tokens_out + other.tokens_out, dollars
+        )
+
     def text(self) -> str:
         """For a terminal."""
         money = "" if self.dollars is None else f", ${self.dollars:.4f}"
         return f"{self.calls} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out{money}"
+
+
+def most_in(messages: list[Message]) -> int:
+    """Tokens that a request can have at most: as many as bytes, and what the chat adds."""
+    return _bytes(messages) + _OVERHEAD * len(messages)
 
 
 def _bytes(messages: list[Message]) -> int:

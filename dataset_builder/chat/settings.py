@@ -11,7 +11,7 @@ KEY = "OPENAI_API_KEY"
 
 @dataclass(frozen=True)
 class ChatSettings:
-    """A model behind an OpenAI-compatible endpoint. The key is read from `OPENAI_API_KEY`, and kept nowhere.
+    """A model behind an OpenAI-compatible endpoint. The key is read from the environment, and kept nowhere.
 
     Attributes:
         model: as the server names it.
@@ -25,6 +25,9 @@ class ChatSettings:
         attempts: of a request that fails for a reason that may pass.
         backoff: seconds before the second attempt, doubled for each further one; a server's Retry-After comes first.
         cache: folder of answers; by default in the user's cache folder.
+        key_name: the environment's variable that holds the key.
+        anonymous: whether the server may want no key.
+        options: what the command line's names of these begin with.
     """
 
     model: str = "gpt-4o"
@@ -38,6 +41,9 @@ class ChatSettings:
     attempts: int = 6
     backoff: float = 1.0
     cache: Path | None = None
+    key_name: str = KEY
+    anonymous: bool = False
+    options: str = "--"
 
     def __post_init__(self) -> None:
         """Raises UserError for numbers that make no sense."""
@@ -50,8 +56,15 @@ class ChatSettings:
         if self.budget is not None and self.budget < 0:
             raise UserError(f"budget is {self.budget}: expected at least 0 dollars")
 
+    def key(self) -> str:
+        """The key.
 
-def require_key() -> None:
-    """Raises UserError if there is no key."""
-    if not os.environ.get(KEY):
-        raise UserError(f"descriptions by a language model need {KEY}: set it, or use --descriptions template")
+        Raises:
+            UserError: if there is none, and the server wants one.
+        """
+        key = os.environ.get(self.key_name)
+        if not key and not self.anonymous:
+            raise UserError(
+                f"descriptions by a language model need {self.key_name}: set it, or use --descriptions template"
+            )
+        return key or "none"

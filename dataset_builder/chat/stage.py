@@ -11,9 +11,10 @@ from ..items import Item
 from ..left_out import LeftOut
 from ..track_results import TrackResult, read_result, write_result
 from .answers import AnswerStore
-from .asking import Asked, ask_all
+from .asking import ask_all
+from .batch import promised
 from .conversation import Outcome, Request, next_step
-from .costs import log_cost
+from .costs import Ledger
 from .prices import Cost, Estimate, estimate, price_of
 from .question import Facts, Message, format_input
 from .settings import ChatSettings
@@ -79,12 +80,9 @@ def describe_tracks(out: Path, track_ids: Sequence[str], settings: ChatSettings)
         UserError: see `ask_all`; the answers that came before are kept.
     """
     questions = questions_of(out, track_ids)
-    asked = Asked()
-    try:
-        with tqdm(total=len(questions), desc=f"descriptions by {settings.model}", unit="question") as bar:
-            ask_all(questions, settings, bar.update, asked)
-    finally:
-        log_cost(out, settings.model, asked.cost)  # also of a run that an error or Ctrl-C ends
+    spent = promised(out, settings) if settings.budget is not None else 0.0
+    with tqdm(total=len(questions), desc=f"descriptions by {settings.model}", unit="question") as bar:
+        asked = ask_all(questions, settings, bar.update, ledger=Ledger(out, settings.model), spent=spent)
     counts = write_descriptions(out, track_ids, asked.outcomes, asked.stopped or "not asked")
     store = AnswerStore(settings.cache)
     for outcome in asked.outcomes.values():

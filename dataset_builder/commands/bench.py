@@ -2,6 +2,7 @@
 
 key: the key of MIDI files against music21, and their tempi against pretty_midi's.
 build: building and materialising a data set against a program that only reads and encodes the same files.
+describe: having a language model describe items, against a client that only asks (a server on loopback answers).
 excerpt: reading a random excerpt of a virtual item of four stems against audiocraft's reading of one file.
 """
 
@@ -31,6 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--tracks", type=int, default=30, help="build, excerpt: how many (default: 30)")
     parser.add_argument("--stems", type=int, default=8, help="build, excerpt: least stems of a track (default: 8)")
     parser.add_argument("--excerpts", type=int, default=60, help="excerpt: how many (default: 60)")
+    parser.add_argument("--items", type=int, default=33_863, help="describe: how many (default: the paper's 33863)")
     parser.add_argument("--workers", type=int, default=2, help="build: processes (default: 2)")
 
 
@@ -50,6 +52,12 @@ def _build(args: argparse.Namespace, folder: Path) -> _Report:
     )
 
 
+def _describe(args: argparse.Namespace, folder: Path) -> _Report:
+    from ..bench.describe import bench_describe
+
+    return bench_describe(folder, args.items)
+
+
 def _excerpt(args: argparse.Namespace, folder: Path) -> _Report:
     from ..bench.excerpt import bench_excerpt
     from ..bench.sets import slakh_root
@@ -58,7 +66,12 @@ def _excerpt(args: argparse.Namespace, folder: Path) -> _Report:
     return bench_excerpt(root, folder, args.excerpts, args.repeats)
 
 
-BENCHES: dict[str, Callable[[argparse.Namespace, Path], _Report]] = {"build": _build, "excerpt": _excerpt, "key": _key}
+BENCHES: dict[str, Callable[[argparse.Namespace, Path], _Report]] = {
+    "build": _build,
+    "describe": _describe,
+    "excerpt": _excerpt,
+    "key": _key,
+}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from .. import atomic
     from ..errors import UserError
 
-    for name in ("repeats", "files", "tracks", "stems", "excerpts", "workers"):
+    for name in ("repeats", "files", "tracks", "stems", "excerpts", "workers", "items"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name} is {getattr(args, name)}: expected at least 1")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

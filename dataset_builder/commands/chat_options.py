@@ -1,7 +1,9 @@
 """Options of how a language model is reached, and what it may cost."""
 
 import argparse
+from pathlib import Path
 
+from ..captioners import CaptionSettings, ears_of
 from ..chat.settings import ChatSettings
 
 
@@ -27,4 +29,27 @@ def chat_settings(args: argparse.Namespace) -> ChatSettings:
     return ChatSettings(
         model=args.model, base_url=args.url, concurrency=args.concurrency, requests_per_minute=args.rpm,
         tokens_per_minute=args.tpm, budget=args.budget, price=args.price, timeout=args.timeout,
+    )  # fmt: skip
+
+
+def add_caption_options(group: argparse._ArgumentGroup) -> None:
+    """Add those of where captions come from that are made elsewhere."""
+    group.add_argument("--caption-url", help="chat: an OpenAI-compatible server whose model hears, such as vLLM's")
+    group.add_argument("--caption-table", type=Path, help='table: JSONL, {"item": ID, "caption": TEXT} a line')
+    group.add_argument("--caption-concurrency", type=int, default=8, help="chat: requests in flight (default: 8)")
+    group.add_argument("--caption-rpm", type=float, metavar="N", help="chat: requests a minute, at most")
+    group.add_argument("--caption-budget", type=float, metavar="DOLLARS", help="chat: what may be spent")
+    group.add_argument("--caption-price", metavar="IN,OUT", help="chat: dollars for a million tokens (audio in)")
+    group.add_argument("--caption-timeout", type=float, default=120.0, help="chat: seconds for one (default: 120)")
+
+
+def ears(args: argparse.Namespace, settings: CaptionSettings) -> ChatSettings:
+    """How the model that hears is reached, by these options.
+
+    Raises:
+        UserError: for numbers that make no sense.
+    """
+    return ears_of(
+        settings, concurrency=args.caption_concurrency, requests_per_minute=args.caption_rpm,
+        budget=args.caption_budget, price=args.caption_price, timeout=args.caption_timeout,
     )  # fmt: skip

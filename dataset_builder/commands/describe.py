@@ -92,12 +92,10 @@ def _poll(root: Path, settings: ChatSettings) -> None:
 
 def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
     from ..chat.batch import BatchDesk
-    from ..chat.costs import log_cost
     from ..chat.stage import questions_of, settled, write_descriptions
     from ..pipeline import describe
 
     collected = BatchDesk(root, settings).collect()
-    log_cost(root, settings.model, collected.cost)
     for failure in collected.failures:
         print(failure)
 

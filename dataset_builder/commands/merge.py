@@ -4,9 +4,10 @@ The bytes are those of a build without shards. Shards that are missing are named
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-from .chat_options import add_chat_options, chat_settings
+from .chat_options import add_caption_options, add_chat_options, chat_settings, ears
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -14,12 +15,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("merge", help="make a data set of its shards", description=__doc__)
     parser.add_argument("root", type=Path, help="the data set's folder, the shards' --out")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    add_caption_options(parser.add_argument_group("captions (if it was built with --captions chat or table)"))
     add_chat_options(parser.add_argument_group("language model (if it was built with --descriptions chat)"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Merge and print the report; returns the exit code."""
+    from ..build_settings import recorded
     from ..pipeline import merge
 
-    print(merge(args.root, args.workers, chat_settings(args)).text())
+    captions = replace(recorded(args.root, 1), caption_url=args.caption_url, caption_table=args.caption_table)
+    settings = captions.caption_settings()
+    print(merge(args.root, args.workers, chat_settings(args), settings, ears(args, settings)).text())
     return 0

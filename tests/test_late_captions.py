@@ -1,0 +1,184 @@
+"""A build whose captions come from a model that hears, on loopback: faults, limits, kills, money; and from a table."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from chat_server import GOOD, ChatServer
+
+from dataset_builder import kept_captions, manifest
+from dataset_builder.__main__ import main
+from dataset_builder.chat.costs import total_cost
+from dataset_builder.items import Item
+
+PATIENT = ["--caption-timeout", "5"]
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(kept_captions, "FOLDER", tmp_path / "captions")
+    return tmp_path / "captions"
+
+
+def arguments(source: Path, out: Path, server: ChatServer, *more: str) -> list[str]:
+    return ["build", "--source", "slakh", "--root", str(source), "--out", str(out), "--workers", "1",
+            "--captions", "chat", "--caption-url", server.url, "--caption-model", "omni",
+            "--caption-concurrency", "4", *more]  # fmt: skip
+
+
+def items(out: Path) -> list[Item]:
+    return [item for split in manifest.SPLITS for item in manifest.load(out, split)]
+
+
+def tree(out: Path) -> dict[str, bytes]:
+    """Every file of a data set that a build decides."""
+    names = [path for path in out.rglob("*") if path.is_file() and path.name != "costs.jsonl" and not path.is_symlink()]
+    volatile = {"report.json", "report.html", "SHA256SUMS", "dataset.json"}  # hold money, or the place of the source
+    return {str(path.relative_to(out)): path.read_bytes() for path in names if path.name not in volatile}
+
+
+def test_every_item_is_heard_and_described_by_what_was_heard(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert main(arguments(tiny_slakh, out, server)) == 0
+    found = items(out)
+    assert {item.caption for item in found} == {GOOD} and all(item.description for item in found)
+    assert main(["check", str(out)]) == 0
+    calls = len(server.asked)
+    assert calls == total_cost(out).calls <= len(found)  # items with one sound are heard once
+    assert main(arguments(tiny_slakh, out, server)) == 0 and len(server.asked) == calls
+    assert main(arguments(tiny_slakh, tmp_path / "again", server)) == 0 and len(server.asked) == calls
+
+
+def test_requests_go_out_together(server: ChatServer, tiny_slakh: Path, tmp_path: Path) -> None:
+    """With one worker; the first four are answered when all four are there."""
+    server.barrier = threading.Barrier(4, action=lambda: setattr(server, "barrier", None))
+    assert main(arguments(tiny_slakh, tmp_path / "out", server)) == 0
+    assert server.most_at_once == 4
+
+
+def test_shards_and_a_merge_make_the_same_bytes(server: ChatServer, tiny_slakh: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert main(arguments(tiny_slakh, whole, server)) == 0
+    for shard in ("1/2", "2/2"):
+        assert main(arguments(tiny_slakh, parts, server, "--shard", shard)) == 0
+    assert main(["merge", str(parts)]) == 2, "who hears has to be said"
+    assert main(["merge", str(parts), "--caption-url", server.url]) == 0
+    assert tree(parts) == tree(whole)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [(429, {"Retry-After": "0"}), (429, {}), (500, {}), ("cut",), ("no json",), None, ("hang",)],
+    ids=lambda reply: str(reply),
+)
+def test_what_may_pass_is_tried_again(server: ChatServer, tiny_slakh: Path, tmp_path: Path, reply: object) -> None:
+    server.replies = [reply]
+    patience = ["--caption-timeout", "0.3"] if reply == ("hang",) else PATIENT
+    assert main(arguments(tiny_slakh, tmp_path / "out", server, *patience)) == 0
+    assert {item.caption for item in items(tmp_path / "out")} == {GOOD}
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [(("refusal",), "refuses"), ("I'm sorry, I can't hear it.", "refuses"), ("word " * 5000, "5000 words"),
+     ((400, {}), "status 400")],
+)  # fmt: skip
+def test_what_fails_is_listed_and_the_next_run_asks_again(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path, reply: object, reason: str
+) -> None:
+    out = tmp_path / "out"
+    server.replies = [reply]
+    assert main(arguments(tiny_slakh, out, server)) == 0
+    (line,) = [json.loads(line) for line in (out / "left_out.jsonl").read_text().splitlines() if '"caption"' in line]
+    assert line["reason"] == "no caption" and reason in line["detail"]
+    asked = len(server.asked)
+    assert main(arguments(tiny_slakh, out, server)) == 0
+    assert {item.caption for item in items(out)} == {GOOD} and len(server.asked) == asked + 1
+    assert "no caption" not in (out / "left_out.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"), [((401, {}), "refuses CAPTION_API_KEY"), ((404, {}), "does not know 'omni'")]
+)
+def test_what_is_hopeless_stops_at_once(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path, reply: object, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.replies = [GOOD, *[reply] * 99]
+    one = ["--caption-concurrency", "1"]
+    assert main(arguments(tiny_slakh, tmp_path / "out", server, *one)) == 2
+    assert words in capsys.readouterr().err.splitlines()[-1] and len(server.asked) == 2
+    server.replies = []
+    assert main(arguments(tiny_slakh, tmp_path / "out", server, *one)) == 0
+    assert total_cost(tmp_path / "out").calls == len(server.asked) - 1, "the answer that came first is kept"
+
+
+def test_no_key_of_openais_is_sent(server: ChatServer, tiny_slakh: Path, tmp_path: Path) -> None:
+    assert main(arguments(tiny_slakh, tmp_path / "out", server)) == 0
+    assert server.keys == {"Bearer none"}
+
+
+def test_a_budget_stops_and_more_money_goes_on(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(arguments(tiny_slakh, out, server, "--caption-budget", "0.01")) == 2  # without a price
+    priced = ["--caption-price", "2,10"]
+    assert main(arguments(tiny_slakh, out, server, *priced, "--caption-budget", "0.01")) == 0
+    assert "the budget of $0.01 is reached" in (out / "left_out.jsonl").read_text()
+    dollars = total_cost(out).dollars
+    assert dollars is not None and 0 < dollars <= 0.01
+    assert main(arguments(tiny_slakh, out, server, *priced)) == 0
+    assert {item.caption for item in items(out)} == {GOOD}
+
+
+def test_a_kill_repeats_only_what_was_in_flight(server: ChatServer, tiny_slakh: Path, tmp_path: Path) -> None:
+    """Killed with -9 while four requests hang: those are asked again, and what had been paid for is in the ledger."""
+    out = tmp_path / "out"
+    server.replies = [GOOD] * 5 + [("hang",)] * 4
+    environment = {**os.environ, "ORCHESTRATOR_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "dataset_builder", *arguments(tiny_slakh, out, server, "--caption-timeout", "60")]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert server.wait_until(lambda: len(server.asked) == 9, 120) and process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    server.released.set()
+    assert total_cost(out).calls == 5
+    asked = [json.dumps(body) for body in server.asked]
+    server.replies = []
+    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+    again = [json.dumps(body) for body in server.asked[9:]]
+    assert set(again) & set(asked) == set(asked[5:]), "of what was asked before, only what hung"
+    undisturbed = tmp_path / "undisturbed"
+    assert main(arguments(tiny_slakh, undisturbed, server)) == 0 and tree(undisturbed) == tree(out)
+
+
+def test_an_edited_line_of_a_table_is_followed(tiny_slakh: Path, tmp_path: Path) -> None:
+    table, out = tmp_path / "table.jsonl", tmp_path / "out"
+    build = ["build", "--source", "slakh", "--root", str(tiny_slakh), "--out", str(out), "--workers", "1",
+             "--captions", "table", "--caption-table", str(table), "--submixes", "0"]  # fmt: skip
+    table.write_text(json.dumps({"item": "Track00001-mix", "caption": "Slow."}) + "\n")
+    assert main(build) == 0
+    stamp = (out / "tracks" / "Track00002.json").stat().st_mtime_ns
+    table.write_text(json.dumps({"item": "Track00001-mix", "caption": "Fast."}) + "\n")
+    assert main(build) == 0 and main(["check", str(out)]) == 0
+    assert {item.caption for item in items(out)} == {"Fast.", None}
+    assert (out / "tracks" / "Track00002.json").stat().st_mtime_ns == stamp, "no track is read again for want of a line"
+
+
+@pytest.mark.parametrize("priced", [True, False])
+def test_an_estimate_sends_nothing(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], priced: bool
+) -> None:
+    more = ["--descriptions", "chat", "--estimate", *(["--caption-price", "2,10"] if priced else [])]
+    assert main(arguments(tiny_slakh, tmp_path / "out", server, *more)) == 0
+    said = capsys.readouterr().out
+    assert "captions by omni: " in said and "descriptions by gpt-4o: " in said and "nothing was sent" in said
+    assert said.count("at most $") == (2 if priced else 1)
+    assert not server.asked and not (tmp_path / "out").exists()
