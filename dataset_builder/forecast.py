@@ -1,6 +1,7 @@
 """What the words of a data set will take, counted from its source before anything is built or sent."""
 
 from .build_settings import BuildSettings
+from .captioners import build_captioner
 from .chat.captioner import MAX_TOKENS, QUESTION, TOKENS_A_SECOND, ChatCaptioner
 from .chat.prices import Estimate, Price, estimate, price_of
 from .chat.question import Facts, first_request, format_input
@@ -10,8 +11,8 @@ from .errors import UserError
 from .plan import plan_folder
 
 ANSWER_TOKENS = 60  # of a caption, about
-TYPICAL = Facts("", "Slow, calm music with a warm and gentle mood and a soft, sparse texture throughout.", None, 120.0,
-                "C-sharp minor")  # fmt: skip
+WORDS = {"none": 1, "musicnn": 4}  # of what is said of a window, about
+WORDS_HEARD = 45  # likewise, by a model
 
 
 def forecast(settings: BuildSettings, chat: ChatSettings, ears: ChatSettings) -> str:
@@ -20,8 +21,9 @@ def forecast(settings: BuildSettings, chat: ChatSettings, ears: ChatSettings) ->
     Equal questions are asked once, and what is kept from before is not asked at all, so that it may well be less.
 
     Raises:
-        UserError: for a source whose tracks are not there yet.
+        UserError: for a source whose tracks are not there yet, or a captioner that lacks something.
     """
+    build_captioner(settings.caption_settings())
     if settings.root is None:
         raise UserError(
             "--estimate counts the tracks of a source that is there: the embedded corpus is rendered by the build "
@@ -31,11 +33,17 @@ def forecast(settings: BuildSettings, chat: ChatSettings, ears: ChatSettings) ->
     items = sum(plan.total(split) for split in plan.items)
     lines = [f"{items} items at most, before silent or broken stems are left out; nothing was sent"]
     if settings.captions == "chat":
-        lines.append(f"captions by {ears.model}: {_captions(items * settings.caption_windows, ears).text()}")
+        captions = _captions(items * settings.caption_windows, ears).text(ears.options)
+        lines.append(f"captions by {ears.model}: {captions}")
+        lines.append(
+            f"  assumed: {settings.caption_windows} windows of {ChatCaptioner.seconds:g} s an item, "
+            f"{TOKENS_A_SECOND} tokens a second, {ANSWER_TOKENS} an answer"
+        )
     if settings.descriptions in REMOTE:
-        request = first_request(format_input(TYPICAL))
+        words = settings.caption_windows * WORDS.get(settings.captions, WORDS_HEARD)
+        request = first_request(format_input(Facts("", " ".join(["calm"] * words), None, 120.0, "C-sharp minor")))
         lines.append(f"descriptions by {chat.model}: {estimate([request] * items, _price(chat)).text()}")
-        lines.append(f"assumed: captions of {len((TYPICAL.caption or '').split())} words")
+        lines.append(f"  assumed: captions of {words} words, for they are not known yet, and no two items alike")
     if len(lines) == 1:
         lines.append("captions and descriptions are made on this machine and cost nothing")
     return "\n".join(lines)
@@ -44,10 +52,8 @@ def forecast(settings: BuildSettings, chat: ChatSettings, ears: ChatSettings) ->
 def _captions(clips: int, ears: ChatSettings) -> Estimate:
     tokens = round(TOKENS_A_SECOND * ChatCaptioner.seconds) + len(QUESTION) // 4
     tokens_in, tokens_out, price = clips * tokens, clips * ANSWER_TOKENS, _price(ears)
-    if price is None:
-        return Estimate(clips, tokens_in, tokens_out, None, None)
-    most = price.of(2 * tokens_in, clips * MAX_TOKENS)
-    return Estimate(clips, tokens_in, tokens_out, price.of(tokens_in, tokens_out), most)
+    most = price.of(2 * tokens_in, clips * MAX_TOKENS) if price else 0.0
+    return Estimate(clips, tokens_in, tokens_out, price, most, again=False)
 
 
 def _price(settings: ChatSettings) -> Price | None:

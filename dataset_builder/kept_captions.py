@@ -26,35 +26,36 @@ def kept_captions(
         sample_rate: in Hz.
         ask: called with the clips that have none, or whose file is torn.
     """
-    found = [find(who, wav, sample_rate) for wav in wavs]
+    names = [name_of(who, wav, sample_rate) for wav in wavs]
+    found = [find(name) for name in names]
     missing = [index for index, caption in enumerate(found) if caption is None]
     new = ask([wavs[index] for index in missing]) if missing else []
     for index, caption in zip(missing, new, strict=True):
-        keep(who, wavs[index], sample_rate, caption)
+        keep(names[index], who, caption)
         found[index] = caption
     return [caption for caption in found if caption is not None]
 
 
-def find(who: str, wav: np.ndarray, sample_rate: int) -> Caption | None:
-    """The kept caption of a clip `[T]`; None if there is none, or it is torn."""
-    return _read(_path(who, wav, sample_rate))
-
-
-def keep(who: str, wav: np.ndarray, sample_rate: int, caption: Caption) -> None:
-    """Keep the caption of a clip `[T]`."""
-    atomic.write_json(_path(who, wav, sample_rate), {"who": who, **asdict(caption)})
-
-
-def _path(who: str, wav: np.ndarray, sample_rate: int) -> Path:
+def name_of(who: str, wav: np.ndarray, sample_rate: int) -> str:
+    """The name by which the caption of a clip `[T]` is kept."""
     digest = hashlib.sha256(f"{who}\n{sample_rate}\n".encode())
     digest.update(np.ascontiguousarray(wav, dtype=np.float32).tobytes())
-    name = digest.hexdigest()[:40]
-    return FOLDER / name[:2] / f"{name}.json"
+    return digest.hexdigest()[:40]
 
 
-def _read(path: Path) -> Caption | None:
+def find(name: str) -> Caption | None:
+    """The kept caption of this name; None if there is none, or it is torn."""
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(_path(name).read_text())
         return Caption(str(values["text"]), {str(tag): float(p) for tag, p in values["tags"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def keep(name: str, who: str, caption: Caption) -> None:
+    """Keep a caption by this name; `who` is for those who look into the file."""
+    atomic.write_json(_path(name), {"who": who, **asdict(caption)})
+
+
+def _path(name: str) -> Path:
+    return FOLDER / name[:2] / f"{name}.json"

@@ -99,7 +99,7 @@ class _Hearing:
         from .chat.desk import Desk, Paid
 
         self.settings, self.source_root, self.ears, self.words = settings, source_root, ears, words
-        self.captioner, self.paid = ChatCaptioner(ears), Paid()
+        self.captioner, self.paid, self.stopped = ChatCaptioner(ears), Paid(), ""
         self.desk = Desk(ears, self.paid, Ledger(settings.out, ears.model))
 
     def run(self, track_ids: Sequence[str]) -> None:
@@ -111,7 +111,7 @@ class _Hearing:
 
         with tqdm(total=len(track_ids), desc=f"captions by {self.ears.model}", unit="track") as bar:
             asyncio.run(hear_all(self._jobs(track_ids, bar.update)))
-        print(f"captions: {self.paid.cost.text()}", flush=True)
+        print(f"captions: {self.paid.cost.text()}{self.stopped and f'; stopped: {self.stopped}'}", flush=True)
 
     def _jobs(self, track_ids: Sequence[str], progress: Callable[[], object]) -> Iterator[tuple[_Track, Item]]:
         """The items without caption, a track's only when somebody is there to hear them."""
@@ -133,10 +133,13 @@ class _Hearing:
         from .chat.budget import BudgetReachedError
 
         captioner = self.captioner
+        if self.stopped:  # the others are not even read
+            return self.stopped
         wavs = await asyncio.to_thread(windows_of, item, self.source_root, captioner, self.settings.caption_windows)
         try:
             return [await captioner.hear(self.desk, wav, captioner.sample_rate) for wav in wavs]
         except CaptionError as error:
             return str(error)
         except BudgetReachedError:
-            return f"the budget of ${self.ears.budget:g} is reached"
+            self.stopped = f"the budget of ${self.ears.budget:g} is reached"
+            return self.stopped

@@ -104,7 +104,7 @@ def launch_build(
     shards = {shard: (settings, shard) for shard in launch.parts()}
     results = [result_path(settings.out, path.name) for _, path in source.tracks]
     _run(build_shard, shards, results, settings.out, settings.workers, launch, f"merge {settings.out}")
-    return merge(settings.out, settings.workers, chat)
+    return merge(settings.out, settings.workers, chat, settings.caption_settings(), ears)
 
 
 def launch_materialise(root: Path, workers: int, launch: Launch) -> None:

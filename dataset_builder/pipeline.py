@@ -106,12 +106,14 @@ def make_again(out: Path, workers: int = 2) -> Report:
     """Make the files at the end of a data set again, and the results of tracks that are missing or torn.
 
     Raises:
-        UserError: as `build`.
+        UserError: as `build`; or if models elsewhere would have to be asked, which only a build may do.
     """
     settings = recorded(out, workers)
     source = list_tracks(settings)
     jobs = [(out, folder.name) for _, folder in source.tracks]
     if not all(share_out(_is_whole, jobs, workers, "results")):
+        if settings.captions in {*LATE, "mu-llama"} or settings.descriptions in REMOTE:  # whose words are not here
+            raise UserError(f"{out} lacks results of tracks with words from elsewhere: run its build again, as before")
         return build(settings)
     with lock.alone(out):
         atomic.remove_leftovers(out, *FOLDERS)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,9 @@ from chat_server import GOOD, ChatServer
 from dataset_builder import manifest
 from dataset_builder.__main__ import main
 from dataset_builder.chat import answers
-from dataset_builder.chat.costs import total_cost
+from dataset_builder.chat.costs import Ledger, total_cost
+from dataset_builder.chat.prices import Cost
+from dataset_builder.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +105,24 @@ def test_mistakes_are_one_line(
     known = {"DATA": str(data), "CLOSED": "http://127.0.0.1:1/v1"}
     assert main(["describe", *(known.get(word, word) for word in arguments)]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_payment_is_written_down_whole_or_not_at_all(tmp_path: Path) -> None:
+    ledger, limits = Ledger(tmp_path, "m"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    ledger.add(Cost(1, 100, 10, 0.5))
+    whole = ledger.path.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, limits[1]))  # room for a part of the next
+    try:
+        with pytest.raises(UserError, match="No space left"):
+            ledger.add(Cost(1, 100, 10, 0.5))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert ledger.path.read_bytes() == whole and total_cost(tmp_path) == Cost(1, 100, 10, 0.5)
+    ledger.path.unlink()
+    ledger.path.symlink_to("/dev/full")
+    with pytest.raises(UserError, match="No space left"):
+        ledger.add(Cost(1, 100, 10, 0.5))
 
 
 def test_a_kill_repeats_only_what_was_in_flight(server: ChatServer, data: Path, tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from chat_server import GOOD, ChatServer
 
-from dataset_builder import kept_captions, manifest
+from dataset_builder import kept_captions, launching, manifest
 from dataset_builder.__main__ import main
+from dataset_builder.chat import desk
 from dataset_builder.chat.costs import total_cost
 from dataset_builder.items import Item
 
@@ -25,10 +27,15 @@ def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "captions"
 
 
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "LONGEST_WAIT", 0.001)
+
+
 def arguments(source: Path, out: Path, server: ChatServer, *more: str) -> list[str]:
     return ["build", "--source", "slakh", "--root", str(source), "--out", str(out), "--workers", "1",
             "--captions", "chat", "--caption-url", server.url, "--caption-model", "omni",
-            "--caption-concurrency", "4", *more]  # fmt: skip
+            "--caption-concurrency", "4", "--submixes", "0", *more]  # fmt: skip
 
 
 def items(out: Path) -> list[Item]:
@@ -54,6 +61,42 @@ def test_every_item_is_heard_and_described_by_what_was_heard(
     assert calls == total_cost(out).calls <= len(found)  # items with one sound are heard once
     assert main(arguments(tiny_slakh, out, server)) == 0 and len(server.asked) == calls
     assert main(arguments(tiny_slakh, tmp_path / "again", server)) == 0 and len(server.asked) == calls
+
+
+def test_a_sound_that_many_items_share_is_heard_once(
+    server: ChatServer, tmp_path: Path, write_track: Callable[..., Path]
+) -> None:
+    """At once: the mix of a single stem, and the stem; the model would not say the same twice."""
+    write_track(tmp_path / "slakh" / "train" / "Track00001", 80.0, {0: 40})
+    server.replies = ["Slow.", "Fast."]
+    assert main(arguments(tmp_path / "slakh", tmp_path / "out", server)) == 0
+    assert [item.caption for item in items(tmp_path / "out")] == ["Slow.", "Slow."] and len(server.asked) == 1
+
+
+def test_jobs_leave_the_asking_to_the_end(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def here(make: Callable[..., int], shards: dict, *_: object) -> None:
+        for job in shards.values():
+            make(*job)
+        assert not server.asked
+
+    monkeypatch.setattr(launching, "_run", here)
+    jobs = ["--launcher", "local", "--shards", "2"]
+    assert main(arguments(tiny_slakh, tmp_path / "out", server, *jobs)) == 0
+    assert {item.caption for item in items(tmp_path / "out")} == {GOOD}
+
+
+def test_a_repair_asks_nobody(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(arguments(tiny_slakh, out, server)) == 0
+    asked, whole = len(server.asked), tree(out)
+    (out / "tracks" / "Track00002.json").unlink()
+    assert main(["check", str(out), "--repair"]) == 2 and len(server.asked) == asked
+    assert "run its build again" in capsys.readouterr().err.splitlines()[-1]
+    assert main(arguments(tiny_slakh, out, server)) == 0 and tree(out) == whole and len(server.asked) == asked
 
 
 def test_requests_go_out_together(server: ChatServer, tiny_slakh: Path, tmp_path: Path) -> None:
@@ -128,12 +171,12 @@ def test_a_budget_stops_and_more_money_goes_on(
     server: ChatServer, tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert main(arguments(tiny_slakh, out, server, "--caption-budget", "0.01")) == 2  # without a price
+    assert main(arguments(tiny_slakh, out, server, "--caption-budget", "0.005")) == 2  # without a price
     priced = ["--caption-price", "2,10"]
-    assert main(arguments(tiny_slakh, out, server, *priced, "--caption-budget", "0.01")) == 0
-    assert "the budget of $0.01 is reached" in (out / "left_out.jsonl").read_text()
+    assert main(arguments(tiny_slakh, out, server, *priced, "--caption-budget", "0.005")) == 0
+    assert "the budget of $0.005 is reached" in (out / "left_out.jsonl").read_text()
     dollars = total_cost(out).dollars
-    assert dollars is not None and 0 < dollars <= 0.01
+    assert dollars is not None and 0 < dollars <= 0.005
     assert main(arguments(tiny_slakh, out, server, *priced)) == 0
     assert {item.caption for item in items(out)} == {GOOD}
 
@@ -179,6 +222,8 @@ def test_an_estimate_sends_nothing(
     more = ["--descriptions", "chat", "--estimate", *(["--caption-price", "2,10"] if priced else [])]
     assert main(arguments(tiny_slakh, tmp_path / "out", server, *more)) == 0
     said = capsys.readouterr().out
+    assert "3 windows of 30 s" in said and "captions of 135 words" in said
     assert "captions by omni: " in said and "descriptions by gpt-4o: " in said and "nothing was sent" in said
-    assert said.count("at most $") == (2 if priced else 1)
+    assert said.count("at most $") == (2 if priced else 1) and said.count("by the batch") == 1
+    assert ("--caption-price" in said) is not priced
     assert not server.asked and not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import io
 from collections.abc import Sequence
+from weakref import WeakValueDictionary
 
 import numpy as np
 import openai
@@ -41,6 +42,7 @@ class ChatCaptioner:
     def __init__(self, settings: ChatSettings):
         self.settings = settings
         self.who = f"chat {settings.model} {QUESTION} temperature 0, {MAX_TOKENS} tokens"
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:
         """Captions of clips, one by one."""
@@ -60,7 +62,9 @@ class ChatCaptioner:
             return await self.hear(desk, wav, sample_rate)
 
     async def hear(self, desk: Desk, wav: np.ndarray, sample_rate: int) -> Caption:
-        """As `caption`, beside others at one desk.
+        """As `caption`, beside others at one desk; clips that are equal are asked about one after another.
+
+        So one of them is asked about, and the others have its caption: models do not say the same twice.
 
         Raises:
             UserError, CaptionError: as `caption`.
@@ -68,16 +72,21 @@ class ChatCaptioner:
         """
         if not len(wav):
             raise UserError("there is no audio to caption: expected at least one sample")
-        if kept := await asyncio.to_thread(kept_captions.find, self.who, wav, sample_rate):
-            return kept
+        name = await asyncio.to_thread(kept_captions.name_of, self.who, wav, sample_rate)
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            if kept := kept_captions.find(name):
+                return kept
+            return await self._ask(desk, name, await asyncio.to_thread(_request, wav, sample_rate))
+
+    async def _ask(self, desk: Desk, name: str, request: Ask) -> Caption:
         found: list[Caption] = []
 
         def keep(answer: Answer) -> None:
             found.append(_caption(answer, self.settings.model))
-            kept_captions.keep(self.who, wav, sample_rate, found[0])
+            kept_captions.keep(name, self.who, found[0])
 
         try:
-            await desk.ask(await asyncio.to_thread(_request, wav, sample_rate), keep)
+            await desk.ask(request, keep)
         except (openai.OpenAIError, NoAnswerError) as error:
             raise CaptionError(f"{self.settings.model} at {self.settings.base_url}: {reason(error)}") from error
         return found[0]

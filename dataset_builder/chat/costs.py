@@ -1,11 +1,13 @@
 """What the words of a data set have cost so far, payment by payment, in `ROOT/costs.jsonl`."""
 
+import errno
 import json
 import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..errors import FREE_SOME, NO_ROOM, UserError
 from .prices import Cost
 
 FILE = "costs.jsonl"
@@ -24,13 +26,22 @@ class Ledger:
         self.run = datetime.now(UTC).isoformat(timespec="seconds")
 
     def add(self, cost: Cost) -> None:
-        """One more payment, as one line, in one write."""
-        line = json.dumps({"run": self.run, "model": self.model, **asdict(cost)})
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        """One more payment, as one line, in one write: whole or not at all.
+
+        Raises:
+            UserError: if the disk is full.
+        """
+        line = json.dumps({"run": self.run, "model": self.model, **asdict(cost)}).encode() + b"\n"
         try:
-            os.write(descriptor, f"{line}\n".encode())
-        finally:
-            os.close(descriptor)
+            with self.path.open("ab", buffering=0) as file:
+                end = file.tell()
+                if file.write(line) < len(line):
+                    file.truncate(end)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise UserError(f"{self.path} cannot be written: {error.strerror}: {FREE_SOME}") from error
 
 
 def total_cost(out: Path) -> Cost:

@@ -63,26 +63,35 @@ class Estimate:
     """What asking will take, before anything is sent.
 
     Attributes:
-        calls: first requests; an answer that names an instrument is asked for once more.
+        calls: first requests.
         tokens_in: about, of these.
         tokens_out: likewise.
-        dollars: about; None if the price is not known.
-        most: dollars if every answer is as long as may be, and is asked for again.
+        price: by which they are paid for; None if it is not known.
+        most: dollars if every answer is as long as may be, and is asked for again where that is done.
+        again: whether that is done: a description that names an instrument is, a caption may name it.
     """
 
     calls: int
     tokens_in: int
     tokens_out: int
-    dollars: float | None
-    most: float | None
+    price: Price | None
+    most: float
+    again: bool = True
 
-    def text(self) -> str:
-        """For a terminal."""
+    @property
+    def dollars(self) -> float | None:
+        """About what the first requests cost; None if the price is not known."""
+        return self.price.of(self.tokens_in, self.tokens_out) if self.price else None
+
+    def text(self, options: str = "--") -> str:
+        """For a terminal; `options` is what the names of its options begin with."""
         tokens = f"{self.calls} calls, about {self.tokens_in:,} tokens in and {self.tokens_out:,} out"
-        if self.dollars is None:
-            return f"{tokens}; the price is not known (--price IN,OUT)"
-        most = "" if self.most is None else f", at most ${self.most:.2f} if every answer is asked for again"
-        return f"{tokens}: about ${self.dollars:.2f} (prices of {AS_OF}), ${self.dollars / 2:.2f} by the batch{most}"
+        if self.price is None or self.dollars is None:
+            return f"{tokens}; the price is not known ({options}price IN,OUT)"
+        batch = f", ${self.dollars * self.price.batch_share:.2f} by the batch" if self.again else ""
+        longest = f"at most ${self.most:.2f} if every answer is as long as may be"
+        again = " and asked for once more" if self.again else ""
+        return f"{tokens}: about ${self.dollars:.2f}{batch} (prices of {AS_OF}), {longest}{again}"
 
 
 def estimate(requests: Iterable[list[Message]], price: Price | None) -> Estimate:
@@ -94,9 +103,7 @@ def estimate(requests: Iterable[list[Message]], price: Price | None) -> Estimate
         most += _most_of_both(messages, price) if price else 0.0
         tokens_in += round(_bytes(messages) / _BYTES_PER_TOKEN) + _OVERHEAD // 2
     tokens_out = 30 * calls
-    if price is None:
-        return Estimate(calls, tokens_in, tokens_out, None, None)
-    return Estimate(calls, tokens_in, tokens_out, price.of(tokens_in, tokens_out), most)
+    return Estimate(calls, tokens_in, tokens_out, price, most)
 
 
 def _most_of_both(messages: list[Message], price: Price) -> float:

@@ -34,11 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     words.add_argument("--caption-command", help="mu-llama: what starts its process (see dataset_builder/mu_llama.py)")
     add_caption_options(words)
     words.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
-    words.add_argument(
-        "--estimate",
-        action="store_true",
-        help="say what models elsewhere would take, and send nothing",
-    )
+    words.add_argument("--estimate", action="store_true", help="say what models elsewhere would take; send nothing")
     add_chat_options(parser.add_argument_group("language model (--descriptions chat)"))
     _add_scale(parser.add_argument_group("scale"))
 
@@ -106,4 +102,4 @@ def _built(settings: BuildSettings, args: argparse.Namespace) -> Report:
         return build(settings, chat_settings(args), hearing)
     from ..launching import launch_build
 
-    return launch_build(settings, launch_of(args), chat_settings(args))
+    return launch_build(settings, launch_of(args), chat_settings(args), hearing)

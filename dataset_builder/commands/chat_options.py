@@ -38,6 +38,7 @@ def add_caption_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--caption-table", type=Path, help='table: JSONL, {"item": ID, "caption": TEXT} a line')
     group.add_argument("--caption-concurrency", type=int, default=8, help="chat: requests in flight (default: 8)")
     group.add_argument("--caption-rpm", type=float, metavar="N", help="chat: requests a minute, at most")
+    group.add_argument("--caption-tpm", type=float, metavar="N", help="chat: tokens a minute, at most")
     group.add_argument("--caption-budget", type=float, metavar="DOLLARS", help="chat: what may be spent")
     group.add_argument("--caption-price", metavar="IN,OUT", help="chat: dollars for a million tokens (audio in)")
     group.add_argument("--caption-timeout", type=float, default=120.0, help="chat: seconds for one (default: 120)")
@@ -51,5 +52,6 @@ def ears(args: argparse.Namespace, settings: CaptionSettings) -> ChatSettings:
     """
     return ears_of(
         settings, concurrency=args.caption_concurrency, requests_per_minute=args.caption_rpm,
-        budget=args.caption_budget, price=args.caption_price, timeout=args.caption_timeout,
+        tokens_per_minute=args.caption_tpm, budget=args.caption_budget, price=args.caption_price,
+        timeout=args.caption_timeout,
     )  # fmt: skip
