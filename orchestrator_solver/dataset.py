@@ -19,7 +19,7 @@ from dataset_builder.seeds import rng_for
 from .chroma_condition import ONE_STEM
 from .pairing import choose_reference, policy_weights
 from .rotation import Rotation
-from .store import Store
+from .store import Store, name_of
 
 ANY = "any kind"
 DRAWS: dict[str, Callable[[dict[str, float]], dict[str, float]]] = {"kinds": dict, "items": lambda kinds: {ANY: 1.0}}
@@ -149,7 +149,7 @@ class ExcerptDataset(MusicDataset):
     def _path_of(self, reference: Item) -> str | None:
         """What the condition is told of its reference: which of the store's it is, or that it is no mix."""
         if self.store is not None:
-            return reference.id
+            return name_of(reference)
         return ONE_STEM if reference.kind == "stem" else None
 
     def _read(self, item: Item, start: float) -> torch.Tensor:
@@ -158,4 +158,4 @@ class ExcerptDataset(MusicDataset):
     def _codes(self, excerpt: Excerpt) -> torch.Tensor:
         assert self.store is not None
         rate = self.store.codec_frame_rate
-        return self.store.codes(excerpt.item.id, round(excerpt.start * rate), round(self.segment_duration * rate))
+        return self.store.codes(excerpt.item, round(excerpt.start * rate), round(self.segment_duration * rate))

@@ -78,11 +78,10 @@ def _say(step: int, what: str) -> None:
 def _prepare(data: Path, workers: int) -> None:
     import torch
 
-    from . import checkpoint, recipe
-    from .prepare import fill
+    from .recipe import prepare_nano
 
     torch.set_num_threads(1)
-    fill(data, checkpoint.load_codec(recipe.CODEC.name), recipe.RADIX2_EXP, workers=workers)
+    prepare_nano(data, workers)
     torch.set_num_threads(workers)
 
 
@@ -93,6 +92,7 @@ def _finetune(data: Path, model: Path, settings: DemoSettings) -> None:
         "label=demo",
         f"optim.epochs={settings.epochs}",
         f"optim.updates_per_epoch={settings.updates}",
+        f"schedule.cosine.warmup={min(100, settings.epochs * settings.updates // 3)}",
         "dataset.valid.num_samples=32",
         "dataset.evaluate.num_samples=32",
         "dataset.generate.num_samples=2",

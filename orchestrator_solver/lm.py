@@ -2,22 +2,18 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 
 import omegaconf
 from audiocraft.models import builders as audiocraft_builders
-from audiocraft.models.encodec import CompressionModel
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import BaseConditioner
 from audiocraft.utils.utils import dict_from_config
-
-from dataset_builder.errors import UserError
 
 from . import lora
 from .chroma_condition import ChromaConditioner
 from .fusing import AlignedFuser
 from .melody_condition import MelodyConditioner
-from .store import Store, state_hash
+from .text_condition import StoredT5Conditioner
 from .words import WordsConditioner
 
 _stock_lm = audiocraft_builders.get_lm_model
@@ -36,10 +32,15 @@ def _melody(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseCondit
     return MelodyConditioner(cfg.transformer_lm.dim, duration=seconds, device=cfg.device, **dict_from_config(args))
 
 
+def _t5(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
+    return StoredT5Conditioner(output_dim=cfg.transformer_lm.dim, device=cfg.device, **dict_from_config(args))
+
+
 CONDITIONERS: dict[str, Callable[[omegaconf.DictConfig, omegaconf.DictConfig], BaseConditioner]] = {
     "words": _words,
     "chroma": _chroma,
     "chroma_stem": _melody,  # audiocraft's name: published configurations have it
+    "t5": _t5,
 }
 
 
@@ -53,8 +54,7 @@ def build_lm(cfg: omegaconf.DictConfig) -> LMModel:
     model = _stock_lm(stock)
     rates = {}
     for name in ours:
-        kind = cfg.conditioners[name].model
-        conditioner = CONDITIONERS[kind](cfg, cfg.conditioners[name][kind]).to(cfg.device)
+        conditioner = conditioner_of(cfg, str(name))
         model.condition_provider.conditioners[str(name)] = conditioner
         if isinstance(conditioner, ChromaConditioner):
             rates[str(name)] = conditioner.frame_rate
@@ -71,21 +71,10 @@ def build_lm(cfg: omegaconf.DictConfig) -> LMModel:
     return model
 
 
-def attach_store(model: LMModel, root: Path, codec: CompressionModel) -> Store:
-    """Let the model's chroma condition read pitch classes from the store of the data set in `root`.
-
-    Raises:
-        UserError: if the condition separates mixes, which `prepare` does not.
-    """
-    conditioner = model.condition_provider.conditioners["self_wav"]
-    assert isinstance(conditioner, (ChromaConditioner, MelodyConditioner))
-    if isinstance(conditioner, MelodyConditioner) and conditioner.separator is not None:
-        raise UserError(
-            "orchestrator.store=true: the store holds chroma of mixes that were not separated, and this condition "
-            "separates them: add conditioners.self_wav.chroma_stem.separate=false, or orchestrator.store=false"
-        )
-    conditioner.store = Store(root, state_hash(codec), codec.frame_rate, conditioner.radix2_exp)
-    return conditioner.store
+def conditioner_of(cfg: omegaconf.DictConfig, name: str) -> BaseConditioner:
+    """One of a configuration's conditions that are ours, by itself."""
+    kind = cfg.conditioners[name].model
+    return CONDITIONERS[kind](cfg, cfg.conditioners[name][kind]).to(cfg.device)
 
 
 def register() -> None:

@@ -23,8 +23,8 @@ from torch.nn import functional as F
 
 from dataset_builder import atomic
 
-from .chroma_condition import ONE_STEM, pitch_classes
-from .metrics.chroma import SILENCE_DBFS, VOICED_DB, Chroma
+from .chroma_condition import ONE_STEM, PIECE_SECONDS, identity_of, pitch_classes, pitch_classes_in_pieces
+from .metrics.chroma import Chroma
 from .separation import LOST_DB, Separator
 from .store import Store
 
@@ -92,6 +92,16 @@ class MelodyConditioner(WaveformConditioner):
         self.store = store
 
     @property
+    def identity(self) -> str:
+        """What decides pitch classes beside the audio."""
+        return identity_of(self.pitch, f"{self.separator.sha256} {LOST_DB}" if self.separator else "")
+
+    def pitch_classes_of_item(self, wav: torch.Tensor, one_stem: bool) -> torch.Tensor:
+        """Pitch classes `[S]` of a whole item `[1, 1, T]`, -1 where silent."""
+        melodic = None if one_stem or self.separator is None else self.separator.melodic
+        return pitch_classes_in_pieces(self.pitch, wav, melodic, PIECE_SECONDS)
+
+    @property
     def frame_rate(self) -> float:
         """Frames a second."""
         return self.pitch.sample_rate / self.pitch.hop
@@ -142,8 +152,7 @@ class MelodyConditioner(WaveformConditioner):
         return classes
 
     def _key(self, wav: torch.Tensor, separator: Separator | None) -> str:
-        chroma = self.pitch
-        how = f"{separator.sha256} {LOST_DB}" if separator else "direct"
-        digest = hashlib.sha256(f"{chroma.sample_rate} {chroma.window} {VOICED_DB} {SILENCE_DBFS} {how}".encode())
+        how = f"{separator.sha256} {LOST_DB}" if separator else ""
+        digest = hashlib.sha256(identity_of(self.pitch, how).encode())
         digest.update(wav.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()

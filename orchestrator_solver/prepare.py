@@ -1,88 +1,159 @@
-"""Fills a data set's store: codes and pitch classes of every item, once, resumable."""
+"""Fills a data set's store: codes, pitch classes and text states of every item, once, resumable, in parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from audiocraft.models.encodec import CompressionModel
+from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from dataset_builder import manifest
+from dataset_builder.build_settings import Shard
 from dataset_builder.excerpt import audio_files, read_excerpt
 from dataset_builder.items import Item
 
-from .chroma_condition import pitch_classes
-from .metrics.chroma import Chroma
-from .store import Store, item_hash, state_hash
+from .dataset import Drawing
+from .frontend import Frontend, frontend_of
+from .loaders import drawing_of, location
+from .prompts import prompts_of
+from .store import Entry, content_of
+from .text_condition import StoredT5Conditioner
+from .text_store import TextStore
 
-PIECE_FRAMES, MARGIN_FRAMES = 250, 10
+PIECE_SECONDS, MARGIN_SECONDS = 10.0, 1.0  # of audio that is encoded at once, and around it
+WHOLE = Shard(1, 1)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run of `prepare` did: items that were whole already, and items made."""
+    """What a run of `prepare` did: items that were whole already, items made, and texts made."""
 
     kept: int
     made: int
+    texts: int = 0
 
 
-class _Entries(Dataset):
-    """Items as (id, codes `[K, S]`, pitch classes `[S']`)."""
+@dataclass(frozen=True)
+class Texts:
+    """Which prompts are computed: all that excerpts of so many seconds, drawn so, can have."""
 
-    def __init__(self, items: list[Item], root: Path, codec: CompressionModel, chroma: Chroma) -> None:
-        self.items, self.root, self.codec, self.chroma = items, root, codec, chroma
+    seconds: float
+    drawing: Drawing
+
+
+class _Tracks(Dataset):
+    """Tracks as lists of (item's id, entry)."""
+
+    def __init__(self, tracks: list[list[Item]], root: Path, frontend: Frontend) -> None:
+        self.tracks, self.root, self.frontend = tracks, root, frontend
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.tracks)
+
+    def __getitem__(self, index: int) -> dict[str, Entry]:
+        return {item.id: self._entry(item) for item in self.tracks[index]}
 
     @torch.no_grad()
-    def __getitem__(self, index: int) -> tuple[str, torch.Tensor, torch.Tensor]:
-        item = self.items[index]
-        device = next(self.codec.parameters()).device
-        wav = read_excerpt(item, self.root, 0.0, item.duration, self.codec.sample_rate)
-        audio = torch.from_numpy(wav)[None, None].to(device)
-        return item.id, encode(self.codec, audio)[0].cpu(), pitch_classes(self.chroma, audio)[0].cpu()
+    def _entry(self, item: Item) -> Entry:
+        codec, ear = self.frontend.codec, self.frontend.ear
+        wav = read_excerpt(item, self.root, 0.0, item.duration, codec.sample_rate)
+        audio = torch.from_numpy(wav)[None, None].to(next(codec.parameters()).device)
+        classes = ear.pitch_classes_of_item(audio, one_stem=item.kind == "stem")
+        return Entry(encode(codec, audio)[0].cpu(), classes.cpu())
 
 
 def encode(codec: CompressionModel, wav: torch.Tensor) -> torch.Tensor:
     """Codes `[B, K, S]` of audio `[B, 1, T]` of any length, in pieces whose activations fit a CPU's cache.
 
-    Each piece is encoded with what is around it, so that the seams are not heard; at 16 kHz this is five times faster
-    than the whole at once.
+    Each piece is encoded with a second of what is around it, so that the seams are not heard; at 16 kHz this is five
+    times faster than the whole at once. A codec that sees less than a second gives the codes of the whole; EnCodec's
+    LSTM remembers longer, and gives nearly those.
     """
     hop = round(codec.sample_rate / codec.frame_rate)
-    piece, margin = PIECE_FRAMES * hop, MARGIN_FRAMES * hop
+    frames, margin = round(PIECE_SECONDS * codec.frame_rate), round(MARGIN_SECONDS * codec.frame_rate)
     parts = []
-    for start in range(0, wav.shape[-1], piece):
-        first = max(0, start - margin)
-        codes, scale = codec.encode(wav[..., first : start + piece + margin])
+    for start in range(0, wav.shape[-1], frames * hop):
+        first = max(0, start - margin * hop)
+        codes, scale = codec.encode(wav[..., first : start + (frames + margin) * hop])
         assert scale is None, "a codec that rescales has no place in a language model"
         skip = (start - first) // hop
-        parts.append(codes[..., skip : skip + PIECE_FRAMES])
+        parts.append(codes[..., skip : skip + frames])
     return torch.cat(parts, dim=-1)
 
 
 def fill(
-    root: Path, codec: CompressionModel, radix2_exp: int, splits: tuple[str, ...] = ("train", "valid", "test"),
-    workers: int = 1,
+    root: Path, frontend: Frontend, splits: Sequence[str] = manifest.SPLITS, *, workers: int = 1, shard: Shard = WHOLE,
+    texts: Texts | None = None,
 ) -> Prepared:  # fmt: skip
-    """Compute what the store lacks of the items of `splits`.
+    """Compute what the store lacks of the items of `splits`: the same bytes whatever the workers, shards and kills.
 
     Args:
         root: the data set's folder.
-        codec: encodes the audio, on its own device.
-        radix2_exp: the chroma's window, see `ChromaConditioner`.
+        frontend: on its own device.
         splits: which splits.
-        workers: processes, for a codec on a CPU; on a GPU one process does it.
+        workers: processes, for models on a CPU; on a GPU one process does it.
+        shard: which part of the tracks, and of the texts' files.
+        texts: which prompts are computed, if the frontend has a text encoder.
     """
-    store = Store(root, state_hash(codec), codec.frame_rate, radix2_exp)
     items = [item for split in splits for item in manifest.load(root, split)]
-    contents = {item.id: item_hash(item, audio_files(item, root)) for item in items}
-    missing = [item for item in items if not store.has(item.id, contents[item.id])]
-    device = next(codec.parameters()).device
-    entries = _Entries(missing, root, codec, Chroma(codec.sample_rate, radix2_exp, device))
-    loader = DataLoader(entries, batch_size=None, num_workers=workers if device.type == "cpu" else 0)
-    for item_id, codes, classes in tqdm(loader, "codes and chroma", unit="item", disable=not missing):
-        store.put(item_id, contents[item_id], codes, classes)
-    return Prepared(len(items) - len(missing), len(missing))
+    by_track: dict[str, list[Item]] = {}
+    for item in items:
+        by_track.setdefault(item.track, []).append(item)
+    made, kept = _fill_tracks(root, frontend, shard.of(list(by_track.values())), workers)
+    if frontend.text is None or texts is None:
+        return Prepared(kept, made)
+    return Prepared(kept, made, _fill_texts(root, frontend.text, items, texts, shard))
+
+
+def _fill_tracks(root: Path, frontend: Frontend, tracks: Sequence[list[Item]], workers: int) -> tuple[int, int]:
+    store = frontend.store(root)
+    contents = [{item.id: content_of(item, audio_files(item, root)) for item in items} for items in tracks]
+    missing = [index for index, items in enumerate(tracks) if not store.has(items[0].track, contents[index])]
+    entries = _Tracks([tracks[index] for index in missing], root, frontend)
+    on_cpu = next(frontend.codec.parameters()).device.type == "cpu"
+    loader = DataLoader(entries, batch_size=None, num_workers=workers if on_cpu else 0)
+    bar = tqdm(loader, "codes and chroma", unit="track", disable=not missing)
+    for index, found in zip(missing, bar, strict=True):
+        store.put(tracks[index][0].track, contents[index], found)
+    made = sum(len(tracks[index]) for index in missing)
+    return made, sum(map(len, tracks)) - made
+
+
+def _fill_texts(root: Path, text: StoredT5Conditioner, items: list[Item], texts: Texts, shard: Shard) -> int:
+    store = TextStore(root, text.identity)
+    wanted = partial(prompts_of, seconds=texts.seconds, drawing=texts.drawing)
+    prompts = {prompt for item in tqdm(items, "prompts", unit="item") for prompt in wanted(item)}
+    missing = [(bucket, new) for bucket, new in store.missing(prompts).items() if _mine(bucket, shard)]
+    for bucket, new in tqdm(missing, "text states", unit="file", disable=not missing):
+        store.add(bucket, new, text.encode)
+    return sum(len(new) for _, new in missing)
+
+
+def _mine(bucket: int, shard: Shard) -> bool:
+    return bucket % shard.count == shard.index - 1
+
+
+def fill_for(cfg: DictConfig, *, workers: int = 1, shard: Shard = WHOLE) -> Prepared:
+    """Compute what a run of this configuration will read, with the run's own models.
+
+    Args:
+        cfg: of the run; where its data are is absolute.
+        workers: see `fill`.
+        shard: see `fill`.
+
+    Raises:
+        UserError: if a model or the data set cannot be had.
+    """
+    stages = ("train", "valid", "evaluate")
+    places = {location(cfg.datasource[stage]) for stage in stages if cfg.datasource.get(stage)}
+    frontend, done = frontend_of(cfg), Prepared(0, 0)
+    texts = Texts(float(cfg.dataset.segment_duration), drawing_of(cfg))
+    for root in sorted({root for root, _ in places}):
+        splits = [split for split in manifest.SPLITS if (root, split) in places]
+        part = fill(root, frontend, splits, workers=workers, shard=shard, texts=texts)
+        done = Prepared(done.kept + part.kept, done.made + part.made, done.texts + part.texts)
+    return done

@@ -10,7 +10,8 @@ from dataset_builder.sources.nano import NanoSettings
 from . import checkpoint
 from .export import export_run
 from .local_grid import run_rows, single_row
-from .prepare import fill
+from .preflight import composed
+from .prepare import fill_for
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,6 @@ CODEC = Training("nano_codec", "nano-codec")
 BASELINE = Training("nano_baseline", "nano-baseline")
 FINETUNED = Training("orchestrator_nano", "nano")
 CONTROL = Training("nano_control", "nano-control")
-RADIX2_EXP = 12  # of the chroma condition, see config/conditioner/nano.yaml
 
 
 def train(data: Path, training: Training, overrides: tuple[str, ...] = (), out: Path | None = None) -> Path:
@@ -49,12 +49,17 @@ def train(data: Path, training: Training, overrides: tuple[str, ...] = (), out: 
     return folder
 
 
+def prepare_nano(data: Path, workers: int) -> None:
+    """Fill the store of a data set for the nano models."""
+    fill_for(composed([f"solver={FINETUNED.solver}", f"dset_root={data.absolute()}"]), workers=workers)
+
+
 def make_models(data: Path, workers: int) -> list[Path]:
     """Train and export every model, going on where an earlier call was stopped; returns their folders."""
     nano = NanoSettings(variants=2)
     build(BuildSettings("nano", data, submixes=1, caption_windows=1, workers=workers, nano=nano))
     threads = (f"num_threads={workers}",)
     folders = [train(data, CODEC, threads)]
-    fill(data, checkpoint.load_codec(CODEC.name), RADIX2_EXP, workers=workers)
+    prepare_nano(data, workers)
     folders += [train(data, training, threads) for training in (BASELINE, FINETUNED)]
     return [*folders, train(data, CONTROL, threads, data / CONTROL.name)]  # a row of the table, not shipped

@@ -9,10 +9,11 @@ from audiocraft.modules.conditioners import SegmentWithAttributes
 from audiocraft.solvers.musicgen import MusicGenSolver
 from audiocraft.utils.utils import get_dataset_from_loader
 
-from . import checkpoint, lm, lora
+from . import checkpoint, lora
 from .accumulation import PreparedBatch
 from .dataset import ExcerptDataset
 from .dropout import drop_conditions
+from .frontend import attach_store, frontend_in
 from .loaders import build_loaders
 from .loop import ExactLoop
 from .sharding import shard
@@ -46,10 +47,11 @@ class OrchestratorSolver(ExactLoop, MusicGenSolver):
         super().build_model()
         if not self.cfg.orchestrator.store:
             return
+        frontend = frontend_in(self.model, self.compression_model)
         for stage in set(self.dataloaders) - {"generate"}:  # which writes the targets' audio beside what it generates
             dataset = get_dataset_from_loader(self.dataloaders[stage])
             assert isinstance(dataset, ExcerptDataset)
-            dataset.store = lm.attach_store(self.model, dataset.root, self.compression_model)
+            dataset.store = attach_store(frontend, dataset.root, list(dataset.known.values()))
 
     def load_from_pretrained(self, name: str) -> dict:
         """Weights to start from: ours if there is a folder of that name, otherwise audiocraft's."""

@@ -19,6 +19,7 @@ from dora import XP, git_save, hydra_main
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
+from dataset_builder.build_settings import Shard
 from dataset_builder.errors import UserError
 
 from . import checkpoint, lm, preflight, sharding
@@ -52,6 +53,13 @@ def per_worker_batches(cfg: DictConfig) -> None:
             section.batch_size //= workers
 
 
+def absolute_paths(cfg: DictConfig) -> None:
+    """Make the data's paths absolute, in place: hydra changes the working directory to the run's folder."""
+    for stage, path in cfg.datasource.items():
+        if isinstance(path, str):
+            cfg.datasource[stage] = git_save.to_absolute_path(path)
+
+
 def get_solver(cfg: DictConfig) -> StandardSolver:
     """The solver of a configuration.
 
@@ -61,9 +69,7 @@ def get_solver(cfg: DictConfig) -> StandardSolver:
     if cfg.solver not in SOLVERS:
         raise UserError(f"unknown solver {cfg.solver!r}, known: {', '.join(SOLVERS)}")
     per_worker_batches(cfg)
-    for stage, path in cfg.datasource.items():
-        if isinstance(path, str):  # hydra changes the working directory to the run's folder
-            cfg.datasource[stage] = git_save.to_absolute_path(path)
+    absolute_paths(cfg)
     preflight.check(cfg)
     return SOLVERS[cfg.solver](cfg)
 
@@ -108,8 +114,23 @@ def _prepare_process(cfg: DictConfig) -> None:
     flashy.distrib.init()
 
 
+def _prepare_store(cfg: DictConfig) -> None:
+    """Compute what the run would read of frozen models, each process its part."""
+    from .prepare import fill_for
+
+    cfg.continue_from = None  # the language model has no part in it
+    absolute_paths(cfg)
+    preflight.check(cfg)
+    rank, workers = flashy.distrib.rank(), flashy.distrib.world_size()
+    done = fill_for(cfg, workers=cfg.dataset.num_workers, shard=Shard(rank + 1, workers))
+    logger.info("%d items made, %d were there, %d texts made", done.made, done.kept, done.texts)
+
+
 def _run(cfg: DictConfig) -> None:
     _prepare_process(cfg)
+    if cfg.execute_only == "prepare":
+        _prepare_store(cfg)
+        return
     if cfg.execute_only and not (cfg.execute_inplace or cfg.continue_from):
         raise UserError("execute_only needs weights: add continue_from=//sig/SIG, or execute_inplace=true with -f SIG")
     solver = get_solver(cfg)

@@ -56,3 +56,17 @@ def save_models(folder: Path) -> Path:
     cfg = lm_config(folder / "codec")
     checkpoint.save(folder / "lm", "lm", cfg, build_lm(cfg).state_dict(), {"instruments": ["violin", "drums"]})
     return folder / "lm"
+
+
+class StillCodec(torch.nn.Module):
+    """In the place of a codec where codes do not matter: 50 frames a second of zeros, 4 codebooks, from 32 kHz."""
+
+    sample_rate, frame_rate, channels = 32_000, 50, 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def encode(self, wav: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """Codes `[B, 4, S]` of `wav` `[B, 1, T]`."""
+        return torch.zeros(len(wav), 4, -(-wav.shape[-1] // 640), dtype=torch.long), None

@@ -12,7 +12,7 @@ from models import SECONDS, build_tiny_data
 from dataset_builder.excerpt import audio_files
 from orchestrator_solver import checkpoint
 from orchestrator_solver.dataset import GRID, Drawing, ExcerptDataset
-from orchestrator_solver.lm import attach_store
+from orchestrator_solver.frontend import attach_store, frontend_in
 from orchestrator_solver.prepare import fill
 
 RATE = 16_000
@@ -87,8 +87,9 @@ def test_no_audio_of_the_target_reaches_the_condition(
     def dataset() -> ExcerptDataset:
         made = _dataset(own_data, policy, kinds={"stem": 1.0}, description_p=0.0)
         if stored:
-            fill(own_data, codec, 12, ("train",), workers=0)
-            made.store = attach_store(model, own_data, codec)
+            frontend = frontend_in(model, codec)
+            fill(own_data, frontend, ("train",), workers=0)
+            made.store = attach_store(frontend, own_data, list(made.known.values()))
         return made
 
     first = dataset()
@@ -108,10 +109,10 @@ def test_no_audio_of_the_target_reaches_the_condition(
 def test_codes_come_from_the_store(tiny_data: Path, tiny_models: Path) -> None:
     codec = checkpoint.load_codec(str(tiny_models.parent / "codec"))
     model = checkpoint.lm_of(checkpoint.load(str(tiny_models), "lm"))
-    assert fill(tiny_data, codec, 12, workers=0).made > 0
-    assert fill(tiny_data, codec, 12, workers=0).made == 0
-    dataset = _dataset(tiny_data, {"stem": 1.0})
-    dataset.store = attach_store(model, tiny_data, codec)
+    frontend, dataset = frontend_in(model, codec), _dataset(tiny_data, {"stem": 1.0})
+    assert fill(tiny_data, frontend, workers=0).made > 0
+    assert fill(tiny_data, frontend, workers=0).made == 0
+    dataset.store = attach_store(frontend, tiny_data, list(dataset.known.values()))
     wav, info = dataset[0]
     assert info.audio_tokens.shape == (2, 40) and wav.abs().sum() == 0
     condition, mask = model.condition_provider(model.condition_provider.tokenize([info.to_condition_attributes()]))[

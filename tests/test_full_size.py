@@ -11,6 +11,7 @@ import hub_cache
 import numpy as np
 import pytest
 import torch
+from models import build_tiny_data
 
 from orchestrator_solver import checkpoint, generation
 
@@ -56,6 +57,29 @@ def test_the_papers_run_from_published_weights(
     model = generation.load_model(str(exported))
     tone = 0.2 * np.sin(np.arange(64_000) / 12)
     assert model.generate(["violin"], [tone], 32_000, duration=0.4).shape == (1, 1, 12_800)
+
+
+@pytest.mark.slow
+def test_the_papers_run_from_the_store(tiny_slakh: Path, filled_hub: Path, tmp_path: Path) -> None:
+    """Computed by `execute_only=prepare`, a part by each of two processes; then losses are those from audio, nearly:
+    excerpts are encoded with nothing before them, items as a whole."""
+    data = build_tiny_data(tiny_slakh, tmp_path / "data")
+    common = (*SHORT, "optim.lr=1e-3", "optim.optimizer=adamw", f"dset_root={data}")
+    stored = "orchestrator.store=true"
+    early = _run(tmp_path, filled_hub, "dora", "run", *common, stored)
+    assert early.returncode == 2 and "run `orchestrator prepare`" in early.stderr
+    workers = ("-d", "--ddp_workers=2")
+    done = _run(tmp_path, filled_hub, "dora", "run", *workers, *common, stored, "execute_only=prepare")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(list((data / "store").rglob("Track*.safetensors"))) == 3 and list((data / "store").glob("text-*/*"))
+    losses = {}
+    for name, overrides in (("audio", ()), ("store", (stored,))):
+        folder = tmp_path / name
+        done = _run(folder, filled_hub, "dora", "run", *common, *overrides)
+        assert done.returncode == 0, done.stderr[-3000:]
+        (epoch,) = json.loads(next(folder.glob("xps/*/history.json")).read_text())
+        losses[name] = [epoch[stage]["ce"] for stage in ("train", "valid", "evaluate")]
+    assert losses["store"] == pytest.approx(losses["audio"], abs=0.05)
 
 
 @pytest.mark.slow

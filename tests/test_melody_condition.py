@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from models import build_tiny_data
+from models import StillCodec, build_tiny_data
 
-from dataset_builder.errors import UserError
 from dataset_builder.excerpt import audio_files, read_excerpt
-from orchestrator_solver.chroma_condition import ONE_STEM
+from orchestrator_solver.chroma_condition import ONE_STEM, pitch_classes, pitch_classes_in_pieces
 from orchestrator_solver.dataset import Drawing, ExcerptDataset
 from orchestrator_solver.dropout import drop_conditions
+from orchestrator_solver.frontend import Frontend, attach_store
 from orchestrator_solver.generation import ConditioningAttributes, OrchestratorModel, WavCondition
-from orchestrator_solver.lm import attach_store
 from orchestrator_solver.melody_condition import MelodyConditioner
+from orchestrator_solver.prepare import fill
 from orchestrator_solver.solver import OrchestratorSolver
-from orchestrator_solver.store import Store
+from orchestrator_solver.store import Entry, Store
 
 RATE, SECONDS = 32_000, 2.56  # 20 chroma frames of 128 ms
 HOP = 4096
@@ -33,6 +33,9 @@ class HalfSeparator:
 
     def __init__(self) -> None:
         self.calls = 0
+
+    def release(self) -> None:
+        """It holds no memory."""
 
     def melodic(self, wav: torch.Tensor, sample_rate: int) -> torch.Tensor:
         self.calls += 1
@@ -126,28 +129,41 @@ def test_time_is_aligned_at_any_seek(make: Callable[..., MelodyConditioner], see
 def test_the_store_answers_for_the_same_time(make: Callable[..., MelodyConditioner], tmp_path: Path) -> None:
     conditioner = make()
     track = tones(440.0, 523.25, 0.0, seconds=7.68)
-    store = Store(tmp_path, "hash", 50, 14)
+    store = Store(tmp_path, "hash", 50, "chroma")
     whole = conditioner.pitch_classes_of(track, one_stem=True)
-    store.put("item", "content", torch.zeros(4, 384, dtype=torch.long), whole)
+    store.put("track", {"item": "content"}, {"item": Entry(torch.zeros(4, 384, dtype=torch.long), whole)})
     conditioner.store = store
     for seek in (0.0, 1.92, 5.12, 7.04):
         start = round(seek * RATE)
         wav = torch.nn.functional.pad(track[..., start : start + round(SECONDS * RATE)], (0, 0))
-        kept = classes(conditioner, WavCondition(wav * 0, torch.tensor([1]), [RATE], ["item"], [seek]))
+        kept = classes(conditioner, WavCondition(wav * 0, torch.tensor([1]), [RATE], ["track/item"], [seek]))
         heard = classes(conditioner, given(wav, ONE_STEM))
         inside = slice(2, min(len(heard), wav.shape[-1] // HOP) - 2)  # windows at the ends hear less
         assert kept[inside] == heard[inside]
 
 
-def test_a_store_of_mixes_that_were_not_separated_is_refused(make: Callable[..., MelodyConditioner]) -> None:
-    def model(conditioner: MelodyConditioner) -> SimpleNamespace:
-        return SimpleNamespace(condition_provider=provider_of(conditioner))
+def test_a_store_is_of_one_way_to_separate(make: Callable[..., MelodyConditioner], tmp_path: Path) -> None:
+    """What was separated by another network, or not at all, is another store."""
+    other = make()
+    other.separator.sha256 = "another"
+    folders = {Frontend(StillCodec(), ear).store(tmp_path).folder for ear in (make(), make(separate=False), other)}
+    assert len(folders) == 3
 
-    codec = torch.nn.Linear(1, 1)
-    codec.frame_rate = 50
-    with pytest.raises(UserError, match="separate=false"):
-        attach_store(model(make()), Path("data"), codec)
-    assert attach_store(model(make(separate=False)), Path("data"), codec).codec_frame_rate == 50
+
+@pytest.mark.parametrize("one_stem", [True, False])
+def test_pieces_of_an_item_are_the_whole(make: Callable[..., MelodyConditioner], one_stem: bool) -> None:
+    """To the frame, and what is silent is judged by the loudest of all; a separator that sees no further than it is
+    given changes nothing."""
+    conditioner = make()
+    conditioner.separator.melodic = lambda wav, rate: 0.5 * wav
+    wav = tones(440.0, 0.0, 523.25, 587.33, 659.26, 0.0, 698.46, seconds=15.5)
+    wav[..., : 4 * RATE] *= 0.003  # silent beside the rest, loud enough by itself
+    found = pitch_classes_in_pieces(
+        conditioner.pitch, wav, None if one_stem else conditioner.separator.melodic, seconds=2.0
+    )
+    assert torch.equal(found, pitch_classes(conditioner.pitch, wav)[0])
+    assert (found[:30] == -1).all() and len(found.unique()) > 4
+    assert torch.equal(conditioner.pitch_classes_of_item(wav, one_stem), found)
 
 
 def test_content_and_not_a_path_finds_what_was_kept(make: Callable[..., MelodyConditioner], tmp_path: Path) -> None:
@@ -167,7 +183,7 @@ def test_what_is_dropped_is_the_same_alone_and_among_others(make: Callable[..., 
     """audiocraft's prefix is shorter when a whole batch is dropped, as happens with small batches."""
     provider = provider_of(make())
     sample = ConditioningAttributes(wav={"self_wav": given(tones(440.0), ONE_STEM)})
-    dropped = drop_conditions([sample], 1.0, 0, 0, 0, 0)
+    dropped = drop_conditions([sample], 1.0, (0, 0, 0), range(1))
     alone = provider(provider.tokenize(dropped))["self_wav"]
     among = provider(provider.tokenize([sample, *dropped]))["self_wav"]
     for one, both in zip(alone, among, strict=True):
@@ -217,7 +233,8 @@ def test_no_audio_of_the_target_reaches_the_condition(
     def condition(index: int) -> torch.Tensor:
         dataset, conditioner = _dataset(data, reference), make(cache_path=str(tmp_path / "kept"))
         if stored:
-            dataset.store = conditioner.store = _filled(data, dataset, conditioner)
+            fill(data, frontend := Frontend(StillCodec(), conditioner), ("train",), workers=0)
+            dataset.store = attach_store(frontend, data, list(dataset.known.values()))
         _, info = dataset[index]
         provider = provider_of(conditioner)
         return provider(provider.tokenize([info.to_condition_attributes()]))["self_wav"][0]
@@ -244,22 +261,6 @@ def _stem_with_another(dataset: ExcerptDataset) -> tuple:
             if excerpt.reference.id != excerpt.item.id:
                 return index, excerpt.item, excerpt.reference
     raise AssertionError("no such excerpt")
-
-
-def _filled(data: Path, dataset: ExcerptDataset, conditioner: MelodyConditioner) -> Store:
-    """A store of all items, filled as `prepare` does: entries are made again where the content changed."""
-    from orchestrator_solver.store import item_hash
-
-    store = Store(data, "hash", 50, 14)
-    for item in dataset.known.values():
-        content = item_hash(item, audio_files(item, data)) + str(
-            [p.read_bytes()[-64:] for p in audio_files(item, data)]
-        )
-        if not store.has(item.id, content):
-            wav = torch.from_numpy(read_excerpt(item, data, 0.0, item.duration, RATE))[None, None]
-            found = conditioner.pitch_classes_of(wav, one_stem=item.kind == "stem")
-            store.put(item.id, content, torch.zeros(4, round(50 * item.duration), dtype=torch.long), found)
-    return store
 
 
 def _play_backwards(path: Path) -> None:

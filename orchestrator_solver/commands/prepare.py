@@ -1,4 +1,9 @@
-"""`orchestrator prepare`: codes and chroma of a data set, computed once, so that training touches no audio."""
+"""`orchestrator prepare`: codes, chroma and text states of a data set, once, so that training touches no audio.
+
+They are computed by the frozen models of a run's configuration: by default of the nano models', or of that which
+overrides make, such as `solver=orchestrator device=cuda`. What is there, whole and fresh, is kept; a run that was
+stopped is simply run again. `dora run solver=orchestrator execute_only=prepare` does the same on all GPUs of a node.
+"""
 
 import argparse
 from pathlib import Path
@@ -8,22 +13,27 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("prepare", help="compute codes and chroma of a data set once", description=__doc__)
     parser.add_argument("data", type=Path, help="the data set's folder")
-    parser.add_argument(
-        "--codec", default="nano-codec", help="a shipped codec or an exported one (default: nano-codec)"
-    )
-    parser.add_argument("--radix2-exp", type=int, default=12, help="chroma window of 2**N samples (default: 12)")
-    parser.add_argument("--splits", nargs="+", default=["train", "valid", "test"], metavar="SPLIT")
+    parser.add_argument("overrides", nargs="*", help="of the run's configuration, as `dora run` takes them "
+                        "(default: solver=orchestrator_nano)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes on a CPU (default: 2)")
+    parser.add_argument("--shard", metavar="I/N", default="1/1", help="compute one part of N, for jobs of your own")
 
 
 def run(args: argparse.Namespace) -> int:
     """Fill the store; returns the exit code."""
     import torch
 
-    from .. import checkpoint
-    from ..prepare import fill
+    from dataset_builder.build_settings import Shard
+
+    from ..preflight import composed
+    from ..prepare import fill_for
 
     torch.set_num_threads(1)  # of each process
-    done = fill(args.data, checkpoint.load_codec(args.codec), args.radix2_exp, tuple(args.splits), args.workers)
-    print(f"{done.made} items made, {done.kept} were there")
+    overrides = args.overrides or ["solver=orchestrator_nano"]
+    done = fill_for(
+        composed([*overrides, f"dset_root={args.data.absolute()}"]), workers=args.workers,
+        shard=Shard.parse(args.shard),
+    )  # fmt: skip
+    texts = f", {done.texts} texts made" if done.texts else ""
+    print(f"{done.made} items made, {done.kept} were there{texts}")
     return 0

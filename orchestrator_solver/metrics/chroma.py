@@ -18,12 +18,18 @@ class ChromaFrames:
     Attributes:
         soft: `[B, S, 12]`, largest value of a frame 1 (0 in digital silence).
         classes: `[B, S]` int64, the strongest pitch class, C = 0; meaningless where not voiced.
-        voiced: `[B, S]` bool, the frame's mean square is within 40 dB of the clip's loudest frame.
+        power: `[B, S]`, a frame's mean square.
     """
 
     soft: torch.Tensor
     classes: torch.Tensor
-    voiced: torch.Tensor
+    power: torch.Tensor
+
+    @property
+    def voiced(self) -> torch.Tensor:
+        """`[B, S]` bool: the frame's mean square is within 40 dB of the clip's loudest frame."""
+        floor = self.power.amax(dim=1, keepdim=True) * 10 ** (-VOICED_DB / 10)
+        return self.power >= floor.clamp_min(10 ** (SILENCE_DBFS / 10))
 
 
 class Chroma:
@@ -55,8 +61,7 @@ class Chroma:
         frames = soft.shape[1]
         padded = functional.pad(wav[:, 0], (self.window // 2, self.window // 2))
         power = padded.square().unfold(-1, self.window, self.hop).mean(-1)[:, :frames]
-        floor = (power.amax(dim=1, keepdim=True) * 10 ** (-VOICED_DB / 10)).clamp_min(10 ** (SILENCE_DBFS / 10))
-        return ChromaFrames(soft, soft.argmax(dim=-1), power >= floor)
+        return ChromaFrames(soft, soft.argmax(dim=-1), power)
 
 
 def window_exponent(sample_rate: int) -> int:
