@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
+from . import flac
 from .errors import UserError
 from .items import Spans
 
@@ -40,10 +41,15 @@ def frame_rms(path: Path) -> Frames:
                 raise UserError(f"{path} cannot be read as audio (its header says {rate} Hz)")
             size = round(FRAME * rate)
             full_scale = 1 << 15 if file.subtype == "PCM_16" else 1
-            values = [_block_rms(block, size, full_scale) for block in _blocks(file, size)]
+            heard, values = 0, []
+            for block in _blocks(file, size):
+                heard += len(block)
+                values.append(_block_rms(block, size, full_scale))
             rms = np.concatenate([np.zeros(0), *values])
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{path} cannot be read as audio ({error})") from error
+    if heard < frames:
+        raise UserError(f"{path} cannot be read as audio ({heard} of the {frames} samples that its header promises)")
     if not len(rms):
         raise UserError(f"{path} holds no audio")
     if not np.isfinite(rms).all():
@@ -56,6 +62,9 @@ def _blocks(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
 
     16-bit samples stay integers, which are decoded sooner.
     """
+    if flac.is_plain(file):
+        yield from flac.blocks(Path(file.name), file.samplerate, size * _BLOCK_FRAMES)
+        return
     frames = size * max(1, _BLOCK_FRAMES // file.channels)
     buffer = np.empty((frames, file.channels), np.int16 if file.subtype == "PCM_16" else np.float32)
     while len(block := file.read(out=buffer)):

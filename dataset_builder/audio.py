@@ -12,11 +12,12 @@ import numpy as np
 import soundfile
 import soxr
 
-from . import atomic
+from . import atomic, flac
 from .errors import UserError
 
 T = TypeVar("T")
 _THREADS: dict[int, ThreadPoolExecutor] = {}  # by process
+_ONE_BIT = np.float32(1 / (1 << 15))
 _MARGIN = 0.02  # seconds read on both sides, so that the resampler's edges fall outside of the excerpt
 
 
@@ -71,51 +72,111 @@ def read_sum(parts: Sequence[tuple[Path, float]], start: float, duration: float,
     Raises:
         UserError: if a file is missing, not audio, or breaks off.
     """
-    jobs = [(path, start, duration, sample_rate) for path, _ in parts]
-    windows = list(_threads().map(_window, *zip(*jobs, strict=True))) if len(jobs) > 1 else [_window(*jobs[0])]
-    wav = np.zeros(max(0, round(duration * sample_rate)), np.float32)
-    for rate in dict.fromkeys(window.rate for window in windows):
-        same = [(window, gain) for window, (_, gain) in zip(windows, parts, strict=True) if window.rate == rate]
-        total = np.zeros(max(len(window.wav) for window, _ in same), np.float32)
-        for window, gain in same:
-            total[: len(window.wav)] += window.wav if gain == 1.0 else np.float32(gain) * window.wav
-        if rate != sample_rate:
-            total = soxr.resample(total, rate, sample_rate, quality="HQ")[same[0][0].extra :]
-        total = total[: len(wav)]
-        wav[: len(total)] += total
+    window = _Window(start, duration, sample_rate)
+    sums = _sums(parts, window, fast=True) or _sums(parts, window, fast=False)  # the slow way tells what is wrong
+    count = max(0, round(duration * sample_rate))
+    found = [_resampled(total, window, rate)[:count] for rate, total in (sums or {}).items()]
+    if len(found) == 1 and len(found[0]) == count:
+        return found[0]
+    wav = np.zeros(count, np.float32)
+    for part in found:
+        wav[: len(part)] += part
     return wav
 
 
 class _Window(NamedTuple):
-    """Decoded samples `[T]`, their rate in Hz, and how many samples at the wanted rate come before what was asked."""
+    """An excerpt that is asked for: seconds, and the rate in Hz that it is wanted at."""
+
+    start: float
+    duration: float
+    sample_rate: int
+
+    def first(self, rate: int) -> int:
+        """The first frame to decode of a file; to be resampled, a whole number of samples earlier at both rates."""
+        begin = round(self.start * rate)
+        if rate == self.sample_rate:
+            return begin
+        step = rate // math.gcd(rate, self.sample_rate)  # input samples between common sample times
+        return (begin - round(_MARGIN * rate)) // step * step
+
+    def last(self, rate: int) -> int:
+        """The end of the frames to decode."""
+        if rate == self.sample_rate:
+            return round(self.start * rate) + round(self.duration * rate)
+        return round(self.start * rate) + math.ceil((self.duration + _MARGIN) * rate)
+
+    def extra(self, rate: int) -> int:
+        """How many samples at the wanted rate come before what was asked."""
+        return round((round(self.start * rate) - self.first(rate)) * self.sample_rate / rate)
+
+
+@dataclass
+class _Total:
+    """The sum of files of one rate: float32 `[T]`, and up to where they go.
+
+    A whole number stands for a bit of 16, so that 16-bit samples are added as they come; other scales change no digit.
+    """
 
     wav: np.ndarray
-    rate: int
-    extra: int
+    length: int = 0
+
+    def add(self, at: int, wav: np.ndarray, gain: float) -> None:
+        """Add samples from `at` on."""
+        target = self.wav[at : at + len(wav)]
+        target += wav if gain == 1.0 else np.float32(gain) * wav
+        self.length = max(self.length, at + len(wav))
 
 
-def _window(path: Path, start: float, duration: float, sample_rate: int) -> _Window:
-    """An excerpt at the file's rate; to be resampled, with margins of a whole number of samples at both rates."""
+def _resampled(total: _Total, window: _Window, rate: int) -> np.ndarray:
+    """A sum of files of one rate at the rate that is wanted, from where the excerpt begins."""
+    wav = total.wav[: total.length]
+    wav *= _ONE_BIT
+    if rate == window.sample_rate:
+        return wav
+    return soxr.resample(wav, rate, window.sample_rate, quality="HQ")[window.extra(rate) :]
+
+
+def _sums(parts: Sequence[tuple[Path, float]], window: _Window, fast: bool) -> dict[int, _Total] | None:
+    """The sums of the files of each rate; None if one is damaged and was read the fast way, which cannot say how."""
+    sums: dict[int, _Total] = {}
+    if len(parts) == 1 or _cores() == 1:
+        return sums if all(_add(sums, path, gain, window, fast) for path, gain in parts) else None
+    apart: list[dict[int, _Total]] = [{} for _ in parts]
+    jobs = [(alone, path, 1.0, window, fast) for alone, (path, _) in zip(apart, parts, strict=True)]
+    if not all(list(_threads().map(_add, *zip(*jobs, strict=True)))):
+        return None
+    for alone, (_, gain) in zip(apart, parts, strict=True):
+        for rate, found in alone.items():
+            total = sums.setdefault(rate, _Total(np.zeros_like(found.wav)))
+            total.add(0, found.wav[: found.length], gain)
+    return sums
+
+
+def _add(sums: dict[int, _Total], path: Path, gain: float, window: _Window, fast: bool) -> bool:
+    """Decode a file's part of a window and add it to the sum of its rate; False if the fast way found it damaged."""
     try:
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
-            begin = round(start * rate)
-            if rate == sample_rate:
-                return _Window(_decode(file, begin, begin + round(duration * rate)), rate, 0)
-            step = rate // math.gcd(rate, sample_rate)  # input samples between common sample times
-            first = (begin - round(_MARGIN * rate)) // step * step
-            last = begin + math.ceil((duration + _MARGIN) * rate)
-            return _Window(_decode(file, first, last), rate, round((begin - first) * sample_rate / rate))
+            begin, end = window.first(rate), window.last(rate)
+            total = sums.setdefault(rate, _Total(np.zeros(max(0, end - begin), np.float32)))
+            first = min(max(begin, 0), file.frames)
+            count = max(0, min(end, file.frames) - first)
+            if fast and count and flac.is_plain(file):
+                excerpt = flac.Excerpt(file, first, count)
+                for at, block in excerpt:
+                    total.add(first - begin + at, block, gain)
+                return excerpt.agrees()
+            file.seek(first)
+            wav = _mono(file.read(count, dtype="float32", always_2d=True))
+            total.add(first - begin, wav * np.float32(1 << 15), gain)
+            return True
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{path} cannot be read as audio ({error})") from error
 
 
-def _decode(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
-    """Frames `begin .. end` as mono, silence before the file's start."""
-    first = min(max(begin, 0), file.frames)
-    file.seek(first)
-    wav = _mono(file.read(max(0, min(end, file.frames) - first), dtype="float32", always_2d=True))
-    return np.pad(wav, (first - begin, 0)) if begin < 0 else wav
+def _cores() -> int:
+    """Cores that this process may use; a DataLoader's workers are often bound to one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _threads() -> ThreadPoolExecutor:
@@ -123,7 +184,7 @@ def _threads() -> ThreadPoolExecutor:
     process = os.getpid()
     if process not in _THREADS:
         _THREADS.clear()
-        _THREADS[process] = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+        _THREADS[process] = ThreadPoolExecutor(_cores(), thread_name_prefix="decode")
     return _THREADS[process]
 
 
