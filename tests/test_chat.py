@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from chat_server import GOOD, ChatServer
 
-from dataset_builder.chat import asking, desk
+from dataset_builder.chat import asking, desk, failures
 from dataset_builder.chat.answers import Answer, AnswerStore, request_id
 from dataset_builder.chat.asking import ask_all
 from dataset_builder.chat.describer import ChatDescriber
@@ -175,10 +175,10 @@ def test_retry_after_is_seconds_or_a_date() -> None:
         def __init__(self, told: str):
             self.response = type("Response", (), {"headers": {"Retry-After": told}})
 
-    assert desk.retry_after(Error("2.5")) == 2.5  # type: ignore[arg-type]
+    assert failures.retry_after(Error("2.5")) == 2.5  # type: ignore[arg-type]
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert 25 < (desk.retry_after(Error(later)) or 0) <= 30  # type: ignore[arg-type]
-    assert desk.retry_after(Error("soon")) is None  # type: ignore[arg-type]
+    assert 25 < (failures.retry_after(Error(later)) or 0) <= 30  # type: ignore[arg-type]
+    assert failures.retry_after(Error("soon")) is None  # type: ignore[arg-type]
 
 
 def test_the_budget_is_never_passed(server: ChatServer, settings: ChatSettings) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from chat_server import GOOD, ChatServer
 
-from dataset_builder.chat import batch
+from dataset_builder.chat import batch_files
 from dataset_builder.chat.answers import Answer, AnswerStore
 from dataset_builder.chat.asking import ask_all
-from dataset_builder.chat.batch import LABEL, BatchDesk
+from dataset_builder.chat.batch import LABEL, BatchDesk, dollars_at_most, under_way
 from dataset_builder.chat.costs import total_cost
 from dataset_builder.chat.prices import PRICES
 from dataset_builder.chat.settings import ChatSettings
@@ -105,10 +105,18 @@ def test_lines_that_are_no_answers_are_listed(server: ChatServer, settings: Chat
     assert collected.answers == 2 and len(collected.failures) == 4
 
 
+def test_a_batch_of_another_server_is_none_of_this_ones(
+    server: ChatServer, settings: ChatSettings, tmp_path: Path
+) -> None:
+    desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    elsewhere = ChatSettings(**{**vars(settings), "base_url": "http://127.0.0.1:1/v1"})
+    assert under_way(tmp_path / "data", elsewhere) == {}, "it was asked, though it is not there"
+
+
 def test_large_sets_are_split(
     server: ChatServer, settings: ChatSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "MOST_REQUESTS", 2)
+    monkeypatch.setattr(batch_files, "MOST_REQUESTS", 2)
     states = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
     assert [state.total for state in states] == [2, 2, 1]
 
@@ -130,14 +138,16 @@ def test_what_is_under_way_counts_against_the_budget(
     most = 0.5 * sum(PRICES["gpt-4o"].most(messages) for messages in first.values())
     limited = ChatSettings(**{**vars(settings), "budget": 1.5 * most})
     desk(tmp_path, limited).submit(first)
-    assert batch.promised(tmp_path / "data", limited) == pytest.approx(most)
+    promised = dollars_at_most(under_way(tmp_path / "data", limited), limited)
+    assert promised == pytest.approx(most)
     with pytest.raises(UserError, match=r"beside .* for what is under way"):
         desk(tmp_path, limited).submit(pending([f"other {question}" for question in QUESTIONS], settings))
-    asked = ask_all([f"more {n}" for n in range(9)], limited, spent=batch.promised(tmp_path / "data", limited))
+    asked = ask_all([f"more {n}" for n in range(9)], limited, spent=promised)
     assert asked.stopped and asked.cost.dollars is not None and asked.cost.dollars + most <= 1.5 * most
     server.run_batch("batch-0")
+    assert under_way(tmp_path / "data", limited), "what is not collected is not in the ledger yet"
     assert desk(tmp_path, limited).collect().answers == 5
-    assert batch.promised(tmp_path / "data", limited) == 0
+    assert under_way(tmp_path / "data", limited) == {}
 
 
 def test_collecting_that_is_killed_loses_no_cost(

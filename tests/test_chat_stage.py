@@ -15,8 +15,11 @@ from chat_server import GOOD, ChatServer
 from dataset_builder import manifest
 from dataset_builder.__main__ import main
 from dataset_builder.chat import answers
+from dataset_builder.chat.batch import BatchDesk
 from dataset_builder.chat.costs import Ledger, total_cost
 from dataset_builder.chat.prices import Cost
+from dataset_builder.chat.settings import ChatSettings
+from dataset_builder.chat.stage import describe_tracks, pending, questions_of
 from dataset_builder.errors import UserError
 
 
@@ -87,10 +90,24 @@ def test_by_the_batch(server: ChatServer, data: Path, capsys: pytest.CaptureFixt
     assert main([*arguments, "submit"]) == 0 and "submitted batch" in capsys.readouterr().out
     assert main([*arguments, "poll"]) == 0 and "in_progress" in capsys.readouterr().out
     assert main([*arguments, "collect"]) == 0 and descriptions(data) == before
+    assert main(arguments[:-1]) == 2, "answers that are on their way would be paid for twice"
+    assert "collect it" in capsys.readouterr().err.splitlines()[-1] and descriptions(data) == before
     server.run_batch("batch-0")
     assert main([*arguments, "collect"]) == 0
     assert descriptions(data) == {GOOD} and server.asked == [] and main(["check", str(data)]) == 0
     assert main([*arguments, "submit"]) == 0 and "nothing to submit" in capsys.readouterr().out
+
+
+def test_what_a_batch_is_to_answer_is_not_asked(server: ChatServer, data: Path, tmp_path: Path) -> None:
+    settings = ChatSettings(base_url=server.url, cache=tmp_path / "answers")
+    questions = questions_of(data, ["Track00001", "Track00002", "Track00003"])
+    BatchDesk(data, settings).submit(pending(questions[:2], settings))
+    described = describe_tracks(data, ["Track00001", "Track00002", "Track00003"], settings)
+    assert len(server.asked) == len(questions) - 2 > 0 and described.missing > 0
+    server.run_batch("batch-0")
+    BatchDesk(data, settings).collect()
+    assert describe_tracks(data, ["Track00001", "Track00002", "Track00003"], settings).missing == 0
+    assert len(server.asked) == len(questions) - 2
 
 
 @pytest.mark.parametrize(

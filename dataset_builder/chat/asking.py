@@ -11,7 +11,8 @@ from .answers import Answer, AnswerStore
 from .budget import BudgetReachedError
 from .conversation import Outcome, Request, next_step
 from .costs import Ledger
-from .desk import Ask, Desk, NoAnswerError, Paid, each, reason
+from .desk import Ask, Desk, Paid, each
+from .failures import NoAnswerError, reason
 from .prices import most_in
 from .question import MAX_TOKENS, Message
 from .settings import ChatSettings

@@ -1,13 +1,12 @@
 """Descriptions through the Batch API: submitted today, collected tomorrow, by whatever process.
 
 Every batch is known by a name made of its requests, which is written into its metadata and, before anything is sent,
-into `ROOT/batches/NAME.jsonl`: a process that was killed between sending and noting finds its batch again, and the same
-requests are never submitted twice. https://platform.openai.com/docs/guides/batch
+into a file (see `batch_files.py`): a process that was killed between sending and noting finds its batch again, and the
+same requests are never submitted twice. https://platform.openai.com/docs/guides/batch
 """
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,19 +15,17 @@ from typing import Any
 import openai
 from openai.types.chat import ChatCompletion
 
-from .. import atomic
 from ..errors import UserError
 from .answers import AnswerStore
+from .batch_files import ENDPOINT, BatchFiles, Note
 from .costs import Ledger
-from .desk import NoAnswerError, answer_of, raise_if_hopeless
+from .desk import answer_of
+from .failures import NoAnswerError, raise_if_hopeless
 from .prices import Cost, Price, price_of
-from .question import MAX_TOKENS, Message
+from .question import Message
 from .settings import ChatSettings
 
-FOLDER = "batches"
 LABEL = "music-orchestrator"  # key of the metadata
-MOST_REQUESTS, MOST_BYTES = 50_000, 180_000_000  # of a file, by the API
-ENDPOINT: Any = "/v1/chat/completions"
 _OVER = frozenset({"completed", "failed", "expired", "cancelled"})
 
 
@@ -42,7 +39,6 @@ class BatchState:
         status: the server's word.
         done: requests that are answered.
         total: requests in it.
-        collected: whether its answers are here.
     """
 
     name: str
@@ -50,7 +46,6 @@ class BatchState:
     status: str
     done: int
     total: int
-    collected: bool
 
 
 @dataclass
@@ -74,7 +69,7 @@ class BatchDesk:
     """
 
     def __init__(self, out: Path, settings: ChatSettings):
-        self.folder, self.settings = out / FOLDER, settings
+        self.files, self.settings = BatchFiles(out), settings
         self.client = openai.OpenAI(
             base_url=settings.base_url, api_key=settings.key(), timeout=settings.timeout,
             max_retries=settings.attempts - 1,
@@ -88,89 +83,75 @@ class BatchDesk:
         Raises:
             UserError: if it could cost more than the budget, or the server refuses.
         """
-        under_way = self._under_way()
+        under_way = self.under_way()
         wanted = {name: messages for name, messages in requests.items() if name not in under_way}
         self._within_budget(wanted, under_way)
-        tried = len(list(self.folder.glob("*.done")))  # what failed in a batch that is over gets a new one
-        submitted = []
-        for lines in _files(wanted, self.settings.model):
-            name = hashlib.sha256("".join([*lines, str(tried)]).encode()).hexdigest()[:16]
-            atomic.write_text(self.folder / f"{name}.jsonl", "".join(lines))
-            submitted.append(self._submit(name))
-        return submitted
+        return [self._submit(name) for name in self.files.write(wanted, self.settings.model)]
 
-    def _under_way(self) -> dict[str, list[Message]]:
-        """The requests that the server is working on, by name."""
+    def under_way(self) -> dict[str, list[Message]]:
+        """The requests that the server has, by name; those of batches that are over count until they are collected.
+
+        Raises:
+            UserError: if the server refuses.
+        """
         found = {}
         for state in self.states():
-            if state.id and state.status not in _OVER:
-                found.update(self._requests(state.name))
+            if state.id and state.status != "failed":  # which it does as a whole, before it is begun
+                found.update(self.files.requests(state.name))
         return found
 
     def _within_budget(self, wanted: Mapping[str, list[Message]], under_way: Mapping[str, list[Message]]) -> None:
         limit = self.settings.budget
         if limit is None or not wanted:
             return
-        most, promised = self._most(wanted), self._most(under_way)
+        most, promised = dollars_at_most(wanted, self.settings), dollars_at_most(under_way, self.settings)
         if most + promised > limit:
             beside = f" beside ${promised:.2f} for what is under way" if promised else ""
             raise UserError(f"{len(wanted)} requests can cost ${most:.2f} at most{beside}, the budget is ${limit:g}")
-
-    def _most(self, requests: Mapping[str, list[Message]]) -> float:
-        """Dollars that requests can cost at most, by the batch."""
-        price = price_of(self.settings.model, self.settings.price)
-        if price is None:
-            raise UserError(f"the price of {self.settings.model} is not known: a budget needs --price IN,OUT")
-        return price.batch_share * sum(price.most(messages) for messages in requests.values())
-
-    def promised(self) -> float:
-        """Dollars that what is under way can cost at most.
-
-        Raises:
-            UserError: if the price is not known, or the server refuses.
-        """
-        return self._most(self._under_way())
 
     def _submit(self, name: str) -> BatchState:
         with _one_line(self.settings, self.client):
             batch = self._find(name)
             if batch is None or batch.status in _OVER - {"completed"}:
-                with (self.folder / f"{name}.jsonl").open("rb") as file:
+                with self.files.path(name).open("rb") as file:
                     uploaded = self.client.files.create(file=file, purpose="batch")
                 batch = self.client.batches.create(
                     input_file_id=uploaded.id, endpoint=ENDPOINT, completion_window="24h", metadata={LABEL: name}
                 )
-        self._note(name, batch.id, False)
-        return self._state(name, batch, False)
+        self.files.note(name, Note(batch.id, str(self.client.base_url)))
+        return self._state(name, batch)
 
     def _find(self, name: str) -> Any | None:
         """The newest batch of ours with this name, among all of the account."""
         return next((batch for batch in self.client.batches.list() if (batch.metadata or {}).get(LABEL) == name), None)
 
     def states(self) -> list[BatchState]:
-        """Every batch of the data set, as the server sees it now."""
+        """Every batch of the data set that is not collected, as the server sees it now; not those of other servers."""
         found = []
-        for path in sorted(self.folder.glob("*.jsonl")):
-            noted = self._noted(path.stem)
+        for name in self.files.names():
+            noted = self.files.noted(name)
+            if noted and noted.url != str(self.client.base_url):
+                continue
             with _one_line(self.settings, self.client):
-                batch = self.client.batches.retrieve(noted["id"]) if noted else self._find(path.stem)
-            found.append(self._state(path.stem, batch, bool(noted and noted["collected"])))
+                batch = self.client.batches.retrieve(noted.id) if noted else self._find(name)
+            found.append(self._state(name, batch))
         return found
 
-    def _state(self, name: str, batch: Any | None, collected: bool) -> BatchState:
+    def _state(self, name: str, batch: Any | None) -> BatchState:
+        total = len(self.files.requests(name))
         if batch is None:
-            return BatchState(name, "", "not submitted", 0, len(self._names(name)), False)
+            return BatchState(name, "", "not submitted", 0, total)
         done = batch.request_counts.completed if batch.request_counts else 0
-        return BatchState(name, batch.id, batch.status, done, len(self._names(name)), collected)
+        return BatchState(name, batch.id, batch.status, done, total)
 
     def collect(self) -> Collected:
         """Fetch the answers of every batch that is over; those that failed can be submitted again."""
         result = Collected()
         price = price_of(self.settings.model, self.settings.price)
         for state in self.states():
-            if state.collected or state.status not in _OVER:
+            if state.status not in _OVER:
                 continue
-            names = self._names(state.name)
+            names = set(self.files.requests(state.name))
             with _one_line(self.settings, self.client):
                 batch = self.client.batches.retrieve(state.id)
                 for line in self._lines(batch):
@@ -178,8 +159,7 @@ class BatchDesk:
             answered = [name for name in names if self.store.get(name)]
             if len(answered) < len(names):
                 result.failures.append(f"batch {state.id} is {state.status}: {len(names) - len(answered)} unanswered")
-            self._note(state.name, state.id, True)
-            (self.folder / f"{state.name}.jsonl").rename(self.folder / f"{state.name}.done")
+            self.files.done(state.name)
         return result
 
     def _lines(self, batch: Any) -> Iterator[str]:
@@ -206,29 +186,26 @@ class BatchDesk:
             result.answers += 1
             result.cost = result.cost.and_also(one)
 
-    def _requests(self, name: str) -> dict[str, list[Message]]:
-        """The messages of a batch, by the requests' names."""
-        lines = map(json.loads, (self.folder / f"{name}.jsonl").read_text().splitlines())
-        return {line["custom_id"]: line["body"]["messages"] for line in lines}
 
-    def _names(self, name: str) -> set[str]:
-        return set(self._requests(name))
-
-    def _note(self, name: str, batch_id: str, collected: bool) -> None:
-        atomic.write_json(self.folder / f"{name}.json", {"id": batch_id, "collected": collected})
-
-    def _noted(self, name: str) -> dict[str, Any] | None:
-        path = self.folder / f"{name}.json"
-        return json.loads(path.read_text()) if path.is_file() else None
-
-
-def promised(out: Path, settings: ChatSettings) -> float:
-    """Dollars that a data set's batches under way can cost at most; nobody is asked if there are none.
+def under_way(out: Path, settings: ChatSettings) -> dict[str, list[Message]]:
+    """The requests of a data set's batches whose answers are not here yet; nobody is asked if there are none.
 
     Raises:
-        UserError: as `BatchDesk.promised`.
+        UserError: as `BatchDesk.under_way`.
     """
-    return BatchDesk(out, settings).promised() if any((out / FOLDER).glob("*.jsonl")) else 0.0
+    return BatchDesk(out, settings).under_way() if BatchFiles(out).names() else {}
+
+
+def dollars_at_most(requests: Mapping[str, list[Message]], settings: ChatSettings) -> float:
+    """Dollars that requests can cost at most, by the batch.
+
+    Raises:
+        UserError: if the price is not known.
+    """
+    price = price_of(settings.model, settings.price)
+    if price is None:
+        raise UserError(f"the price of {settings.model} is not known: a budget needs --price IN,OUT")
+    return price.batch_share * sum(price.most(messages) for messages in requests.values())
 
 
 @contextmanager
@@ -244,19 +221,3 @@ def _one_line(settings: ChatSettings, client: openai.OpenAI) -> Iterator[None]:
         url = str(client.base_url)
         raise_if_hopeless(error, settings, url)
         raise UserError(f"the batch at {url} failed ({type(error).__name__}): run it again") from error
-
-
-def _files(requests: Mapping[str, list[Message]], model: str) -> Iterator[Sequence[str]]:
-    """Lines of request files within the API's limits, in order of their names: the same requests, the same files."""
-    lines: list[str] = []
-    size = 0
-    for name, messages in sorted(requests.items()):
-        body = {"model": model, "messages": messages, "temperature": 0.0, "max_tokens": MAX_TOKENS}
-        line = json.dumps({"custom_id": name, "method": "POST", "url": ENDPOINT, "body": body}) + "\n"
-        if lines and (len(lines) == MOST_REQUESTS or size + len(line) > MOST_BYTES):
-            yield lines
-            lines, size = [], 0
-        lines.append(line)
-        size += len(line)
-    if lines:
-        yield lines

@@ -17,7 +17,8 @@ from .. import kept_captions
 from ..captions import Caption, CaptionError
 from ..errors import UserError
 from .answers import Answer
-from .desk import Ask, Desk, NoAnswerError, Paid, reason
+from .desk import Ask, Desk, Paid
+from .failures import NoAnswerError, reason
 from .question import is_refusal
 from .settings import ChatSettings
 

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import openai
@@ -17,29 +15,13 @@ from ..errors import UserError
 from .answers import Answer
 from .budget import Budget
 from .costs import Ledger
+from .failures import NOT_CHARGED, NoAnswerError, may_pass, raise_if_hopeless, retry_after
 from .prices import Cost, price_of
 from .settings import ChatSettings
 
 _BURSTS = 10  # tokens may run ahead by a tenth of a minute's
 LONGEST_WAIT = 60.0  # seconds between two attempts
-# Statuses of which a later attempt may be free: the request was not worked on.
-_NOT_CHARGED = (openai.RateLimitError, openai.InternalServerError)
-_MAY_PASS = (*_NOT_CHARGED, openai.APIConnectionError, openai.ConflictError)
-# What would fail for every other question, too.
-_HOPELESS = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
 _Job = TypeVar("_Job")
-
-
-class NoAnswerError(Exception):
-    """What came is no answer: nothing, or no JSON.
-
-    Attributes:
-        charged: what the server counted for it, if it said.
-    """
-
-    def __init__(self, reason: str, charged: Answer | None = None):
-        super().__init__(reason)
-        self.charged = charged
 
 
 @dataclass
@@ -109,7 +91,7 @@ class Desk:
         """
         attempts = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(self.settings.attempts),
-            retry=tenacity.retry_if_exception(_may_pass),
+            retry=tenacity.retry_if_exception(may_pass),
             wait=self._wait,
             reraise=True,
         )
@@ -140,7 +122,7 @@ class Desk:
                 cost = self._charge(error.charged, most)
             raise
         except openai.OpenAIError as error:
-            if isinstance(error, _NOT_CHARGED):
+            if isinstance(error, NOT_CHARGED):
                 cost = 0.0
             raise_if_hopeless(error, self.settings, str(self.client.base_url))
             raise
@@ -205,49 +187,6 @@ def answer_of(done: object) -> Answer:
     return Answer(text, *tokens, refused=not message.content)
 
 
-def raise_if_hopeless(error: openai.OpenAIError, settings: ChatSettings, url: str) -> None:
-    """Raises UserError if every other request would fail for the same reason."""
-    if isinstance(error, openai.RateLimitError) and error.code == "insufficient_quota":
-        raise UserError(f"the quota at {url} is used up: see to the account, then run it again") from error
-    if not isinstance(error, _HOPELESS):
-        return
-    if isinstance(error, openai.NotFoundError):
-        raise UserError(f"{url} does not know {settings.model!r}: name another model, or another server") from error
-    raise UserError(
-        f"{url} refuses {settings.key_name}: it is wrong, expired, or may not use {settings.model!r}"
-    ) from error
-
-
-def retry_after(error: openai.APIStatusError) -> float | None:
-    """Seconds that the server asks to wait, given as such or as a date."""
-    told = error.response.headers.get("Retry-After")
-    if told is None:
-        return None
-    try:
-        return max(0.0, float(told))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
-
-
-def reason(error: Exception) -> str:
-    """Why a request failed, in one line; servers put parts of the key in their words on some errors, so only types."""
-    if isinstance(error, openai.APITimeoutError):
-        return "no answer in time"
-    if isinstance(error, openai.APIConnectionError):
-        return "the connection failed"
-    if isinstance(error, openai.APIStatusError):
-        return f"the server answers with status {error.status_code}"
-    return " ".join(str(error).split())[:200]
-
-
 def _limiter(per_minute: float | None, burst: float) -> AsyncLimiter | None:
     """A limit that lets `burst` through at once, and then goes on evenly."""
     return AsyncLimiter(burst, 60.0 * burst / per_minute) if per_minute else None
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, (*_MAY_PASS, NoAnswerError))

@@ -7,12 +7,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .. import left_out as why
+from ..errors import UserError
 from ..items import Item
 from ..left_out import LeftOut
 from ..track_results import TrackResult, read_result, write_result
 from .answers import AnswerStore
 from .asking import ask_all
-from .batch import promised
+from .batch import dollars_at_most, under_way
 from .conversation import Outcome, Request, next_step
 from .costs import Ledger
 from .prices import Cost, Estimate, estimate, price_of
@@ -77,18 +78,30 @@ def describe_tracks(out: Path, track_ids: Sequence[str], settings: ChatSettings)
         settings: of whom to ask.
 
     Raises:
-        UserError: see `ask_all`; the answers that came before are kept.
+        UserError: see `ask_all`, the answers that came before are kept; or if a batch is to answer every question.
     """
-    questions = questions_of(out, track_ids)
-    spent = promised(out, settings) if settings.budget is not None else 0.0
+    batches = under_way(out, settings)
+    spent = dollars_at_most(batches, settings) if settings.budget is not None else 0.0
+    questions = _without(batches, questions_of(out, track_ids), settings)
+    if batches and not questions:
+        raise UserError("a batch is to answer every question: collect it (describe --batch collect)")
     with tqdm(total=len(questions), desc=f"descriptions by {settings.model}", unit="question") as bar:
         asked = ask_all(questions, settings, bar.update, ledger=Ledger(out, settings.model), spent=spent)
-    counts = write_descriptions(out, track_ids, asked.outcomes, asked.stopped or "not asked")
+    counts = write_descriptions(out, track_ids, asked.outcomes, asked.stopped or "a batch is to answer: collect it")
     store = AnswerStore(settings.cache)
     for outcome in asked.outcomes.values():
         for name in outcome.requests if outcome.description is None else ():
             store.forget(name)
     return Described(*counts, asked.cost, asked.stopped)
+
+
+def _without(batches: Mapping[str, list[Message]], questions: list[str], settings: ChatSettings) -> list[str]:
+    """Questions but those that a batch is to answer, which would be paid for twice."""
+    if not batches:
+        return questions
+    store = AnswerStore(settings.cache)
+    steps = {question: next_step(question, settings.model, store) for question in questions}
+    return [question for question, step in steps.items() if isinstance(step, Outcome) or step.name not in batches]
 
 
 def settled(questions: Sequence[str], settings: ChatSettings) -> dict[str, Outcome]:

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import lock, manifest
 from ..chat.settings import ChatSettings
 from .chat_options import add_chat_options, chat_settings
 
@@ -29,6 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Estimate, describe, or see to batches; returns the exit code."""
     settings = chat_settings(args)
+    manifest.read_origin(args.root)  # which there has to be
     if args.estimate:
         _estimate(args.root, settings)
     elif args.batch == "submit":
@@ -73,7 +75,8 @@ def _submit(root: Path, settings: ChatSettings) -> None:
 
     questions = questions_of(root, _tracks(root))
     print(estimate_for(questions, settings).text())
-    states = BatchDesk(root, settings).submit(pending(questions, settings))
+    with lock.alone(root):
+        states = BatchDesk(root, settings).submit(pending(questions, settings))
     for state in states:
         print(f"submitted batch {state.id}: {state.total} requests")
     if not states:
@@ -95,7 +98,8 @@ def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
     from ..chat.stage import questions_of, settled, write_descriptions
     from ..pipeline import describe
 
-    collected = BatchDesk(root, settings).collect()
+    with lock.alone(root):
+        collected = BatchDesk(root, settings).collect()
     for failure in collected.failures:
         print(failure)
 
