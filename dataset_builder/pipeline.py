@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from . import atomic, lock, manifest
 from . import left_out as why
@@ -20,6 +19,7 @@ from .audit import audit_track, look_at_track
 from .build_settings import BuildSettings, Shard, recorded
 from .captioners import LATE, CaptionSettings, build_captioner
 from .chat.settings import ChatSettings
+from .claim import claim, refuse_if_lacking
 from .defects import USE, policies, skipped, stop_at
 from .descriptions import DESCRIBERS, REMOTE
 from .descriptor import MusicDescriptor, build_from
@@ -53,7 +53,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, ears: ChatS
     """
     source = prepare(settings)
     with lock.alone(settings.out):
-        _claim(settings, source)
+        claim(settings, source)
         atomic.remove_leftovers(settings.out, *FOLDERS)
         made = _items_stage(settings, source, source.tracks)
         made = _words_stage(settings, source, chat, ears, made)
@@ -68,7 +68,7 @@ def build_shard(settings: BuildSettings, shard: Shard) -> int:
     """
     source = prepare(settings)
     with lock.sharing(settings.out, shard.name):
-        _claim(settings, source)
+        claim(settings, source)
         mine = shard.of(source.tracks)
         _items_stage(settings, source, mine)
     return len(mine)
@@ -95,9 +95,7 @@ def merge(
         settings = replace(settings, caption_url=captions.url, caption_table=captions.table)
     source = list_tracks(settings)
     with lock.alone(out):
-        missing = [folder.name for _, folder in source.tracks if not result_path(out, folder.name).is_file()]
-        if missing:
-            raise UserError(_missing(out, source, missing))
+        refuse_if_lacking(out, source)
         atomic.remove_leftovers(out, *FOLDERS)
         return _finish_stage(settings, source, _words_stage(settings, source, chat, ears, {}))
 
@@ -120,19 +118,6 @@ def make_again(out: Path, workers: int = 2) -> Report:
         return _finish_stage(settings, source, {})
 
 
-def _missing(out: Path, source: TrackList, missing: Sequence[str]) -> str:
-    """Which shards still have to be run, as far as those that were begun tell how many there are."""
-    names = [folder.name for _, folder in source.tracks]
-    counts = {Shard.parse(name.removeprefix("shard-").replace("-of-", "/")).count for name in lock.shards(out)}
-    found = f"{len(missing)} of {len(names)} tracks, such as {missing[0]}"
-    if len(counts) != 1:
-        return f"{out} lacks {found}: run the shards that are missing, then merge again"
-    count = counts.pop()
-    shards = [Shard(index, count) for index in range(1, count + 1)]
-    lacking = [str(shard) for shard in shards if set(shard.of(names)) & set(missing)]
-    return f"{out} lacks {found}, of shard {', '.join(lacking)}: run them (build --shard), then merge again"
-
-
 def prepare(settings: BuildSettings) -> TrackList:
     """List the tracks; what is unknown, mistaken or lacking is told before anything is written.
 
@@ -143,30 +128,6 @@ def prepare(settings: BuildSettings) -> TrackList:
     build_captioner(settings.caption_settings())
     build_from("describer", DESCRIBERS, settings.descriptions)
     return source
-
-
-def _claim(settings: BuildSettings, source: TrackList) -> None:
-    """Record what is being built; refuse a folder in which something else was."""
-    wanted = manifest.Origin(source.recorded, settings.fingerprint())
-    if not (settings.out / manifest.ORIGIN).is_file():
-        manifest.write_origin(settings.out, wanted)
-        return
-    found = manifest.read_origin(settings.out)
-    if differing := _differing(found.settings, wanted.settings):
-        raise UserError(
-            f"{settings.out} holds a data set with other settings ({differing}): choose another --out, or remove it"
-        )
-    if found.source_root != source.recorded:
-        raise UserError(
-            f"{settings.out} was built from {found.source_root}, not {source.recorded}: if the source has moved, run "
-            f"`python -m dataset_builder relocate {settings.out} --source {source.recorded}`"
-        )
-
-
-def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """The settings that differ, such as `submixes 1, not 3`."""
-    names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
-    return ", ".join(f"{name} {found.get(name)}, not {wanted.get(name)}" for name in names)
 
 
 def _items_stage(
