@@ -111,7 +111,8 @@ def make_again(out: Path, workers: int = 2) -> Report:
     jobs = [(out, folder.name) for _, folder in source.tracks]
     if not all(share_out(_is_whole, jobs, workers, "results")):
         if settings.captions in {*LATE, "mu-llama"} or settings.descriptions in REMOTE:  # whose words are not here
-            raise UserError(f"{out} lacks results of tracks with words from elsewhere: run its build again, as before")
+            words = f"--captions {settings.captions} --descriptions {settings.descriptions}"
+            raise UserError(f"{out} lacks results of tracks, and others word them: build it again ({words})")
         return build(settings)
     with lock.alone(out):
         atomic.remove_leftovers(out, *FOLDERS)
@@ -205,15 +206,18 @@ def _words_stage(
 
 
 def describe(
-    out: Path, chat: ChatSettings, workers: int, write: Callable[[Sequence[str]], tuple[int, int] | None]
-) -> Report | None:
+    out: Path, chat: ChatSettings, workers: int,
+    write: Callable[[Sequence[str], Callable[[], None]], tuple[int, int] | None],
+) -> Report | None:  # fmt: skip
     """Give the items of a data set other descriptions.
 
     Args:
         out: the data set's folder.
         chat: of whom; its model becomes the data set's.
         workers: processes.
-        write: from the names of the tracks; writes into their results and returns anything but None if it did.
+        write: from the names of the tracks; writes into their results and returns anything but None if it did. What
+            it is given second is to be called before: the set is then known as one of that model's, so that no other
+            build goes on with it if it is killed in between.
 
     Returns:
         The report; None if nothing was written.
@@ -224,9 +228,9 @@ def describe(
     settings = replace(recorded(out, workers), descriptions="chat", chat_model=chat.model)
     source = list_tracks(settings)
     with lock.alone(out):
-        if write([folder.name for _, folder in source.tracks]) is None:
+        origin = manifest.Origin(source.recorded, settings.fingerprint())
+        if write([folder.name for _, folder in source.tracks], partial(manifest.write_origin, out, origin)) is None:
             return None
-        manifest.write_origin(out, manifest.Origin(source.recorded, settings.fingerprint()))
         return _finish_stage(settings, source, {})
 
 

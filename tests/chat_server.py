@@ -38,6 +38,7 @@ class ChatServer(ThreadingHTTPServer):
         self.guard, self.released = threading.Lock(), threading.Event()
         self.changed = threading.Condition(self.guard)
         self.barrier: threading.Barrier | None = None
+        self.troubles: list[int] = []  # statuses of the next requests about files and batches
         self.counts = True  # whether it says how many tokens were used
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -96,7 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.keys.add(self.headers["Authorization"])
-        if self.path.endswith("/files"):
+        if self.server.troubles and not self.path.endswith("/completions"):
+            self._send(self.server.troubles.pop(0), {"error": {"message": "no, sk-secret"}})
+        elif self.path.endswith("/files"):
             self._upload(body)
         elif self.path.endswith("/batches"):
             self._create_batch(json.loads(body))

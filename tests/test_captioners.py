@@ -16,6 +16,7 @@ from dataset_builder import kept_captions, manifest, mu_llama
 from dataset_builder.__main__ import main
 from dataset_builder.captioners import CaptionSettings, TableCaptioner, build_captioner, ears_of
 from dataset_builder.captions import CaptionError
+from dataset_builder.chat import captioner as hearing
 from dataset_builder.chat.captioner import ChatCaptioner
 from dataset_builder.errors import UserError
 from dataset_builder.mu_llama import MuLlamaCaptioner
@@ -94,6 +95,34 @@ def test_mu_llama_is_asked_line_by_line(tmp_path: Path) -> None:
     assert captioner.caption(np.tile(WAV, 70), RATE).text == "Describe the Audio: 60 s of music."  # it hears no more
     captioner.close()
     assert MuLlamaCaptioner("no such program").caption(WAV, RATE).text == "Describe the Audio: 1 s of music."  # kept
+
+
+@pytest.mark.parametrize("decides", ["QUESTION", "SAMPLING", "MODEL"])
+def test_mu_llama_of_other_settings_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decides: str
+) -> None:
+    def said() -> str:
+        captioner = MuLlamaCaptioner(command(tmp_path))
+        text = captioner.caption(WAV, RATE).text
+        captioner.close()
+        return text
+
+    first = said()
+    monkeypatch.setattr(mu_llama, decides, "What do you hear")
+    monkeypatch.setitem(globals(), "PROCESS", PROCESS.replace(" of music", ""))
+    assert said() != first
+
+
+@pytest.mark.parametrize(("decides", "value"), [("QUESTION", "What do you hear?"), ("MAX_TOKENS", 7)])
+def test_a_model_that_hears_is_asked_again_by_other_settings(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch, decides: str, value: object
+) -> None:
+    server.replies = ["One.", "Two.", "Three."]
+    assert chat_captioner(server).caption(WAV, RATE).text == "One."
+    other = ChatCaptioner(ears_of(CaptionSettings("chat", url=server.url, model="flamingo")))
+    assert other.caption(WAV, RATE).text == "Two."
+    monkeypatch.setattr(hearing, decides, value)
+    assert chat_captioner(server).caption(WAV, RATE).text == "Three."
 
 
 @pytest.mark.parametrize(("fault", "error"), [("error", "out of memory"), ("nothing", "says nothing")])

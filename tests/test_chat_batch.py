@@ -113,6 +113,20 @@ def test_a_batch_of_another_server_is_none_of_this_ones(
     assert under_way(tmp_path / "data", elsewhere) == {}, "it was asked, though it is not there"
 
 
+@pytest.mark.parametrize(
+    ("trouble", "words"), [(401, "refuses OPENAI_API_KEY"), (429, "failed .*: run it again"), (500, "failed")]
+)
+def test_a_server_in_trouble_is_one_line_and_nothing_is_sent_twice(
+    server: ChatServer, settings: ChatSettings, tmp_path: Path, trouble: int, words: str
+) -> None:
+    server.troubles = [trouble]
+    with pytest.raises(UserError, match=words) as caught:
+        desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    assert "sk-secret" not in str(caught.value) and not server.batches
+    assert len(desk(tmp_path, settings).submit(pending(QUESTIONS, settings))) == 1
+    assert desk(tmp_path, settings).submit(pending(QUESTIONS, settings)) == [] and len(server.batches) == 1
+
+
 def test_large_sets_are_split(
     server: ChatServer, settings: ChatSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

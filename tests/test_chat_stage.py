@@ -14,7 +14,7 @@ from chat_server import GOOD, ChatServer
 
 from dataset_builder import manifest
 from dataset_builder.__main__ import main
-from dataset_builder.chat import answers
+from dataset_builder.chat import answers, stage
 from dataset_builder.chat.batch import BatchDesk
 from dataset_builder.chat.costs import Ledger, total_cost
 from dataset_builder.chat.prices import Cost
@@ -82,6 +82,19 @@ def test_a_budget_stops_and_more_money_goes_on(server: ChatServer, data: Path) -
     assert main([*arguments, "--budget", "0.0018"]) == 0
     assert None in descriptions(data) and GOOD in descriptions(data)
     assert main(arguments) == 0 and descriptions(data) == {GOOD}
+
+
+def test_a_kill_while_descriptions_are_written_mixes_no_two_describers(
+    server: ChatServer, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe = ["describe", str(data), "--url", server.url, "--workers", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "write_result", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert main(describe) == 130
+    settings = json.loads((data / "dataset.json").read_text())["settings"]
+    assert settings["descriptions"] == "chat", "a build by the template would go on with what it finds"
+    asked = len(server.asked)
+    assert main(describe) == 0 and descriptions(data) == {GOOD} and len(server.asked) == asked
 
 
 def test_by_the_batch(server: ChatServer, data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,7 +95,7 @@ def test_a_repair_asks_nobody(
     asked, whole = len(server.asked), tree(out)
     (out / "tracks" / "Track00002.json").unlink()
     assert main(["check", str(out), "--repair"]) == 2 and len(server.asked) == asked
-    assert "run its build again" in capsys.readouterr().err.splitlines()[-1]
+    assert "build it again (--captions chat --descriptions template)" in capsys.readouterr().err.splitlines()[-1]
     assert main(arguments(tiny_slakh, out, server)) == 0 and tree(out) == whole and len(server.asked) == asked
 
 

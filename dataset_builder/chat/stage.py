@@ -1,6 +1,6 @@
 """The descriptions of a data set's items by a language model: a stage after the items are there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,13 +69,16 @@ def estimate_for(questions: Sequence[str], settings: ChatSettings) -> Estimate:
     return estimate(pending(questions, settings).values(), price_of(settings.model, settings.price))
 
 
-def describe_tracks(out: Path, track_ids: Sequence[str], settings: ChatSettings) -> Described:
+def describe_tracks(
+    out: Path, track_ids: Sequence[str], settings: ChatSettings, begin: Callable[[], None] = lambda: None
+) -> Described:
     """Ask for what is missing, and write the descriptions into the tracks' results.
 
     Args:
         out: the data set's folder.
         track_ids: its tracks, whose results are there.
         settings: of whom to ask.
+        begin: called when all have been asked, before anything is written.
 
     Raises:
         UserError: see `ask_all`, the answers that came before are kept; or if a batch is to answer every question.
@@ -87,6 +90,7 @@ def describe_tracks(out: Path, track_ids: Sequence[str], settings: ChatSettings)
         raise UserError("a batch is to answer every question: collect it (describe --batch collect)")
     with tqdm(total=len(questions), desc=f"descriptions by {settings.model}", unit="question") as bar:
         asked = ask_all(questions, settings, bar.update, ledger=Ledger(out, settings.model), spent=spent)
+    begin()
     counts = write_descriptions(out, track_ids, asked.outcomes, asked.stopped or "a batch is to answer: collect it")
     store = AnswerStore(settings.cache)
     for outcome in asked.outcomes.values():

@@ -7,7 +7,7 @@ process) poll and collect; answers that name instruments are asked for again by 
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import lock, manifest
@@ -61,8 +61,8 @@ def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
     from ..chat.stage import describe_tracks
     from ..pipeline import describe
 
-    def write(tracks: Sequence[str]) -> tuple[int, int]:
-        described = describe_tracks(root, tracks, settings)
+    def write(tracks: Sequence[str], begin: Callable[[], None]) -> tuple[int, int]:
+        described = describe_tracks(root, tracks, settings, begin)
         print(described.text(), flush=True)
         return described.items, described.missing
 
@@ -103,10 +103,11 @@ def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
     for failure in collected.failures:
         print(failure)
 
-    def write(tracks: Sequence[str]) -> tuple[int, int] | None:
+    def write(tracks: Sequence[str], begin: Callable[[], None]) -> tuple[int, int] | None:
         outcomes = settled(questions_of(root, tracks), settings)
         if not outcomes:
             return None
+        begin()
         return write_descriptions(root, tracks, outcomes, "not answered yet")
 
     report = describe(root, settings, workers, write)
