@@ -24,12 +24,13 @@ def forecast(settings: BuildSettings, chat: ChatSettings, ears: ChatSettings) ->
         UserError: for a source whose tracks are not there yet, or a captioner that lacks something.
     """
     build_captioner(settings.caption_settings())
-    if settings.root is None:
+    root = settings.root or settings.out / "slakh"
+    if settings.root is None and not root.is_dir():
         raise UserError(
             "--estimate counts the tracks of a source that is there: the embedded corpus is rendered by the build "
             "(build it with --descriptions template, then python -m dataset_builder describe DATA --estimate)"
         )
-    plan = plan_folder(settings.root, settings.submixes, settings.grouping, settings.source, omit=settings.omit)
+    plan = plan_folder(root, settings.submixes, settings.grouping, settings.source, omit=settings.omit)
     items = sum(plan.total(split) for split in plan.items)
     lines = [f"{items} items at most, before silent or broken stems are left out; nothing was sent"]
     if settings.captions == "chat":

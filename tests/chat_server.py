@@ -1,11 +1,15 @@
 """A chat server on loopback that misbehaves when told to, with files and batches as OpenAI's API has them."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 GOOD = "A calm piece in C major."
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
@@ -75,6 +79,22 @@ class ChatServer(ThreadingHTTPServer):
         counts = {"total": len(lines), "completed": len(good), "failed": len(bad)}
         batch |= {"status": status, "output_file_id": "out-" + batch_id, "request_counts": counts}
         batch |= {"error_file_id": "err-" + batch_id if bad else None}
+
+
+def started(words: list[str], cache: Path) -> subprocess.Popen[bytes]:
+    """The program at work in a process of its own, which keeps answers and captions in `cache`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dataset_builder", *words], env={**os.environ, "ORCHESTRATOR_CACHE": str(cache)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def kill_when_asked(server: ChatServer, process: subprocess.Popen[bytes], requests: int) -> None:
+    """Kill a process with -9 as soon as it has asked so often; what hangs is let go."""
+    assert server.wait_until(lambda: len(server.asked) == requests, 120) and process.poll() is None
+    process.kill()
+    process.wait()
+    server.released.set()
 
 
 class _Handler(BaseHTTPRequestHandler):

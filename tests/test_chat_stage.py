@@ -1,16 +1,12 @@
 """Descriptions of a data set by a language model: built, asked for again, estimated, and by the batch."""
 
 import json
-import os
 import resource
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from chat_server import GOOD, ChatServer
+from chat_server import GOOD, ChatServer, kill_when_asked, started
 
 from dataset_builder import manifest
 from dataset_builder.__main__ import main
@@ -155,19 +151,14 @@ def test_a_payment_is_written_down_whole_or_not_at_all(tmp_path: Path) -> None:
         ledger.add(Cost(1, 100, 10, 0.5))
 
 
+@pytest.mark.slow
 def test_a_kill_repeats_only_what_was_in_flight(server: ChatServer, data: Path, tmp_path: Path) -> None:
     """Killed with -9 while requests hang, one for each place; every answer that arrived was kept and written down."""
     server.replies = [GOOD, GOOD, ("hang",), ("hang",)]
-    environment = {**os.environ, "ORCHESTRATOR_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-m", "dataset_builder", "describe", str(data), "--url", server.url,
-               "--concurrency", "2", "--workers", "1"]  # fmt: skip
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert server.wait_until(lambda: len(server.asked) == 4, 120) and process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    server.released.set()
+    words = ["describe", str(data), "--url", server.url, "--concurrency", "2", "--workers", "1"]
+    kill_when_asked(server, started(words, tmp_path / "cache"), 4)
     assert total_cost(data).calls == 2
     before = [json.dumps(body) for body in server.asked]
-    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+    assert started(words, tmp_path / "cache").wait() == 0
     assert {json.dumps(body) for body in server.asked[4:]} & set(before) == set(before[2:])
     assert descriptions(data) == {GOOD} and total_cost(data).calls == len(server.asked) - 2

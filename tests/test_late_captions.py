@@ -1,16 +1,12 @@
 """A build whose captions come from a model that hears, on loopback: faults, limits, kills, money; and from a table."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from chat_server import GOOD, ChatServer
+from chat_server import GOOD, ChatServer, kill_when_asked, started
 
 from dataset_builder import kept_captions, launching, manifest
 from dataset_builder.__main__ import main
@@ -181,21 +177,17 @@ def test_a_budget_stops_and_more_money_goes_on(
     assert {item.caption for item in items(out)} == {GOOD}
 
 
+@pytest.mark.slow
 def test_a_kill_repeats_only_what_was_in_flight(server: ChatServer, tiny_slakh: Path, tmp_path: Path) -> None:
     """Killed with -9 while four requests hang: those are asked again, and what had been paid for is in the ledger."""
     out = tmp_path / "out"
     server.replies = [GOOD] * 5 + [("hang",)] * 4
-    environment = {**os.environ, "ORCHESTRATOR_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-m", "dataset_builder", *arguments(tiny_slakh, out, server, "--caption-timeout", "60")]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert server.wait_until(lambda: len(server.asked) == 9, 120) and process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    server.released.set()
+    words = arguments(tiny_slakh, out, server, "--caption-timeout", "60")
+    kill_when_asked(server, started(words, tmp_path / "cache"), 9)
     assert total_cost(out).calls == 5
     asked = [json.dumps(body) for body in server.asked]
     server.replies = []
-    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+    assert started(words, tmp_path / "cache").wait() == 0
     again = [json.dumps(body) for body in server.asked[9:]]
     assert set(again) & set(asked) == set(asked[5:]), "of what was asked before, only what hung"
     undisturbed = tmp_path / "undisturbed"
@@ -215,6 +207,15 @@ def test_an_edited_line_of_a_table_is_followed(tiny_slakh: Path, tmp_path: Path)
     assert (out / "tracks" / "Track00002.json").stat().st_mtime_ns == stamp, "no track is read again for want of a line"
 
 
+def test_an_estimate_of_the_corpus_wants_it_rendered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], write_track: Callable[..., Path]
+) -> None:
+    build = ["build", "--source", "nano", "--out", str(tmp_path), "--descriptions", "chat", "--estimate"]
+    assert main(build) == 2 and "rendered by the build" in capsys.readouterr().err
+    write_track(tmp_path / "slakh" / "train" / "Track00001", 80.0, {0: 40})
+    assert main(build) == 0 and "2 items at most" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("priced", [True, False])
 def test_an_estimate_sends_nothing(
     server: ChatServer, tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], priced: bool
@@ -225,5 +226,5 @@ def test_an_estimate_sends_nothing(
     assert "3 windows of 30 s" in said and "captions of 135 words" in said
     assert "captions by omni: " in said and "descriptions by gpt-4o: " in said and "nothing was sent" in said
     assert said.count("at most $") == (2 if priced else 1) and said.count("by the batch") == 1
-    assert ("--caption-price" in said) is not priced
+    assert ("--caption-price" in said) is not priced and said.count("prices of 20") == 1
     assert not server.asked and not (tmp_path / "out").exists()

@@ -88,10 +88,11 @@ class Estimate:
         tokens = f"{self.calls} calls, about {self.tokens_in:,} tokens in and {self.tokens_out:,} out"
         if self.price is None or self.dollars is None:
             return f"{tokens}; the price is not known ({options}price IN,OUT)"
+        known = f" (prices of {AS_OF})" if self.price in PRICES.values() else ""
         batch = f", ${self.dollars * self.price.batch_share:.2f} by the batch" if self.again else ""
         longest = f"at most ${self.most:.2f} if every answer is as long as may be"
         again = " and asked for once more" if self.again else ""
-        return f"{tokens}: about ${self.dollars:.2f}{batch} (prices of {AS_OF}), {longest}{again}"
+        return f"{tokens}: about ${self.dollars:.2f}{batch}{known}, {longest}{again}"
 
 
 def estimate(requests: Iterable[list[Message]], price: Price | None) -> Estimate:
