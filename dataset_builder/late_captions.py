@@ -38,8 +38,10 @@ class _Track:
 
 def caption_tracks(
     settings: BuildSettings, source_root: Path, track_ids: Sequence[str], ears: ChatSettings | None
-) -> None:
+) -> str:
     """Put captions, and the descriptions by a template that follow from them, into the tracks' results.
+
+    Returns why it ended before all were asked for, if it did.
 
     Args:
         settings: whose captioner is one of `LATE`.
@@ -56,8 +58,10 @@ def caption_tracks(
     words = MusicDescriptor.load(CaptionSettings("none"), describer)
     if isinstance(captioner, TableCaptioner):
         _from_table(settings.out, captioner, track_ids, words)
-    else:
-        _Hearing(settings, source_root, ears or ears_of(settings.caption_settings()), words).run(track_ids)
+        return ""
+    hearing = _Hearing(settings, source_root, ears or ears_of(settings.caption_settings()), words)
+    hearing.run(track_ids)
+    return hearing.stopped
 
 
 def _from_table(out: Path, table: TableCaptioner, track_ids: Sequence[str], words: MusicDescriptor) -> None:

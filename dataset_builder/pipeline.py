@@ -25,7 +25,7 @@ from .descriptions import DESCRIBERS, REMOTE
 from .descriptor import MusicDescriptor, build_from
 from .errors import UserError
 from .finish import TrackSummary, finish, finish_track
-from .late_captions import caption_tracks
+from .late_words import late_words
 from .left_out import LeftOut
 from .report import Report
 from .sources import READERS
@@ -56,7 +56,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, ears: ChatS
         claim(settings, source)
         atomic.remove_leftovers(settings.out, *FOLDERS)
         made = _items_stage(settings, source, source.tracks)
-        made = _words_stage(settings, source, chat, ears, made)
+        made = {} if late_words(settings, source, chat, ears) else made  # which lacked them
         return _finish_stage(settings, source, made)
 
 
@@ -97,7 +97,8 @@ def merge(
     with lock.alone(out):
         refuse_if_lacking(out, source)
         atomic.remove_leftovers(out, *FOLDERS)
-        return _finish_stage(settings, source, _words_stage(settings, source, chat, ears, {}))
+        late_words(settings, source, chat, ears)
+        return _finish_stage(settings, source, {})
 
 
 def make_again(out: Path, workers: int = 2) -> Report:
@@ -185,24 +186,6 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
     stop_at(result.left_out, chosen)
     write_result(settings.out, folder.name, result)
     return finish_track(settings.out, folder.name, result)
-
-
-def _words_stage(
-    settings: BuildSettings, source: TrackList, chat: ChatSettings | None, ears: ChatSettings | None,
-    made: dict[str, TrackSummary],
-) -> dict[str, TrackSummary]:  # fmt: skip
-    """Late captions, then descriptions by a language model; the summaries made before are then of no use."""
-    names = [folder.name for _, folder in source.tracks]
-    if settings.captions in LATE:
-        caption_tracks(settings, source.root, names, ears)
-        made = {}
-    if settings.descriptions in REMOTE:
-        from .chat.stage import describe_tracks  # openai takes a second to import
-
-        chat = replace(chat or ChatSettings(), model=settings.chat_model)
-        print(describe_tracks(settings.out, names, chat).text(), flush=True)
-        made = {}
-    return made
 
 
 def describe(

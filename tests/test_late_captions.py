@@ -10,7 +10,7 @@ from chat_server import GOOD, ChatServer, kill_when_asked, started
 
 from dataset_builder import kept_captions, launching, manifest
 from dataset_builder.__main__ import main
-from dataset_builder.chat import desk
+from dataset_builder.chat import answers, desk
 from dataset_builder.chat.costs import total_cost
 from dataset_builder.items import Item
 
@@ -26,6 +26,11 @@ def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk, "LONGEST_WAIT", 0.001)
+
+
+@pytest.fixture(autouse=True)
+def answered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(answers, "FOLDER", tmp_path / "answers")
 
 
 def arguments(source: Path, out: Path, server: ChatServer, *more: str) -> list[str]:
@@ -175,6 +180,16 @@ def test_a_budget_stops_and_more_money_goes_on(
     assert dollars is not None and 0 < dollars <= 0.005
     assert main(arguments(tiny_slakh, out, server, *priced)) == 0
     assert {item.caption for item in items(out)} == {GOOD}
+
+
+def test_no_description_is_paid_for_before_its_caption(server: ChatServer, tiny_slakh: Path, tmp_path: Path) -> None:
+    """Else it would be asked for without one now, and with it by the next run."""
+    out = tmp_path / "out"
+    build = arguments(tiny_slakh, out, server, "--descriptions", "chat", "--url", server.url)
+    assert main([*build, "--caption-price", "2,10", "--caption-budget", "0.005"]) == 0
+    assert all(isinstance(body["messages"][0]["content"], list) for body in server.asked), "it asked for a sentence"
+    assert "captions come first, and the budget of $0.005 is reached" in (out / "left_out.jsonl").read_text()
+    assert main(build) == 0 and {item.description for item in items(out)} == {GOOD}
 
 
 @pytest.mark.slow

@@ -99,6 +99,12 @@ def describe_tracks(
     return Described(*counts, asked.cost, asked.stopped)
 
 
+def describe_without_asking(out: Path, track_ids: Sequence[str], settings: ChatSettings, otherwise: str) -> Described:
+    """As `describe_tracks`, by the answers that are there alone; `otherwise` says why there are no more."""
+    outcomes = settled(questions_of(out, track_ids), settings)
+    return Described(*write_descriptions(out, track_ids, outcomes, otherwise), Cost())
+
+
 def _without(batches: Mapping[str, list[Message]], questions: list[str], settings: ChatSettings) -> list[str]:
     """Questions but those that a batch is to answer, which would be paid for twice."""
     if not batches:
