@@ -16,7 +16,7 @@ from .melody_condition import MelodyConditioner
 from .text_condition import StoredT5Conditioner
 from .words import WordsConditioner
 
-_stock_lm = audiocraft_builders.get_lm_model
+stock_lm = audiocraft_builders.get_lm_model
 
 
 def _words(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
@@ -51,7 +51,7 @@ def build_lm(cfg: omegaconf.DictConfig) -> LMModel:
     omegaconf.OmegaConf.set_struct(stock, False)
     for name in ours:
         del stock.conditioners[name]
-    model = _stock_lm(stock)
+    model = stock_lm(stock)
     rates = {}
     for name in ours:
         conditioner = conditioner_of(cfg, str(name))

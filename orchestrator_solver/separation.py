@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from .store import state_hash
 
@@ -63,7 +64,9 @@ class Separator:
             full = convert_audio(wav.float(), sample_rate, network.samplerate, network.audio_channels)
             stems = apply_model(network, full, shifts=0, device=self.device)
             chosen = stems[:, _indices(network.sources)].sum(1)
-            melodic = convert_audio(chosen, network.samplerate, sample_rate, 1)[..., : wav.shape[-1]]
+            melodic = convert_audio(chosen, network.samplerate, sample_rate, 1)
+        length = wav.shape[-1]  # going to another rate and back may end a sample earlier or later
+        melodic = functional.pad(melodic, (0, max(0, length - melodic.shape[-1])))[..., :length]
         power, whole = (x.square().mean(dim=(1, 2), keepdim=True) for x in (melodic, wav))
         return torch.where(power < whole * 10 ** (-LOST_DB / 10), wav, melodic)
 

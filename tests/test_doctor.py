@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-import hub_cache
 import pytest
 
 from dataset_builder.errors import UserError
 from orchestrator_solver import cli, compat, doctor, hub, preflight
+from orchestrator_solver.bench import published
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def test_a_run_that_lacks_all(machine: Path, capsys: pytest.CaptureFixture[str])
 def test_published_weights_are_found(empty_hub: Path) -> None:
     for model in hub.MODELS.values():
         for name in model.files:
-            hub_cache.put(empty_hub, model.repo, name if isinstance(name, str) else name[-1], Path.touch)
+            published.put(empty_hub, model.repo, name if isinstance(name, str) else name[-1], Path.touch)
     found = _status("solver=orchestrator")
     assert {found[name].status for name in ("facebook/musicgen-melody", "t5-base", "adefossez/HTDemucs")} == {"ok"}
 

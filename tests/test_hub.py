@@ -3,12 +3,12 @@
 import io
 from pathlib import Path
 
-import hub_cache
 import pytest
 from omegaconf import OmegaConf
 
 from dataset_builder.errors import UserError
 from orchestrator_solver import hub, preflight
+from orchestrator_solver.bench import published
 
 PAPERS = ["facebook/musicgen-melody", "t5-base", "adefossez/HTDemucs"]
 
@@ -42,7 +42,7 @@ def test_missing_files_are_found_when_they_come(empty_hub: Path, repo: str) -> N
     for name in hub.known(repo).files:
         with pytest.raises(UserError, match="hf download"):
             hub.require(repo)
-        hub_cache.put(empty_hub, repo, name if isinstance(name, str) else name[-1], Path.touch)
+        published.put(empty_hub, repo, name if isinstance(name, str) else name[-1], Path.touch)
     hub.require(repo)
 
 
@@ -68,11 +68,11 @@ def test_a_tokenizer_of_sentencepiece_alone(empty_hub: Path) -> None:
 
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(hub_cache.TEXT * 20), model_writer=written, vocab_size=40, pad_id=0, eos_id=1, unk_id=2,
+        sentence_iterator=iter(published.TEXT * 20), model_writer=written, vocab_size=40, pad_id=0, eos_id=1, unk_id=2,
         bos_id=-1, hard_vocab_limit=False, minloglevel=2,
     )  # fmt: skip
-    hub_cache.put(empty_hub, "t5-base", "spiece.model", lambda path: path.write_bytes(written.getvalue()))
-    hub_cache.put(empty_hub, "t5-base", "config.json", lambda path: path.write_text('{"model_type": "t5"}'))
+    published.put(empty_hub, "t5-base", "spiece.model", lambda path: path.write_bytes(written.getvalue()))
+    published.put(empty_hub, "t5-base", "config.json", lambda path: path.write_text('{"model_type": "t5"}'))
     tokens = T5Tokenizer.from_pretrained("t5-base")(["a calm piece", ""], padding=True)
     assert tokens["input_ids"][1][0] == 1 and len(tokens["input_ids"][0]) > 3
 

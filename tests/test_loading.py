@@ -13,6 +13,7 @@ import torch
 
 from dataset_builder.errors import UserError
 from orchestrator_solver import loading
+from orchestrator_solver.bench import published
 
 
 class Harmful:
@@ -135,14 +136,14 @@ def test_both_publications_of_htdemucs(empty_hub: Path) -> None:
     """The older one in torch's folder, the newer one in the hub's cache: the same network, neither unpickled."""
     from demucs.pretrained import get_model
 
-    package = hub_cache.separator_package()
+    package = hub_cache.small_separator()
     assert isinstance(package["kwargs"]["segment"], Fraction)
     older = empty_hub / "torch" / "checkpoints" / "955717e8-8726e21a.th"
     older.parent.mkdir(parents=True)
     torch.save(package, older)
     one = _separate(get_model("htdemucs"))
     older.unlink()
-    hub_cache.put_htdemucs(empty_hub, package)
+    published.put_htdemucs(empty_hub, package)
     assert torch.equal(one, _separate(get_model("htdemucs")))
 
 

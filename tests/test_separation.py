@@ -42,6 +42,13 @@ def test_a_bass_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(_separator(monkeypatch, 0.05).melodic(wav, RATE), wav)
 
 
+@pytest.mark.parametrize("length", [3199, 3200, 3201, 140_039])
+def test_no_sample_is_lost_on_the_way_to_another_rate(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    monkeypatch.setattr(Network, "samplerate", 44_100)
+    wav = torch.randn(1, 1, length)
+    assert _separator(monkeypatch, 0.9).melodic(wav, RATE).shape == wav.shape
+
+
 @pytest.mark.slow
 def test_equals_audiocrafts_but_for_its_random_shift(hub_home: object, monkeypatch: pytest.MonkeyPatch) -> None:
     from audiocraft.modules.conditioners import ChromaStemConditioner

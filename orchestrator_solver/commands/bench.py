@@ -1,21 +1,24 @@
 """`orchestrator bench`: the measurements that the README and the model cards quote."""
 
 import argparse
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from dataset_builder.errors import UserError
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
-    parser = subparsers.add_parser("bench", help="measure a codec, how a model follows its reference, or an optimizer",
+    parser = subparsers.add_parser("bench", help="measure codec, melody, optimizer, or training from the store",
                                    description=__doc__)  # fmt: skip
     parser.add_argument(
         "what",
-        choices=["codec", "baseline", "optimizer"],
-        help="codec: pitch and timbre; baseline: melody; optimizer: D-Adaptation Adam's step",
+        choices=sorted(BENCHES),
+        help="codec: pitch and timbre; baseline: melody; optimizer: D-Adaptation Adam's step; training: a step from "
+        "the store against audiocraft's solver",
     )
     parser.add_argument("--data", type=Path, help="the data set's folder (codec, baseline)")
     parser.add_argument("--model", help="default: nano-codec, nano-baseline")
@@ -23,7 +26,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--clips", type=int, default=240, help="default: 240")
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
     parser.add_argument("--layers", type=int, default=24, help="optimizer: of MusicGen-small's width (default: 24)")
-    parser.add_argument("--device", default="cpu", help="optimizer: of torch (default: cpu)")
+    parser.add_argument("--device", default="cpu", help="optimizer, training: of torch (default: cpu)")
+    parser.add_argument("--scale", action="append", choices=["nano", "small"], help="training: default: both")
+    parser.add_argument("--caches", action="append", choices=["none", "chroma", "batch"],
+                        help="training: audiocraft's (default: each)")  # fmt: skip
+    parser.add_argument("--seconds", type=float, default=30.0, help="training: of an excerpt (default: 30)")
+    parser.add_argument("--batch", type=int, default=1, help="training: excerpts a step (default: 1)")
+    parser.add_argument("--turns", type=int, default=3, help="training: steps that are timed (default: 3)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the figures as JSON")
 
 
@@ -33,21 +42,48 @@ def run(args: argparse.Namespace) -> int:
 
     from dataset_builder import atomic
 
-    from ..bench.baseline import MelodyReport, bench_melody
-    from ..bench.codec import CodecReport, bench_codec
-    from ..bench.optimizer import OptimizerReport, bench_optimizer
-
     torch.set_num_threads(args.threads)
-    report: CodecReport | MelodyReport | OptimizerReport
-    if args.what == "optimizer":
-        report = bench_optimizer(args.layers, device=args.device)
-    elif not args.data:
-        raise UserError(f"bench {args.what} needs --data, the folder of a data set")
-    else:
-        name = args.model or {"codec": "nano-codec", "baseline": "nano-baseline"}[args.what]
-        measure: Callable[..., CodecReport | MelodyReport] = bench_codec if args.what == "codec" else bench_melody
-        report = measure(args.data, name, split=args.split, count=args.clips)
+    report = BENCHES[args.what](args)
     if args.out:
         atomic.write_json(args.out, asdict(report))
     print(report.text())
     return 0
+
+
+def _codec(args: argparse.Namespace) -> Any:
+    from ..bench.codec import bench_codec
+
+    return bench_codec(_data(args), args.model or "nano-codec", split=args.split, count=args.clips)
+
+
+def _baseline(args: argparse.Namespace) -> Any:
+    from ..bench.baseline import bench_melody
+
+    return bench_melody(_data(args), args.model or "nano-baseline", split=args.split, count=args.clips)
+
+
+def _optimizer(args: argparse.Namespace) -> Any:
+    from ..bench.optimizer import bench_optimizer
+
+    return bench_optimizer(args.layers, device=args.device)
+
+
+def _training(args: argparse.Namespace) -> Any:
+    from ..bench.training import SCALES, WANTED, Case, bench_training
+
+    cases = [Case(kind, scale) for scale in args.scale or SCALES for kind in args.caches or WANTED]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        return bench_training(
+            Path(folder), cases, seconds=args.seconds, batch=args.batch, turns=args.turns, device=args.device
+        )
+
+
+def _data(args: argparse.Namespace) -> Path:
+    if not args.data:
+        raise UserError(f"bench {args.what} needs --data, the folder of a data set")
+    return args.data
+
+
+BENCHES: dict[str, Callable[[argparse.Namespace], Any]] = {
+    "baseline": _baseline, "codec": _codec, "optimizer": _optimizer, "training": _training,
+}  # fmt: skip

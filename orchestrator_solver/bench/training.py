@@ -1,0 +1,306 @@
+"""Training from the store against audiocraft's own solver on the same language model, batch and precision, by turns.
+
+audiocraft's side is its `MusicGenSolver` with its own data set, conditioners, cross-entropy and optimizer, on the same
+items as files. The frozen models have their published shapes (EnCodec 32 kHz, htdemucs, T5-base) and random weights,
+which compute as long as trained ones.
+"""
+
+import gzip
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import torch
+from audiocraft.models import builders as audiocraft_builders
+from audiocraft.solvers import builders as solver_builders
+from audiocraft.solvers import musicgen
+from audiocraft.solvers.musicgen import MusicGenSolver
+from audiocraft.utils import cache
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from dataset_builder import atomic
+from dataset_builder.bench.sets import slakh_root
+from dataset_builder.materialise import FOLDER as FILES
+from dataset_builder.materialise import materialise
+from dataset_builder.pipeline import BuildSettings, build
+
+from .. import lm, train
+from ..frontend import frontend_of
+from ..loaders import drawing_of
+from ..mends import Borrowed
+from ..prepare import Texts, fill
+from ..solver import OrchestratorSolver
+from . import published
+
+SCALES = ("nano", "small")
+WANTED = {
+    "none": {"nano": 20.0, "small": 2.0},
+    "chroma": {"nano": 4.0, "small": 1.2},
+    "batch": {"nano": 1.0, "small": 1.0},
+}
+_ITEMS, _BATCHES = 3, 4
+_stock_optimizer = solver_builders.get_optimizer
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is compared.
+
+    Attributes:
+        cache: audiocraft's: none, chroma (pitch of whole files on disk), or batch (whole batches on disk, and chroma).
+        scale: of the language model, in config/model/lm/model_scale.
+    """
+
+    cache: str
+    scale: str
+
+
+@dataclass
+class Turns:
+    """Seconds of every turn: of a whole step, and of getting its batch."""
+
+    step: list[float] = field(default_factory=list)
+    load: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CaseReport:
+    """Medians of a case.
+
+    Attributes:
+        cache: see `Case`.
+        scale: see `Case`.
+        parameters: of the language model.
+        ours: seconds a step.
+        theirs: seconds a step.
+        faster: theirs over ours, the median of the turns.
+        wanted: times faster that were set as the goal.
+        loading: share of our step that getting the batch takes.
+    """
+
+    cache: str
+    scale: str
+    parameters: int
+    ours: float
+    theirs: float
+    faster: float
+    wanted: float
+    loading: float
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """All cases, and what they were measured on."""
+
+    seconds: float
+    batch: int
+    threads: int
+    precision: str
+    cases: tuple[CaseReport, ...]
+
+    def text(self) -> str:
+        """The report for a terminal."""
+        lines = [
+            f"{self.batch} x {self.seconds:g} s a step, {self.precision}, {self.threads} threads; seconds a step",
+            f"{'model':15}{'its cache':>10}{'audiocraft':>12}{'store':>9}{'faster':>8}{'wanted':>8}{'loading':>9}",
+        ]
+        for case in self.cases:
+            model = f"{case.scale} ({case.parameters / 1e6:.0f} M)"
+            lines.append(
+                f"{model:15}{case.cache:>10}{case.theirs:12.2f}{case.ours:9.2f}{case.faster:8.1f}{case.wanted:8.1f}"
+                f"{case.loading:9.1%}"
+            )
+        return "\n".join(lines)
+
+
+def bench_training(
+    folder: Path, cases: Sequence[Case], *, seconds: float = 30.0, batch: int = 1, turns: int = 3, device: str = "cpu"
+) -> TrainingReport:
+    """Time whole steps, batch included, of both sides by turns, after one to warm up.
+
+    Args:
+        folder: for data, models and caches; empty.
+        cases: what is compared.
+        seconds: of an excerpt.
+        batch: excerpts of a step.
+        turns: of each case.
+        device: of torch.
+    """
+    data = _data(folder)
+    autocast = "autocast=true autocast_dtype=bfloat16"
+    common = [
+        "solver=orchestrator", f"device={device}", *autocast.split(), "continue_from=", f"dset_root={data}",
+        f"dataset.segment_duration={seconds}", f"dataset.batch_size={batch}", "dataset.num_workers=0",
+        "dataset.train.num_samples=512", "optim.optimizer=adamw", "optim.lr=1e-4", "optim.updates_per_epoch=200",
+        "optim.epochs=9", "optim.ema.use=false", "deadlock.use=false", "efficient_attention_backend=torch",
+    ]  # fmt: skip
+    with _hub(folder / "hub"), _cache_that_reads(), mock.patch.object(train.main.dora, "dir", folder / "runs"):
+        reports = []
+        for case in cases:
+            scale = [*common, f"model/lm/model_scale@_global_={case.scale}"]
+            theirs = _Side(_theirs(scale, data, folder / "caches", case.cache))
+            reports.append(_compare(case, _Side(_ours(scale)), theirs, turns))
+    return TrainingReport(seconds, batch, torch.get_num_threads(), "bfloat16 autocast", tuple(reports))
+
+
+def _data(folder: Path) -> Path:
+    """A data set of a rendered track: its mix and two stems, each also as a file; all splits are these."""
+    data = folder / "data"
+    root = slakh_root(None, folder / "slakh", 1, 8)
+    build(BuildSettings("slakh", data, root=root, submixes=0, captions="none", workers=1))
+    materialise(data)
+    for place in ("egs", FILES):
+        lines = gzip.decompress((data / place / "train" / "data.jsonl.gz").read_bytes()).splitlines()
+        chosen = [json.loads(line) for line in lines[:_ITEMS]]
+        for split in ("train", "valid", "test"):
+            atomic.write_json_gz(data / place / split / "data.jsonl.gz", chosen)
+    return data
+
+
+@contextmanager
+def _hub(home: Path) -> Iterator[None]:
+    """Within the block the hub's cache is a folder that holds the frozen models, and there is no network."""
+    from huggingface_hub import constants
+
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(constants, "HF_HUB_CACHE", str(home / "hub")))
+        stack.enter_context(mock.patch.object(constants, "HF_HUB_OFFLINE", True))
+        stack.enter_context(mock.patch.object(torch.hub, "get_dir", return_value=str(home / "torch")))
+        if not home.exists():
+            published.put_t5(home)
+            published.put_codec(home)
+            published.put_htdemucs(home, published.separator_package())
+        yield
+
+
+def _cfg(overrides: list[str]) -> tuple[Any, DictConfig]:
+    xp = train.main.get_xp(overrides)
+    xp.folder.mkdir(parents=True, exist_ok=True)
+    return xp, xp.cfg
+
+
+def _ours(overrides: list[str]) -> OrchestratorSolver:
+    xp, cfg = _cfg([*overrides, "orchestrator.store=true"])
+    texts = Texts(float(cfg.dataset.segment_duration), drawing_of(cfg))
+    fill(Path(cfg.dset_root), frontend_of(cfg), ("train",), workers=0, texts=texts)
+    with xp.enter():
+        return OrchestratorSolver(cfg)
+
+
+def _theirs(overrides: list[str], data: Path, caches: Path, kind: str) -> MusicGenSolver:
+    """audiocraft's solver: its data set on the same items as files, its conditioners, its optimizer, its caches."""
+    xp, cfg = _cfg([*overrides, f"label=stock-{kind}"])
+    OmegaConf.set_struct(cfg, False)
+    del cfg.conditioners.self_wav.chroma_stem.separate
+    cfg.conditioners.self_wav.chroma_stem.cache_path = None if kind == "none" else str(caches / "chroma")
+    for stage in ("train", "valid", "evaluate", "generate"):
+        cfg.datasource[stage] = str(data / FILES / "train")
+    cfg.dataset.info_fields_required = False
+    if kind == "batch":
+        cfg.cache.path, cfg.cache.write, cfg.optim.updates_per_epoch = str(caches / "batches"), True, _BATCHES
+        cfg.dataset.num_workers = 1  # threads that read it
+        if not (caches / "batches").exists():
+            _write_batches(_stock_solver(xp, cfg))
+        cfg.cache.write = False
+    solver = _stock_solver(xp, cfg)
+    if kind == "chroma":
+        _warm(solver, caches / "chroma")
+    return solver
+
+
+def _stock_solver(xp: Any, cfg: DictConfig) -> MusicGenSolver:
+    with (
+        xp.enter(),
+        mock.patch.object(audiocraft_builders, "get_lm_model", lm.stock_lm),
+        mock.patch.object(solver_builders, "get_optimizer", _stock_optimizer),
+    ):
+        return MusicGenSolver(cfg)
+
+
+def _warm(solver: MusicGenSolver, folder: Path) -> None:
+    """Let audiocraft compute the chroma of every whole file, as it does when it meets one for the first time."""
+    side = _Side(solver)
+    with tqdm(total=_ITEMS, desc="audiocraft fills its cache", unit="file") as bar:
+        while (found := len(list(folder.glob("[!.]*")))) < _ITEMS:
+            bar.update(found - bar.n)
+            solver._prepare_tokens_and_attributes(next(side.batches))
+
+
+def _write_batches(solver: MusicGenSolver) -> None:
+    """Let audiocraft write its cache of whole batches."""
+    side = _Side(solver)
+    assert solver._cached_batch_writer is not None
+    solver._cached_batch_writer.start_epoch(1)
+    for _ in tqdm(range(_BATCHES), "audiocraft writes its batches", unit="batch"):
+        solver._prepare_tokens_and_attributes(next(side.batches))
+
+
+@contextmanager
+def _cache_that_reads() -> Iterator[None]:
+    """Within the block audiocraft's cache of whole batches can be read.
+
+    As released it cannot: an assertion takes a batch's items for tensors, and torch refuses to unpickle them. Here its
+    own source runs without assertions, and what the cache holds was written a moment ago.
+    """
+    module = ModuleType(cache.__name__, cache.__doc__)
+    module.__dict__.update(__package__=cache.__package__, __file__=cache.__file__)
+    exec(compile(Path(str(cache.__file__)).read_text(), str(cache.__file__), "exec", optimize=1), module.__dict__)
+    module.__dict__["torch"] = Borrowed(torch, load=partial(torch.load, weights_only=False))
+    with (
+        mock.patch.object(musicgen, "CachedBatchWriter", module.CachedBatchWriter),
+        mock.patch.object(musicgen, "CachedBatchLoader", module.CachedBatchLoader),
+    ):
+        yield
+
+
+class _Side:
+    """One solver, in the middle of its training stage."""
+
+    def __init__(self, solver: Any) -> None:
+        self.solver = solver
+        solver._current_stage = "train"
+        solver.model.train()
+        self.batches = self._endless()
+        self.index = 2  # audiocraft looks for synchronisations in step 1
+        self.turns = Turns()
+        if getattr(solver, "_cached_batch_loader", None):
+            solver._cached_batch_loader.start_epoch(1)
+
+    def _endless(self) -> Iterator[Any]:
+        while True:
+            yield from self.solver.dataloaders["train"]
+
+    def turn(self) -> None:
+        """One step, from getting the batch to the moved parameters."""
+        begin = time.perf_counter()
+        batch = next(self.batches)
+        got = time.perf_counter()
+        metrics = self.solver.run_step(self.index, batch, {})
+        float(metrics["ce"].detach())  # on a GPU: wait for it
+        self.index += 1
+        self.turns.load.append(got - begin)
+        self.turns.step.append(time.perf_counter() - begin)
+
+
+def _compare(case: Case, ours: _Side, theirs: _Side, turns: int) -> CaseReport:
+    sides: list[Callable[[], None]] = [ours.turn, theirs.turn]
+    for turn in tqdm(range(turns + 1), f"{case.scale}, audiocraft caches {case.cache}", unit="turn"):
+        for side in sides if turn % 2 else sides[::-1]:
+            side()
+    our, their = ours.turns.step[1:], theirs.turns.step[1:]
+    return CaseReport(
+        case.cache, case.scale, sum(p.numel() for p in ours.solver.model.parameters()),
+        statistics.median(our), statistics.median(their),
+        statistics.median(theirs / ours for ours, theirs in zip(our, their, strict=True)),
+        WANTED[case.cache][case.scale],
+        statistics.median(load / step for load, step in zip(ours.turns.load[1:], our, strict=True)),
+    )  # fmt: skip
