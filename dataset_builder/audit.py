@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 import numpy as np
 import soundfile
 import yaml
+from symusic.core import ScoreSecond
 
 from .activity import frame_rms, spans_of
 from .defects import STOP, USE, Defect
@@ -211,21 +212,24 @@ def _judged(track: Track, stem: Stem, listener: Listener) -> Iterator[Defect]:
         yield Defect("white-noise", track.id, stem.id, "its spectrum is flat")
     if listener.is_endless():
         yield Defect("endless-tone", track.id, stem.id, "its spectrum never changes")
-    if shift := listener.wrong_pitch(_pitch_classes(stem)):
+    if shift := listener.wrong_pitch(sounding_classes(stem, listener.times)):
         yield Defect("wrong-pitch", track.id, stem.id, f"{shift} semitones above its MIDI, whatever the octave")
 
 
-def _pitch_classes(stem: Stem) -> np.ndarray:
-    """Ticks for which each pitch class sounds by the MIDI `[12]`; zeros where there is none."""
-    classes = np.zeros(12)
+def sounding_classes(stem: Stem, times: np.ndarray) -> np.ndarray:
+    """Which pitch classes sound by the MIDI at each time, 0 or 1 `[W, 12]`; zeros where there is none."""
+    sounding = np.zeros((len(times), 12))
     if stem.midi is None or not stem.midi.is_file():
-        return classes
+        return sounding
     try:
-        score = read_midi(stem.midi)
+        score: ScoreSecond = read_midi(stem.midi).to("second")  # type: ignore[assignment]
     except UserError:
-        return classes
+        return sounding
     for part in score.tracks:
         notes = part.notes.numpy()
-        if not part.is_drum and len(notes["pitch"]):
-            classes += np.bincount(notes["pitch"] % 12, notes["duration"], minlength=12)
-    return classes
+        for pitch_class in () if part.is_drum else range(12):
+            chosen = notes["pitch"] % 12 == pitch_class
+            begins, lengths = notes["time"][chosen], notes["duration"][chosen]
+            begun = np.searchsorted(np.sort(begins), times, "right")
+            sounding[:, pitch_class] += begun - np.searchsorted(np.sort(begins + lengths), times, "right")
+    return (sounding > 0).astype(float)

@@ -40,6 +40,20 @@ def test_too_few_files_or_tracks_are_told(tiny_slakh, tmp_path):
         slakh_root(tiny_slakh, tmp_path / "chosen", tracks=3, stems=3)
 
 
+def test_audit_bench_puts_defects_into_stems_and_counts(tiny_data, tmp_path, capsys):
+    out = tmp_path / "audit.json"
+    words = ["bench", "audit", "--data", str(tiny_data), "--every", "1", "--workers", "1", "--out", str(out)]
+    assert main(words) == 0
+    figures = json.loads(out.read_text())
+    assert figures["stems"] == 8 and figures["flagged"] == [] and figures["flatness"] < 0.3
+    for noise in ("white", "where the stem sounds", "pink"):
+        assert figures["injected"][f"noise: {noise}"] == [8, 8]
+    assert figures["injected"]["pitch: 3 semitones"][0] >= 6
+    assert figures["injected"]["tone: with vibrato and tremolo"] == [0, 8]  # shorter than what is called endless
+    assert "8 pitched stems as they are: 0 called" in capsys.readouterr().out
+    assert main(["bench", "audit"]) == 2
+
+
 @pytest.mark.slow
 def test_build_bench_times_whole_programs(tiny_slakh, tmp_path, capsys):
     out = tmp_path / "build.json"

@@ -82,6 +82,41 @@ def test_a_broken_description_is_one_line(band: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["violinn.wav", "Violin & Cello.wav", 'my "solo", 2: zyther.wav', "{a}: [b.wav"])
+def test_a_name_that_says_no_instrument_is_listed_with_its_cure(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By plan, audit and build alike; what they say to write does help."""
+    for stem in ("cello.wav", name):
+        write(tmp_path / "songs/one" / stem)
+    out = tmp_path / "data"
+    of = ["--source", "stems"]
+    assert main(["plan", "--root", str(tmp_path / "songs"), *of]) == 0
+    assert main(["audit", str(tmp_path / "songs"), *of, "--workers", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("say which in track.yaml, as in ") == 2 and printed.count(name) >= 2
+    build(BuildSettings("stems", out, tmp_path / "songs", captions="none", workers=1))
+    left_out = [json.loads(line) for line in (out / "left_out.jsonl").read_text().splitlines()]
+    detail = next(line["detail"] for line in left_out if line["reason"] == "no instrument class")
+    (tmp_path / "songs/one/track.yaml").write_text(detail.partition(" as in '")[2].removesuffix("'"))
+    assert all(stem.instrument for stem in read_track(tmp_path / "songs/one", "train").stems)
+
+
+def test_what_is_likely_stands_first(tmp_path: Path) -> None:
+    write(tmp_path / "one/violinn.wav")
+    assert "no known instrument (violin, " in read_track(tmp_path / "one", "train").stems[0].unnamed
+
+
+def test_own_stems_are_planned_as_they_are_built(
+    band: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "--source", "stems", "--root", str(band), "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    build(BuildSettings("stems", tmp_path / "data", band, captions="none", workers=1))
+    built = {split: len(manifest.load(tmp_path / "data", split)) for split in manifest.SPLITS}
+    assert {split: sum(plan["items"][split].values()) for split in manifest.SPLITS} == built
+
+
 def test_links_out_of_a_track_are_not_followed(band: Path, tmp_path: Path) -> None:
     secret = write(tmp_path / "elsewhere/violin.wav")
     (band / "delta/oboe.wav").symlink_to(secret)

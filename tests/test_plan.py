@@ -44,11 +44,33 @@ def test_broken_metadata_is_named_and_not_counted(tiny_slakh, tmp_path):
     assert plan.tracks["train"] == 0 and len(plan.unreadable) == 1 and "Track00001" in plan.text()
 
 
+def test_every_source_is_planned(tiny_slakh, tmp_path, capsys):
+    """A flat folder, as BabySlakh's; the embedded corpus in its data set's folder; the original as redux has it."""
+    flat, original = tmp_path / "flat", tmp_path / "original"
+    for number in range(1, 6):
+        shutil.copytree(tiny_slakh / "test/Track00003", flat / f"Track{number:05d}")
+    assert main(["plan", "--root", str(flat), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tracks"] == {"train": 3, "valid": 1, "test": 1}
+    shutil.copytree(tiny_slakh, tmp_path / "nano/slakh")
+    for root in ("nano", "nano/slakh"):
+        assert main(["plan", "--root", str(tmp_path / root), "--source", "nano", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["tracks"] == {"train": 1, "valid": 1, "test": 1}
+    for name in ("Track00001", min(omitted_tracks())):
+        shutil.copytree(tiny_slakh / "train/Track00001", original / "train" / name)
+    assert main(["plan", "--root", str(original), "--omitted", "redux"]) == 0
+    assert "not counted: 1 tracks that redux omits" in capsys.readouterr().out
+
+
 def test_the_command(tiny_slakh, tmp_path, capsys):
     assert main(["plan"]) == 0
     assert "26436" in capsys.readouterr().out
     assert main(["plan", "--root", str(tiny_slakh), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tracks"]["train"] == 1
-    for mistake in (["--root", str(tmp_path / "no")], ["--submixes", "-1"], ["--grouping", "class"]):
+    for mistake in (
+        ["--root", str(tmp_path / "no")],
+        ["--submixes", "-1"],
+        ["--grouping", "class"],
+        ["--source", "stems"],
+    ):
         assert main(["plan", *mistake]) == 2
         assert capsys.readouterr().err.startswith("error: ")

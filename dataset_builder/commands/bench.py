@@ -3,6 +3,7 @@
 key: the key of MIDI files against music21, and their tempi against pretty_midi's.
 build: building and materialising a data set against a program that only reads and encodes the same files.
 describe: having a language model describe items, against a client that only asks (a server on loopback answers).
+audit: how often it calls a sound stem defect, and finds defects that are put into them.
 excerpt: reading a random excerpt of a virtual item of four stems against audiocraft's reading of one file.
 """
 
@@ -33,7 +34,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--stems", type=int, default=8, help="build, excerpt: least stems of a track (default: 8)")
     parser.add_argument("--excerpts", type=int, default=60, help="excerpt: how many (default: 60)")
     parser.add_argument("--items", type=int, default=33_863, help="describe: how many (default: the paper's 33863)")
-    parser.add_argument("--workers", type=int, default=2, help="build: processes (default: 2)")
+    parser.add_argument("--data", type=Path, help="audit: the folder of a data set whose stems are sound")
+    parser.add_argument("--every", type=int, default=4, help="audit: put defects into every n-th track (default: 4)")
+    parser.add_argument("--workers", type=int, default=2, help="audit, build: processes (default: 2)")
 
 
 def _key(args: argparse.Namespace, folder: Path) -> _Report:
@@ -66,7 +69,17 @@ def _excerpt(args: argparse.Namespace, folder: Path) -> _Report:
     return bench_excerpt(root, folder, args.excerpts, args.repeats)
 
 
+def _audit(args: argparse.Namespace, folder: Path) -> _Report:
+    from ..bench.audit import bench_audit
+    from ..errors import UserError
+
+    if args.data is None:
+        raise UserError("bench audit wants --data, such as data/nano: a data set whose stems are sound")
+    return bench_audit(args.data, args.every, args.workers)
+
+
 BENCHES: dict[str, Callable[[argparse.Namespace, Path], _Report]] = {
+    "audit": _audit,
     "build": _build,
     "describe": _describe,
     "excerpt": _excerpt,
@@ -79,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     from .. import atomic
     from ..errors import UserError
 
-    for name in ("repeats", "files", "tracks", "stems", "excerpts", "workers", "items"):
+    for name in ("repeats", "files", "tracks", "stems", "excerpts", "workers", "items", "every"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name} is {getattr(args, name)}: expected at least 1")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

@@ -10,6 +10,7 @@ The instrument is read from the file's name ("02 Violin II.wav"), or stands in `
 Tracks may lie in folders train/, valid/ (or validation/) and test/.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -144,7 +145,7 @@ def _stem(path: Path, said: str | None, midi: Path | None) -> Stem:
         return Stem(name, path, midi, _program(found[0]), found[0] == "drums", found[0])
     likely = found or nearest_instruments(words)
     reason = "it names several instruments" if found else "it names no known instrument"
-    cure = f"say which in track.yaml, as in 'stems: {{{path.name}: {likely[0]}}}'"
+    cure = f"say which in track.yaml, as in 'stems: {{{json.dumps(path.name, ensure_ascii=False)}: {likely[0]}}}'"
     return Stem(name, path, midi, 0, False, None, f"{path.name}: {reason} ({', '.join(likely)}?): {cure}")
 
 
