@@ -50,6 +50,13 @@ def test_an_answer_is_kept_and_never_asked_for_again(
     assert "E-flat" in kept and "sk-secret" not in kept
 
 
+def test_a_refusal_is_told_and_may_be_asked_again(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = [("refusal",)]
+    with pytest.raises(UserError, match=r"the model refuses.*; run it again"):
+        ChatDescriber(settings).describe(FACTS)
+    assert ChatDescriber(settings).describe(FACTS) == GOOD
+
+
 def test_another_model_is_another_question(server: ChatServer, settings: ChatSettings) -> None:
     server.replies = ["One.", "Two."]
     assert ChatDescriber(settings).describe(FACTS) == "One."

@@ -12,7 +12,7 @@ from dataset_builder.chat.batch import LABEL, BatchDesk, dollars_at_most, under_
 from dataset_builder.chat.costs import total_cost
 from dataset_builder.chat.prices import PRICES
 from dataset_builder.chat.settings import ChatSettings
-from dataset_builder.chat.stage import pending, settled
+from dataset_builder.chat.stage import forget_failures, pending, settled
 from dataset_builder.errors import UserError
 
 QUESTIONS = [f"question {number}" for number in range(5)]
@@ -93,6 +93,20 @@ def test_an_answer_with_instruments_goes_into_another_batch(
     assert len(settled(QUESTIONS, settings)) == 4
     (again,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
     assert again.total == 1 and "piano" in server.files[server.batches[again.id]["input_file_id"]]
+
+
+def test_a_refusal_goes_into_another_batch(server: ChatServer, settings: ChatSettings, tmp_path: Path) -> None:
+    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    server.replies = ["I'm sorry, I can't."]
+    server.run_batch(state.id)
+    desk(tmp_path, settings).collect()
+    assert sum("refuses" in outcome.reason for outcome in settled(QUESTIONS, settings).values()) == 1
+    assert len(pending(QUESTIONS, settings)) == 1, "an estimate counts it"
+    forget_failures(QUESTIONS, settings)
+    (again,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    server.run_batch(again.id)
+    assert desk(tmp_path, settings).collect().answers == again.total == 1
+    assert {outcome.description for outcome in settled(QUESTIONS, settings).values()} == {GOOD}
 
 
 def test_lines_that_are_no_answers_are_listed(server: ChatServer, settings: ChatSettings, tmp_path: Path) -> None:

@@ -11,12 +11,15 @@ from chat_server import GOOD, ChatServer, kill_when_asked, started
 from dataset_builder import manifest
 from dataset_builder.__main__ import main
 from dataset_builder.chat import answers, stage
+from dataset_builder.chat.asking import ask_all
 from dataset_builder.chat.batch import BatchDesk
 from dataset_builder.chat.costs import Ledger, total_cost
 from dataset_builder.chat.prices import Cost
 from dataset_builder.chat.settings import ChatSettings
 from dataset_builder.chat.stage import describe_tracks, pending, questions_of
 from dataset_builder.errors import UserError
+
+TRACKS = ["Track00001", "Track00002", "Track00003"]
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +67,15 @@ def test_what_fails_is_listed_and_the_next_run_asks_for_it(
     assert descriptions(out) == {GOOD} and "refuses" not in (out / "left_out.jsonl").read_text()
 
 
+def test_a_refusal_is_asked_again_even_after_a_kill(server: ChatServer, data: Path) -> None:
+    """The answer was kept, and the run that was to forget it was not there to do so."""
+    server.replies = [("refusal",)]
+    describe = ["describe", str(data), "--url", server.url, "--workers", "1", "--concurrency", "1"]
+    settings = ChatSettings(base_url=server.url)
+    ask_all(questions_of(data, TRACKS)[:1], settings)
+    assert main(describe) == 0 and descriptions(data) == {GOOD}
+
+
 def test_a_finished_set_is_described_again(server: ChatServer, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = descriptions(data)
     assert main(["describe", str(data), "--estimate"]) == 0
@@ -109,13 +121,13 @@ def test_by_the_batch(server: ChatServer, data: Path, capsys: pytest.CaptureFixt
 
 def test_what_a_batch_is_to_answer_is_not_asked(server: ChatServer, data: Path, tmp_path: Path) -> None:
     settings = ChatSettings(base_url=server.url, cache=tmp_path / "answers")
-    questions = questions_of(data, ["Track00001", "Track00002", "Track00003"])
+    questions = questions_of(data, TRACKS)
     BatchDesk(data, settings).submit(pending(questions[:2], settings))
-    described = describe_tracks(data, ["Track00001", "Track00002", "Track00003"], settings)
+    described = describe_tracks(data, TRACKS, settings)
     assert len(server.asked) == len(questions) - 2 > 0 and described.missing > 0
     server.run_batch("batch-0")
     BatchDesk(data, settings).collect()
-    assert describe_tracks(data, ["Track00001", "Track00002", "Track00003"], settings).missing == 0
+    assert describe_tracks(data, TRACKS, settings).missing == 0
     assert len(server.asked) == len(questions) - 2
 
 

@@ -107,6 +107,17 @@ def test_requests_go_out_together(server: ChatServer, tiny_slakh: Path, tmp_path
     assert server.most_at_once == 4
 
 
+def test_limits_of_the_rate_are_the_captions_own(
+    server: ChatServer, tiny_slakh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float | None] = []
+    monkeypatch.setattr(desk, "_limiter", lambda per_minute, burst: limits.append(per_minute))
+    assert (
+        main(arguments(tiny_slakh, tmp_path, server, "--rpm", "1", "--caption-rpm", "30", "--caption-tpm", "90")) == 0
+    )
+    assert limits == [30.0, 90.0]
+
+
 def test_shards_and_a_merge_make_the_same_bytes(server: ChatServer, tiny_slakh: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main(arguments(tiny_slakh, whole, server)) == 0

@@ -1,1 +1,1 @@
-"""Descriptions by a language model behind an OpenAI-compatible endpoint: one by one, many at once, or by the batch."""
+"""Words by models behind OpenAI-compatible endpoints: captions, and descriptions, at once or by the batch."""

@@ -25,8 +25,10 @@ class ChatDescriber:
             UserError: if the server refuses, cannot be reached, or answers with nothing of use.
         """
         from .asking import ask_all  # openai takes a second to import
+        from .stage import forget_failures
 
         question = format_input(facts)
+        forget_failures([question], self.settings)
         asked = ask_all([question], self.settings)
         outcome = asked.outcomes.get(question)
         if outcome is None or outcome.description is None:

@@ -11,13 +11,13 @@ from ..errors import UserError
 from ..items import Item
 from ..left_out import LeftOut
 from ..track_results import TrackResult, read_result, write_result
-from .answers import AnswerStore
+from .answers import AnswerStore, request_id
 from .asking import ask_all
 from .batch import dollars_at_most, under_way
 from .conversation import Outcome, Request, next_step
 from .costs import Ledger
 from .prices import Cost, Estimate, estimate, price_of
-from .question import Facts, Message, format_input
+from .question import Facts, Message, first_request, format_input
 from .settings import ChatSettings
 
 WHAT = "description"
@@ -58,10 +58,24 @@ def questions_of(out: Path, track_ids: Sequence[str]) -> list[str]:
 
 
 def pending(questions: Sequence[str], settings: ChatSettings) -> dict[str, list[Message]]:
-    """The requests that come next, by name; questions that are settled have none."""
+    """The requests that come next, by name; questions that have a description have none."""
+    store, found = AnswerStore(settings.cache), {}
+    for question in questions:
+        step = next_step(question, settings.model, store)
+        if isinstance(step, Outcome) and step.description is None:  # it begins anew
+            messages = first_request(question)
+            step = Request(request_id(settings.model, messages), messages)
+        if isinstance(step, Request):
+            found[step.name] = step.messages
+    return found
+
+
+def forget_failures(questions: Sequence[str], settings: ChatSettings) -> None:
+    """Let questions be asked again of which nothing came: refusals, and answers without a sentence."""
     store = AnswerStore(settings.cache)
-    steps = (next_step(question, settings.model, store) for question in questions)
-    return {step.name: step.messages for step in steps if isinstance(step, Request)}
+    for outcome in settled(questions, settings).values():
+        for name in outcome.requests if outcome.description is None else ():
+            store.forget(name)
 
 
 def estimate_for(questions: Sequence[str], settings: ChatSettings) -> Estimate:
@@ -86,16 +100,13 @@ def describe_tracks(
     batches = under_way(out, settings)
     spent = dollars_at_most(batches, settings) if settings.budget is not None else 0.0
     questions = _without(batches, questions_of(out, track_ids), settings)
+    forget_failures(questions, settings)
     if batches and not questions:
         raise UserError("a batch is to answer every question: collect it (describe --batch collect)")
     with tqdm(total=len(questions), desc=f"descriptions by {settings.model}", unit="question") as bar:
         asked = ask_all(questions, settings, bar.update, ledger=Ledger(out, settings.model), spent=spent)
     begin()
     counts = write_descriptions(out, track_ids, asked.outcomes, asked.stopped or "a batch is to answer: collect it")
-    store = AnswerStore(settings.cache)
-    for outcome in asked.outcomes.values():
-        for name in outcome.requests if outcome.description is None else ():
-            store.forget(name)
     return Described(*counts, asked.cost, asked.stopped)
 
 

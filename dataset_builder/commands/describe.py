@@ -71,11 +71,12 @@ def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
 
 def _submit(root: Path, settings: ChatSettings) -> None:
     from ..chat.batch import BatchDesk
-    from ..chat.stage import estimate_for, pending, questions_of
+    from ..chat.stage import estimate_for, forget_failures, pending, questions_of
 
     questions = questions_of(root, _tracks(root))
     print(estimate_for(questions, settings).text())
     with lock.alone(root):
+        forget_failures(questions, settings)
         states = BatchDesk(root, settings).submit(pending(questions, settings))
     for state in states:
         print(f"submitted batch {state.id}: {state.total} requests")
