@@ -1,7 +1,9 @@
 """Against a real HTTP server on loopback: what is sent, kept, asked again, given up and paid for."""
 
+import asyncio
 import json
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -156,6 +158,25 @@ def test_requests_go_out_together_up_to_the_limit(server: ChatServer, settings: 
     server.barrier = threading.Barrier(4)  # nobody is answered before four have asked
     asked = ask_all([f"question {n}" for n in range(12)], changed(settings, concurrency=4))
     assert len(asked.outcomes) == 12 and server.most_at_once == 4
+
+
+def test_jobs_are_taken_only_when_there_is_somebody_for_them() -> None:
+    """So that a data set of any size takes no more memory than is at work."""
+    begun: list[int] = []
+    finished: list[int] = []
+
+    def jobs() -> Iterator[int]:
+        for number in range(1000):
+            begun.append(number)
+            yield number
+
+    async def work(number: int) -> None:
+        assert len(begun) - len(finished) <= 4
+        await asyncio.sleep(0)
+        finished.append(number)
+
+    asyncio.run(desk.each(jobs(), 4, work))
+    assert sorted(finished) == list(range(1000))
 
 
 def test_the_same_question_is_asked_once(server: ChatServer, settings: ChatSettings) -> None:
