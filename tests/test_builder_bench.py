@@ -73,6 +73,7 @@ def test_excerpt_bench_reads_both_ways(tiny_slakh, tmp_path, capsys, monkeypatch
     assert "3 excerpts of 2 s, 22050 to 32000 Hz" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_describing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     assert main(["bench", "describe", "--items", "50", "--out", str(out)]) == 0
