@@ -22,19 +22,22 @@ POLICIES: dict[str, Overrides] = {
 
 
 class OrchestratorExplorer(Explorer):
-    """Cross-entropy (nats per code) and perplexity of each stage, the best epoch's beside the last one's."""
+    """Cross-entropy (nats per code) of each stage, the best epoch's beside the last one's; optimizer, pace, samples."""
 
     def get_grid_metrics(self) -> list:
         """The table's columns, by stage."""
         return [
-            tt.group("train", [tt.leaf("epoch"), tt.leaf("min", ".1f"), tt.leaf("ce", ".4f")], align=">"),
+            tt.group("train", [tt.leaf("epoch"), tt.leaf("min", ".1f"), tt.leaf("ce", ".4f"), tt.leaf("lr", ".1e"),
+                               tt.leaf("d", ".1e"), tt.leaf("grad_norm", ".2f"), tt.leaf("skipped", ".0f"),
+                               tt.leaf("nonfinite", ".0f"), tt.leaf("audio_per_second", ".0f")], align=">"),
             tt.group("valid", [tt.leaf("ce", ".4f"), tt.leaf("best_ce", ".4f"), tt.leaf("best_epoch")], align=">"),
             tt.group("evaluate", [tt.leaf("ce", ".4f"), tt.leaf("ppl", ".2f")], align=">"),
-        ]
+            tt.group("generate", [tt.leaf("sim", ".3f"), tt.leaf("presence", ".3f")], align=">"),
+        ]  # fmt: skip
 
     def process_sheep(self, sheep: Sheep, history: list[dict]) -> dict:
         """One line of the table; `history` holds a dict of stages for every finished epoch."""
-        line: dict[str, dict] = {"train": {}, "valid": {}, "evaluate": {}}
+        line: dict[str, dict] = {"train": {}, "valid": {}, "evaluate": {}, "generate": {}}
         for stages in history:
             for stage in line.keys() & stages.keys():
                 line[stage].update(stages[stage])

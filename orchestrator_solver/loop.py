@@ -4,7 +4,6 @@ from typing import Any
 
 import flashy
 import torch
-from audiocraft.solvers.base import StandardSolver
 from audiocraft.utils.checkpoint import flush_stale_checkpoints
 from audiocraft.utils.utils import get_dataset_from_loader, model_hash
 from omegaconf import DictConfig
@@ -17,9 +16,11 @@ from .deadlock import PatientDeadlockDetect
 from .generators import Generators, seed_all
 from .means import Means
 from .stopping import Stopped, StopRequest
+from .watching.scalars import Pace
+from .watching.watched import Watched
 
 
-class ExactLoop(StandardSolver):
+class ExactLoop(Watched):
     """A solver whose runs have the same losses to the last bit, interrupted or not.
 
     All that is random in a step follows from (run seed, epoch, step, process), and an epoch can be left and taken up
@@ -74,15 +75,16 @@ class ExactLoop(StandardSolver):
         updates = self.train_updates_per_epoch if self.is_training else len(loader)
         means = self.progress if self.is_training else Means()
         first = means.steps
+        pace = Pace(loader.batch_size * flashy.distrib.world_size() * self.cfg.dataset.segment_duration)
         if first < updates:
             loader.sampler.start = first * loader.batch_size
             if self.cfg.benchmark_no_load:
                 loader = [next(iter(loader))] * (updates - first)
             with self.profiler, self.deadlock_detect:
-                self._steps(loader, means, updates)
-        return flashy.distrib.average_metrics(means.values(), updates)
+                self._steps(loader, means, updates, pace)
+        return {**flashy.distrib.average_metrics(means.values(), updates), **pace.figures()}
 
-    def _steps(self, loader: Any, means: Means, updates: int) -> None:
+    def _steps(self, loader: Any, means: Means, updates: int, pace: Pace) -> None:
         lines = self.log_progress(self.current_stage, loader, total=updates - means.steps, updates=self.log_updates)
         recent = Means()
         for batch in lines:
@@ -95,7 +97,10 @@ class ExactLoop(StandardSolver):
                 self.ema.step()
             self.profiler.step()
             means.add(metrics)
+            pace.step()
             if lines.update(**recent.add(metrics)):
+                if self.is_training:
+                    self.log_steps({**recent.values(), **pace.figures()}, (self.epoch - 1) * updates + index + 1)
                 recent = Means()
             self.deadlock_detect.update("end_batch")
             self.stop_if_asked()

@@ -18,6 +18,7 @@ from .loaders import build_loaders
 from .loop import ExactLoop
 from .sharding import shard
 from .update import Updater
+from .watching.samples import SampleTable
 
 Batch = tuple[torch.Tensor, list[SegmentWithAttributes]]
 
@@ -35,6 +36,7 @@ class OrchestratorSolver(ExactLoop, MusicGenSolver):
     """
 
     updater: Updater | None = None
+    table: SampleTable | None = None
 
     def build_dataloaders(self) -> None:
         """Loaders of excerpts; the store is attached once the codec is known (`build_model`)."""
@@ -84,9 +86,17 @@ class OrchestratorSolver(ExactLoop, MusicGenSolver):
         return {**metrics, **self.updater(prepared, batch[1])}
 
     def run_generate_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict:
-        """audiocraft's, unless the run was asked to stop."""
+        """audiocraft's, unless the run was asked to stop; what is played goes into the table of samples."""
         self.stop_if_asked()
-        return super().run_generate_step(batch, *args, **kwargs)
+        outputs = super().run_generate_step(batch, *args, **kwargs)
+        if self.table is not None and outputs["prompt_audio"] is None:  # else it begins with the target itself
+            self.table.add(batch[1], outputs["gen_audio"], batch[0])
+        return outputs
+
+    def generate(self) -> dict:
+        """Samples, as audiocraft writes them, and a table of them with references, targets, prompts and scores."""
+        self.table = SampleTable(self.folder, self.epoch, flashy.distrib.rank(), self.cfg.sample_rate)
+        return {**super().generate(), **self.log_samples(self.table)}
 
     def _prepare_tokens_and_attributes(
         self, batch: Batch, check_synchronization_points: bool = False

@@ -35,7 +35,8 @@ class Updater:
             UserError: after `optim.nonfinite_stop` updates in a row that were not finite.
         """
         solver = self.solver
-        metrics: dict[str, Any] = {"lr": solver.optimizer.param_groups[0]["lr"]}
+        group = solver.optimizer.param_groups[0]
+        metrics: dict[str, Any] = {name: group[name] for name in ("lr", "d") if name in group}
         losses = self._of_all(self._gradients(batch))
         solver.deadlock_detect.update("backward")
         finite = bool(losses.mean.isfinite())

@@ -240,16 +240,18 @@ def test_stock_datasets_pass_through_the_forkserver(tmp_path):
 
 
 def test_wandb_offline_keeps_scalars_and_media(tmp_path):
-    """Without media logging the scalars stay; with it nothing crashes; no server is asked."""
+    """Without media logging the scalars stay, each along its own axis; with it nothing crashes; no server is asked."""
     code = (
         "import orchestrator_solver, torch, wandb, dora, flashy, types, pathlib, sys\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "dora.get_xp = lambda: types.SimpleNamespace(folder=folder, sig='0123abcd')\n"
         "logged = []\n"
-        "wandb.Run.log = lambda run, metrics, step=None: logged.append((sorted(metrics), step))\n"
+        "axis = lambda metrics: metrics.get('epoch', metrics.get('update'))\n"
+        "wandb.Run.log = lambda run, metrics: logged.append((sorted(metrics), axis(metrics)))\n"
         "for media in (False, True):\n"
         "    logger = flashy.loggers.WandbLogger.from_xp(with_media_logging=media, project='p')\n"
         "    logger.log_metrics('train', {'ce': 1.0, 'lr': 0.1}, 3)\n"
+        "    logger.log_metrics('steps', {'ce': 1.0}, 40)\n"
         "    logger.log_audio('generate', 'clip', torch.zeros(1, 100), 16000, 3)\n"
         "    logger.log_text('generate', 'prompt', 'violin', 3)\n"
         "    logger.writer.finish()\n"
@@ -257,5 +259,6 @@ def test_wandb_offline_keeps_scalars_and_media(tmp_path):
     )
     out = run_python(code, WANDB_MODE="offline", WANDB_SILENT="true", WANDB_DIR=str(tmp_path))
     logged = out[out.index("LOGGED") :]
-    scalars = "(['train/ce', 'train/lr'], 3)"
-    assert logged.strip() == (f"LOGGED [{scalars}, {scalars}, (['generate/clip'], 3), (['generate/prompt'], 3)]")
+    scalars = "(['epoch', 'train/ce', 'train/lr'], 3), (['steps/ce', 'update'], 40)"
+    media = "(['epoch', 'generate/clip'], 3), (['epoch', 'generate/prompt'], 3)"
+    assert logged.strip() == f"LOGGED [{scalars}, {scalars}, {media}]"

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from orchestrator_solver import checkpoint
+from orchestrator_solver.watching.scalars import OF_THE_MACHINE
 
 PROJECT = Path(__file__).parent.parent
 TINY = [
@@ -27,7 +29,6 @@ TINY = [
 # Three epochs in which everything is drawn at random, and lines of the log that tell how far it is.
 RANDOM = ("optim.epochs=3", "optim.updates_per_epoch=12", "transformer_lm.dropout=0.1", "logging.log_updates=6",
           "schedule.cosine.warmup=4", "classifier_free_guidance.training_dropout=0.3")  # fmt: skip
-OF_THE_MACHINE = {"duration"}
 DEADLINE = 240  # seconds that one run may take on a busy machine
 
 pytestmark = pytest.mark.slow
@@ -103,6 +104,14 @@ def test_all_stages_and_loggers(straight: Path) -> None:
     assert set(history[-1]) == {"train", "valid", "evaluate", "generate"} and len(history) == 3
     for pattern in ("events.out.tfevents*", "*.wandb", "*.wav"):
         assert list(straight.rglob(pattern)), pattern
+    (table,) = straight.glob("xps/*/sample_tables/0003/0.jsonl")
+    assert len(table.read_text().splitlines()) == 4 and {"sim", "rtf"} <= set(history[-1]["generate"])
+    assert set(history[0]["train"]) >= {"ce_q1", "ce_q2", "lr", "grad_norm", "nonfinite", *OF_THE_MACHINE}
+    events = min({path.parent for path in straight.rglob("events.out.tfevents*")}, key=lambda folder: len(folder.parts))
+    shown = EventAccumulator(str(events)).Reload()
+    updates = [event.step for event in shown.Scalars("steps/ce")]
+    assert len(updates) == 15 and updates == sorted(set(updates)) and updates[-1] < 36
+    assert [event.step for event in shown.Scalars("valid/ce_q2")] == [1, 2, 3]
     kept = {path.name for path in straight.glob("xps/*/checkpoint*")}
     assert kept == {"checkpoint.th", "checkpoint_2.th", "checkpoint_3.th"}
 
@@ -116,7 +125,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     number: signal.Signals, seen: str, straight: Path, tiny_data: Path, tiny_models: Path, tmp_path: Path
 ) -> None:
     """Killed, it goes on from the epoch before; asked to stop, from the step where it was."""
-    command = _command(tiny_data, tiny_models, *RANDOM)
+    command = _command(tiny_data, tiny_models, *RANDOM, "logging.log_wandb=true")
     code = _interrupt(tmp_path, command, seen, number)
     assert code == (-number if number == signal.SIGKILL else 128 + number)
     assert len(_history(tmp_path)) == 1
@@ -127,6 +136,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     again = _run(tmp_path, command)
     assert again.returncode == 0, again.stderr[-3000:]
     assert _exact(_history(tmp_path)) == _exact(_history(straight))
+    (run,) = tmp_path.glob("xps/*")
+    assert {path.name.rpartition("-")[2] for path in run.glob("wandb/offline-run-*")} == {run.name}, "one run at wandb"
 
 
 def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
