@@ -149,6 +149,7 @@ def bench_training(
             scale = [*common, f"model/lm/model_scale@_global_={case.scale}"]
             theirs = _Side(_theirs(scale, data, folder / "caches", case.cache))
             reports.append(_compare(case, _Side(_ours(scale)), theirs, turns))
+            tqdm.write(str(reports[-1]))
     return TrainingReport(seconds, batch, torch.get_num_threads(), "bfloat16 autocast", tuple(reports))
 
 
@@ -213,7 +214,7 @@ def _theirs(overrides: list[str], data: Path, caches: Path, kind: str) -> MusicG
         cfg.cache.write = False
     solver = _stock_solver(xp, cfg)
     if kind == "chroma":
-        _warm(solver, caches / "chroma")
+        _warm(solver, caches / "chroma" / "wav")
     return solver
 
 
@@ -272,7 +273,7 @@ class _Side:
         self.batches = self._endless()
         self.index = 2  # audiocraft looks for synchronisations in step 1
         self.turns = Turns()
-        if getattr(solver, "_cached_batch_loader", None):
+        if getattr(solver, "_cached_batch_loader", None) is not None:  # which is empty until its epoch begins
             solver._cached_batch_loader.start_epoch(1)
 
     def _endless(self) -> Iterator[Any]:

@@ -26,7 +26,7 @@ COMMANDS: dict[str, Command] = {
     "sweep": _command("sweep", "run a grid's rows on this machine, one after the other"),
     "prepare": _command("prepare", "compute codes and chroma of a data set once"),
     "dashboard": _command("dashboard", "write a wandb workspace for the runs"),
-    "bench": _command("bench", "measure codec, melody, optimizer, or training from the store"),
+    "bench": _command("bench", "measure codec, melody, optimizer, training from the store, or its start"),
     "memory": _command("memory", "what fits on a GPU: memory of a training step"),
     "models": _command("models", "train the shipped nano models from nothing"),
     "doctor": _command("doctor", "check that a run would find all it needs"),

@@ -18,7 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "what",
         choices=sorted(BENCHES),
         help="codec: pitch and timbre; baseline: melody; optimizer: D-Adaptation Adam's step; training: a step from "
-        "the store against audiocraft's solver",
+        "the store against audiocraft's solver; startup: from the command to the first update",
     )
     parser.add_argument("--data", type=Path, help="the data set's folder (codec, baseline)")
     parser.add_argument("--model", help="default: nano-codec, nano-baseline")
@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         help="training: audiocraft's (default: each)")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=30.0, help="training: of an excerpt (default: 30)")
     parser.add_argument("--batch", type=int, default=1, help="training: excerpts a step (default: 1)")
-    parser.add_argument("--turns", type=int, default=3, help="training: steps that are timed (default: 3)")
+    parser.add_argument("--turns", type=int, default=3, help="training, startup: of each side (default: 3)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the figures as JSON")
 
 
@@ -78,6 +78,12 @@ def _training(args: argparse.Namespace) -> Any:
         )
 
 
+def _startup(args: argparse.Namespace) -> Any:
+    from ..bench.startup import bench_startup
+
+    return bench_startup(_data(args), args.turns)
+
+
 def _data(args: argparse.Namespace) -> Path:
     if not args.data:
         raise UserError(f"bench {args.what} needs --data, the folder of a data set")
@@ -85,5 +91,6 @@ def _data(args: argparse.Namespace) -> Path:
 
 
 BENCHES: dict[str, Callable[[argparse.Namespace], Any]] = {
-    "baseline": _baseline, "codec": _codec, "optimizer": _optimizer, "training": _training,
+    "baseline": _baseline, "codec": _codec, "optimizer": _optimizer, "startup": _startup,
+    "training": _training,
 }  # fmt: skip
