@@ -16,6 +16,7 @@ from dataset_builder.build_settings import Shard
 from dataset_builder.excerpt import audio_files, read_excerpt
 from dataset_builder.items import Item
 
+from . import preflight
 from .dataset import Drawing
 from .frontend import Frontend, frontend_of
 from .loaders import drawing_of, location
@@ -146,8 +147,10 @@ def fill_for(cfg: DictConfig, *, workers: int = 1, shard: Shard = WHOLE) -> Prep
         shard: see `fill`.
 
     Raises:
-        UserError: if a model or the data set cannot be had.
+        UserError: if a model, the data set or the device cannot be had.
     """
+    cfg.continue_from = None  # the language model has no part in it
+    preflight.check(cfg)
     stages = ("train", "valid", "evaluate")
     places = {location(cfg.datasource[stage]) for stage in stages if cfg.datasource.get(stage)}
     frontend, done = frontend_of(cfg), Prepared(0, 0)

@@ -118,9 +118,7 @@ def _prepare_store(cfg: DictConfig) -> None:
     """Compute what the run would read of frozen models, each process its part."""
     from .prepare import fill_for
 
-    cfg.continue_from = None  # the language model has no part in it
     absolute_paths(cfg)
-    preflight.check(cfg)
     rank, workers = flashy.distrib.rank(), flashy.distrib.world_size()
     done = fill_for(cfg, workers=cfg.dataset.num_workers, shard=Shard(rank + 1, workers))
     logger.info("%d items made, %d were there, %d texts made", done.made, done.kept, done.texts)

@@ -247,3 +247,11 @@ def test_the_fake_takes_what_the_model_takes() -> None:
     from inspect import signature
 
     assert list(signature(FakeModel.generate).parameters) == list(signature(OrchestratorModel.generate).parameters)
+
+
+def test_preparing_for_a_gpu_that_is_not_there_is_one_line(
+    tiny_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert cli.main(["prepare", str(tiny_data), "solver=orchestrator_lora"]) == 2
+    assert "torch sees no GPU here" in capsys.readouterr().err.splitlines()[-1]

@@ -106,7 +106,7 @@ def test_json_is_strict_and_complete(table):
 def test_a_metric_that_no_clip_has_shows_a_dash():
     scores = [ClipScores("a", 0.0, "w", "baseline", "with", "self", {"sim": float("nan"), "kl": 1.0})]
     table = tabulate(scores, COLUMNS, resamples=10)
-    assert "| Baseline (w description) | - | 1.000 [1.000, 1.000] |" in to_markdown(table)
+    assert "| Baseline (w description) | - | 1.000 (one work) |" in to_markdown(table)
     assert to_json(table)["lines"][0]["intervals"]["sim"]["mean"] is None
 
 

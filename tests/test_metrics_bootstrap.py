@@ -58,6 +58,12 @@ def test_undefined_scores_are_counted_not_averaged():
     assert np.isnan(nothing.mean) and nothing.n == 0 and nothing.undefined == 1
 
 
+def test_one_work_has_no_interval():
+    interval = bootstrap([0.2, 0.4], ["a", "a"], seed=0)
+    assert interval.mean == pytest.approx(0.3) and np.isnan(interval.low) and np.isnan(interval.high)
+    assert (interval.n, interval.groups) == (2, 1)
+
+
 def test_the_seed_decides():
     scores, groups = np.random.default_rng(6).normal(size=40), [n // 4 for n in range(40)]
     assert bootstrap(scores, groups, seed=1) == bootstrap(scores, groups, seed=1)

@@ -104,6 +104,8 @@ def _cell(interval: Interval, signed: bool) -> str:
     if interval.n == 0:
         return "-"
     sign = "+" if signed else ""
+    if not math.isfinite(interval.low):
+        return f"{interval.mean:{sign}.3f} (one work)"
     text = f"{interval.mean:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
     return f"{text} *" if signed and interval.low * interval.high > 0 else text
 

@@ -19,7 +19,7 @@ class Interval:
 
     Attributes:
         mean: over the clips, NaN when there are none.
-        low, high: bounds.
+        low, high: bounds; NaN where a single work says nothing of how works differ.
         n: clips that count (a score that is NaN does not).
         groups: works they come from.
         undefined: clips left out because their score is NaN.
@@ -48,6 +48,8 @@ def bootstrap(
     numbers = {name: number for number, name in enumerate(names)}
     index = np.array([numbers[name] for name, keep in zip(groups, kept, strict=True) if keep])
     values = values[kept]
+    if len(names) == 1:
+        return Interval(float(values.mean()), np.nan, np.nan, len(values), 1, undefined)
     means = _resampled_means(values, index, len(names), np.random.default_rng(seed), resamples)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(values.mean()), float(low), float(high), len(values), len(names), undefined)

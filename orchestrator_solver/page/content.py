@@ -77,9 +77,11 @@ def tables_of(record: Mapping[str, Any]) -> tuple[PageTable, ...]:
 def cell(interval: Mapping[str, Any], signed: bool = False) -> str:
     """`0.512 [0.480, 0.544]`; a difference carries its sign, and a star where the interval excludes 0."""
     mean, low, high = (interval[bound] for bound in ("mean", "low", "high"))
-    if mean is None or low is None or high is None:
+    if mean is None:
         return "–"
     sign = "+" if signed else ""
+    if low is None or high is None:
+        return f"{mean:{sign}.3f} (one work)"
     star = " *" if signed and low * high > 0 else ""
     return f"{mean:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]{star}"
 
