@@ -61,6 +61,7 @@ class ExactLoop(Watched):
                 return
             except Stopped as stopped:
                 self._save_last()
+                flashy.distrib.barrier()  # whoever leaves first has the others ended, by Dora or by Slurm
                 self.logger.warning(
                     "%s: saved after %d of %d updates of epoch %d; the same command goes on from there",
                     stopped, self.progress.steps, self.train_updates_per_epoch, self.epoch,

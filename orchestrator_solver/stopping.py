@@ -21,9 +21,9 @@ class Stopped(Exception):
 class StopRequest:
     """Remembers the signal that asks to stop, until somebody between two steps looks.
 
-    A worker of `dora run -d` is also asked by the end of its parent, which passes no signal on. A second signal, or a
-    step that does not end in time (another process may be gone for which it waits), ends the process at once: what was
-    saved last is whole. A thread does this, since Python's own handlers wait for the step.
+    A worker of `dora run -d` is also asked by the end of its parent, which passes no signal on. A second signal
+    before the step ends, or a step that does not end in time (another process may be gone for which it waits), ends the
+    process at once: what was saved last is whole. A thread does this, since Python's own handlers wait for the step.
 
     Args:
         patience: seconds.
@@ -60,6 +60,8 @@ class StopRequest:
         while byte := os.read(read, 1):
             if byte[0] not in SIGNALS:
                 continue
+            if self._obeyed.is_set():
+                continue  # it is being saved: nothing but SIGKILL ends that
             if self.signal is not None:
                 os._exit(128 + byte[0])
             self.signal = signal.Signals(byte[0])

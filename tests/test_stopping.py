@@ -55,6 +55,17 @@ def test_a_process_that_waits_for_ever_can_be_ended(patience: str, again: bool) 
     assert process.wait(20) == 128 + signal.SIGTERM
 
 
+def test_saving_is_not_cut_by_another_signal() -> None:
+    stop = StopRequest(patience=0.01)
+    with stop.listening():
+        os.kill(os.getpid(), signal.SIGUSR2)
+        _wait(stop)
+        with pytest.raises(Stopped):
+            stop.obey(signal.SIGUSR2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.signal == signal.SIGUSR2  # and this process goes on
+
+
 def test_a_job_is_requeued_by_the_handler_that_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """submitit's: it ends rank 0, while the other processes wait for the end of the job."""
     calls, stop = [], StopRequest()
