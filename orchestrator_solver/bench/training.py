@@ -5,6 +5,7 @@ items as files. The frozen models have their published shapes (EnCodec 32 kHz, h
 which compute as long as trained ones.
 """
 
+import gc
 import gzip
 import json
 import statistics
@@ -147,7 +148,7 @@ def bench_training(
         reports = []
         for case in cases:
             scale = [*common, f"model/lm/model_scale@_global_={case.scale}"]
-            # Nobody else may hold the sides: two models with their states are all that fits beside the data.
+            gc.collect()  # solvers hold themselves: without it those of the case before would stay in memory
             reports.append(
                 _compare(case, _Side(_ours(scale)), _Side(_theirs(scale, data, folder / "caches", case.cache)), turns)
             )
