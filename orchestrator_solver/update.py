@@ -103,9 +103,10 @@ class Updater:
                 return True
             return False
         before = scaler.get_scale()
-        scaler.step(optimizer)  # which leaves out gradients that are not finite, and then lowers the scale
-        scaler.update()
-        return scaler.get_scale() >= before
+        if finite:
+            scaler.step(optimizer)  # which leaves out gradients that are not finite
+        scaler.update()  # and then lowers the scale
+        return finite and scaler.get_scale() >= before
 
     def _complain(self, batch: PreparedBatch, infos: Infos) -> None:
         names = self._offenders(batch, infos)
