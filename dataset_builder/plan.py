@@ -30,6 +30,7 @@ class Plan:
         unreadable: a line for each track whose metadata could not be read.
         classless: a line for each stem that has no instrument class, which will be left out.
         omitted: tracks that are left out as redux does.
+        beside_paper: whether the paper's counts are of the same data.
     """
 
     of: str
@@ -38,20 +39,27 @@ class Plan:
     unreadable: tuple[str, ...] = ()
     classless: tuple[str, ...] = ()
     omitted: int = 0
+    beside_paper: bool = True
 
     def total(self, split: str) -> int:
         """Items of a split."""
         return sum(self.items[split].values())
 
+    def _paper(self, value: str | int) -> str:
+        return f"{value:>9}" if self.beside_paper else ""
+
     def text(self) -> str:
         """The plan for a terminal."""
         lines = [f"{self.of}: items before silent or broken stems are left out"]
         lines.append(
-            f"{'split':8}{'tracks':>8}" + "".join(f"{kind:>8}" for kind in KINDS) + f"{'items':>9}{'paper':>9}"
+            f"{'split':8}{'tracks':>8}"
+            + "".join(f"{kind:>8}" for kind in KINDS)
+            + f"{'items':>9}"
+            + self._paper("paper")
         )
         for split in SPLITS:
             counts = "".join(f"{self.items[split][kind]:8}" for kind in KINDS)
-            lines.append(f"{split:8}{self.tracks[split]:8}{counts}{self.total(split):9}{PAPER[split]:9}")
+            lines.append(f"{split:8}{self.tracks[split]:8}{counts}{self.total(split):9}{self._paper(PAPER[split])}")
         if self.omitted:
             lines.append(f"not counted: {self.omitted} tracks that redux omits")
         lines += [f"not counted: {line}" for line in self.unreadable]
@@ -110,7 +118,7 @@ def plan_folder(
         items[split, "submix"] += sum(map(len, groups))
     counts = {split: tracks[split] for split in SPLITS}
     omitted = len(found) - len(kept)
-    return Plan(str(root), counts, _by_split(items), tuple(unreadable), tuple(classless), omitted)
+    return Plan(str(root), counts, _by_split(items), tuple(unreadable), tuple(classless), omitted, source == "slakh")
 
 
 def _by_split(items: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -142,6 +142,7 @@ def bench_training(
         "solver=orchestrator", f"device={device}", *autocast.split(), "continue_from=", f"dset_root={data}",
         f"dataset.segment_duration={seconds}", f"dataset.batch_size={batch}", "dataset.num_workers=0",
         "dataset.train.num_samples=512", "optim.optimizer=adamw", "optim.lr=1e-4", "optim.updates_per_epoch=200",
+        "classifier_free_guidance.training_dropout=0", "orchestrator.description_p=1",  # both sides: the same texts
         "optim.epochs=9", "optim.ema.use=false", "deadlock.use=false", "efficient_attention_backend=torch",
     ]  # fmt: skip
     with _hub(folder / "hub"), _cache_that_reads(), mock.patch.object(train.main.dora, "dir", folder / "runs"):

@@ -37,7 +37,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; returns the exit code."""
+    """Measure and print; returns the exit code.
+
+    Raises:
+        UserError: without the data that a measurement wants.
+    """
+    if args.what in OF_DATA and not args.data:
+        raise UserError(f"bench {args.what} needs --data, the folder of a data set")
+
     import torch
 
     from dataset_builder import atomic
@@ -53,13 +60,13 @@ def run(args: argparse.Namespace) -> int:
 def _codec(args: argparse.Namespace) -> Any:
     from ..bench.codec import bench_codec
 
-    return bench_codec(_data(args), args.model or "nano-codec", split=args.split, count=args.clips)
+    return bench_codec(args.data, args.model or "nano-codec", split=args.split, count=args.clips)
 
 
 def _baseline(args: argparse.Namespace) -> Any:
     from ..bench.baseline import bench_melody
 
-    return bench_melody(_data(args), args.model or "nano-baseline", split=args.split, count=args.clips)
+    return bench_melody(args.data, args.model or "nano-baseline", split=args.split, count=args.clips)
 
 
 def _optimizer(args: argparse.Namespace) -> Any:
@@ -81,16 +88,11 @@ def _training(args: argparse.Namespace) -> Any:
 def _startup(args: argparse.Namespace) -> Any:
     from ..bench.startup import bench_startup
 
-    return bench_startup(_data(args), args.turns)
-
-
-def _data(args: argparse.Namespace) -> Path:
-    if not args.data:
-        raise UserError(f"bench {args.what} needs --data, the folder of a data set")
-    return args.data
+    return bench_startup(args.data, args.turns)
 
 
 BENCHES: dict[str, Callable[[argparse.Namespace], Any]] = {
     "baseline": _baseline, "codec": _codec, "optimizer": _optimizer, "startup": _startup,
     "training": _training,
 }  # fmt: skip
+OF_DATA = frozenset({"baseline", "codec", "startup"})
