@@ -49,6 +49,8 @@ class StoredT5Conditioner(T5Conditioner):
 
     def _states(self, text: str) -> torch.Tensor:
         assert self.store is not None
+        if not text:  # one token, and masked: what its states are does not matter
+            return torch.zeros(1, self.dim)
         found = self.store.find(text)
         return self.encode([text])[0] if found is None else found
 

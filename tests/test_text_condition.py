@@ -32,14 +32,14 @@ def test_states_from_a_store_are_audiocrafts(tmp_path: Path, monkeypatch: pytest
     encode = ours.encode
     monkeypatch.setattr(ours, "encode", lambda texts: calls.append(texts) or encode(texts))
     found, mask = ours(ours.tokenize(TEXTS))
-    assert calls == [[""]], "an empty text has one token, and is masked"
+    assert not calls, "T5 does not run"
     torch.testing.assert_close(found, wanted, rtol=0, atol=2e-3)
     assert torch.equal(mask, wanted_mask) and found.requires_grad
 
     again, again_mask = ours(ours.tokenize(["never seen", None]))
     wanted, wanted_mask = stock(stock.tokenize(["never seen", None]))
     torch.testing.assert_close(again, wanted, rtol=0, atol=2e-3)
-    assert torch.equal(again_mask, wanted_mask) and ["never seen"] in calls
+    assert torch.equal(again_mask, wanted_mask) and calls == [["never seen"]]
 
 
 @pytest.mark.usefixtures("hub_home")
