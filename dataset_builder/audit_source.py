@@ -37,4 +37,4 @@ def summary(defects: Sequence[Defect], chosen: Mapping[str, str]) -> str:
     if not counts:
         return "no defects"
     lines = [f"{count:6}  {kind:16} {chosen[kind]:5} {KINDS[kind].meaning}" for kind, count in counts.most_common()]
-    return "\n".join([f"{len(defects)} defects", *lines])
+    return "\n".join(["1 defect" if len(defects) == 1 else f"{len(defects)} defects", *lines])

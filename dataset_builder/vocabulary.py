@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 
 from .errors import UserError
 
@@ -54,6 +54,7 @@ _TABLE: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
 
 CLASSES: tuple[str, ...] = tuple(name for name, _, _ in _TABLE)
 PITCHED: frozenset[str] = frozenset(CLASSES) - {"drums"}
+_NEAR, _AS_NEAR = 75, 10  # of 100: how alike two words are; further than this from the best is no guess
 _BY_PROGRAM = {program: name for name, programs, _ in _TABLE for program in programs}
 _FAMILIES = ("Piano", "Chromatic Percussion", "Organ", "Guitar", "Bass", "Strings", "Strings (continued)", "Brass",
              "Reed", "Pipe", "Synth Lead", "Synth Pad", "Sound Effects", "Ethnic", "Percussive",
@@ -141,11 +142,14 @@ def _class_of_word(word: str) -> str:
     known = _words()
     if word in known:
         return known[word]
-    raise UserError(f"unknown instrument {word!r}: did you mean {', '.join(nearest_instruments(word))}?")
+    likely = nearest_instruments(word)
+    hint = f"did you mean {', '.join(likely)}?" if likely else f"expected some of {', '.join(CLASSES)}"
+    raise UserError(f"unknown instrument {word!r}: {hint}")
 
 
 def nearest_instruments(word: str) -> tuple[str, ...]:
-    """The three classes that are called most like a word, the nearest first."""
-    known = _words()
-    matches = [match for match, _, _ in process.extract(word, list(known), limit=8)]
-    return tuple(dict.fromkeys(known[match] for match in matches))[:3]
+    """Up to three words for instruments that are spelt nearly as this one, the nearest first."""
+    singular = [name for row, _, aliases in _TABLE for name in (row, *aliases)]
+    found = process.extract(word.lower(), singular, scorer=fuzz.WRatio, score_cutoff=_NEAR, limit=None)
+    matches = sorted(found, key=lambda match: (-match[1], -fuzz.ratio(word.lower(), match[0])))[:3]
+    return tuple(name for name, score, _ in matches if score > matches[0][1] - _AS_NEAR)

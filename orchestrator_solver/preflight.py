@@ -8,14 +8,13 @@ import torch
 from audiocraft.utils.checkpoint import resolve_checkpoint_path
 from dora import get_xp, is_xp
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from dataset_builder.errors import UserError
 
 from . import checkpoint, hub, sharding
 from .compat import PROJECT
+from .composing import MISTAKES, mistake
 from .loaders import STAGES, location
 from .loading_seams import run_folder
 
@@ -31,8 +30,8 @@ def composed(overrides: list[str]) -> DictConfig:
     try:
         with initialize_config_dir(str(PROJECT / "config"), version_base="1.1"):
             cfg = compose("config", overrides)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(f"no configuration with {' '.join(overrides)}: {str(error).splitlines()[0]}") from error
+    except MISTAKES as error:
+        raise UserError(f"no configuration with {' '.join(overrides)}: {mistake(error)}") from error
     for stage, path in cfg.datasource.items():
         if isinstance(path, str):
             cfg.datasource[stage] = str(Path(path).absolute())

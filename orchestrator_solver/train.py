@@ -15,7 +15,7 @@ from audiocraft.environment import AudioCraftEnvironment
 from audiocraft.modules.transformer import set_efficient_attention_backend
 from audiocraft.solvers.base import StandardSolver
 from audiocraft.utils.cluster import get_slurm_parameters
-from dora import XP, git_save, hydra_main
+from dora import XP, git_save
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
@@ -24,6 +24,7 @@ from dataset_builder.errors import UserError
 
 from . import checkpoint, lm, preflight, sharding
 from .codec_solver import OrchestratorCodecSolver
+from .composing import entry_point
 from .optim import builders as optimizers
 from .solver import OrchestratorSolver
 
@@ -141,7 +142,7 @@ def _run(cfg: DictConfig) -> None:
         solver.run()
 
 
-@hydra_main(config_path=str(Path(__file__).parent.parent / "config"), config_name="config", version_base="1.1")
+@entry_point(config_path=str(Path(__file__).parent.parent / "config"), config_name="config")
 def main(cfg: DictConfig) -> None:
     """Run the experiment of this configuration."""
     try:

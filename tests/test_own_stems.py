@@ -12,7 +12,9 @@ from dataset_builder.__main__ import main
 from dataset_builder.errors import UserError
 from dataset_builder.excerpt import read_excerpt
 from dataset_builder.pipeline import BuildSettings, build
+from dataset_builder.sources.file_names import spelt_out
 from dataset_builder.sources.stems import find_tracks, read_track
+from dataset_builder.vocabulary import find_instruments
 
 RATE = 16_000
 
@@ -103,8 +105,24 @@ def test_a_name_that_says_no_instrument_is_listed_with_its_cure(
 
 
 def test_what_is_likely_stands_first(tmp_path: Path) -> None:
-    write(tmp_path / "one/violinn.wav")
-    assert "no known instrument (violin, " in read_track(tmp_path / "one", "train").stems[0].unnamed
+    for name in ("violinn", "zither"):
+        write(tmp_path / f"one/{name}.wav")
+    typo, strange = (stem.unnamed for stem in read_track(tmp_path / "one", "train").stems)
+    assert "no known instrument (violin?): " in typo and typo.endswith(": violin}'")
+    assert "no known instrument: " in strange and strange.endswith(": ignore}'")
+
+
+@pytest.mark.parametrize(
+    ("name", "instruments"),
+    [
+        ("01 Kick In", ("drums",)), ("OH_L", ("drums",)), ("bass drum", ("drums",)), ("Bass DI", ("electric bass",)),
+        ("E Gtr L", ("clean electric guitar",)), ("AGtr", ("acoustic guitar",)), ("Vln II", ("violin",)),
+        ("Lead Vox", ("choir and voice",)), ("Bass Clarinet", ("clarinet",)), ("cor anglais", ("english horn",)),
+        ("Synth Bass", ("electric bass",)), ("Str Pad", ("string ensemble", "synth pad")), ("click", ()),
+    ],
+)  # fmt: skip
+def test_names_as_studios_write_them(name: str, instruments: tuple[str, ...]) -> None:
+    assert find_instruments(spelt_out(name)) == instruments
 
 
 def test_own_stems_are_planned_as_they_are_built(

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UserError
 from ..vocabulary import CLASSES, find_instruments, nearest_instruments, parse_instruments, programs_of
+from .file_names import spelt_out
 from .plain_yaml import read_yaml
 from .slakh import SPLITS as SLAKH_SPLITS
 from .splits import draw_splits
@@ -139,14 +140,16 @@ def _require_names(folder: Path, ids: list[str]) -> None:
 def _stem(path: Path, said: str | None, midi: Path | None) -> Stem:
     # Without "-", which stands between track and stem in the names of items: "a-b" and "c" is not "a" and "b_c".
     name = re.sub(r"[\W_]+", "_", path.stem).strip("_") or "stem"
-    words = re.sub(r"[\W_\d]+", " ", path.stem)
+    words = spelt_out(path.stem)
     found = parse_instruments(said) if said else find_instruments(words)
     if len(found) == 1:
         return Stem(name, path, midi, _program(found[0]), found[0] == "drums", found[0])
     likely = found or nearest_instruments(words)
     reason = "it names several instruments" if found else "it names no known instrument"
-    cure = f"say which in track.yaml, as in 'stems: {{{json.dumps(path.name, ensure_ascii=False)}: {likely[0]}}}'"
-    return Stem(name, path, midi, 0, False, None, f"{path.name}: {reason} ({', '.join(likely)}?): {cure}")
+    guesses = f" ({', '.join(likely)}?)" if likely else ""
+    example = likely[0] if likely else IGNORE
+    cure = f"say which in track.yaml, as in 'stems: {{{json.dumps(path.name, ensure_ascii=False)}: {example}}}'"
+    return Stem(name, path, midi, 0, False, None, f"{path.name}: {reason}{guesses}: {cure}")
 
 
 def _program(instrument: str) -> int:

@@ -67,7 +67,8 @@ def render(
     """
     works = select(settings.works)
     jobs = [(work, missing) for work in works if (missing := _missing(out_root, work, settings, only))]
-    bar = tqdm(total=sum(len(variants) for _, variants in jobs), desc="render nano", unit="track", disable=not progress)
+    total = sum(len(variants) for _, variants in jobs)
+    bar = tqdm(total=total, desc="render nano", unit="track", disable=not (progress and total))
     with bar:
         if workers <= 1:
             for work, variants in jobs:

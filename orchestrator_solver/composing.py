@@ -1,0 +1,92 @@
+"""Configurations composed of overrides: a mistake in one is a line that names the cure, not Hydra's traceback."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from dora import XP
+from dora.hydra import HydraMain
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rapidfuzz import process
+
+from dataset_builder.errors import UserError
+
+# Dora asserts that an argument holds "=", and that a section stays one.
+MISTAKES = (HydraException, OmegaConfBaseException, AssertionError)
+_NEAR = 80  # of 100: how alike two names of settings are
+
+
+class OneLineMain(HydraMain):
+    """Dora's entry point of a program that Hydra configures."""
+
+    def get_xp(self, argv: Sequence[str]) -> XP:
+        """The experiment of these overrides; ends the program with code 2 if there is a mistake in them."""
+        try:
+            xp = super().get_xp(argv)
+            require_types(self._get_base_config(list(argv))[0], xp.cfg)
+        except MISTAKES as error:
+            sys.exit(_told(mistake(error, self._known(argv))))
+        except UserError as error:
+            sys.exit(_told(str(error)))
+        return xp
+
+    def _known(self, argv: Sequence[str]) -> list[str]:
+        """The settings of the solver that is asked for, or of the default one if there is none of that name."""
+        try:
+            return settings_of(self._get_base_config(list(argv))[0])
+        except MISTAKES:
+            return settings_of(self._base_cfg)
+
+
+def _told(line: str) -> int:
+    print(f"error: {line}", file=sys.stderr)
+    return 2
+
+
+def entry_point(config_path: str, config_name: str) -> Callable[[Callable[[DictConfig], None]], OneLineMain]:
+    """What `dora.hydra_main` is, with `OneLineMain`."""
+    return lambda main: OneLineMain(main, config_name, config_path, version_base="1.1")
+
+
+def mistake(error: Exception, known: Sequence[str] = ()) -> str:
+    """In one line: what is wrong with an override.
+
+    Args:
+        error: one of `MISTAKES`.
+        known: names of settings, see `settings_of`.
+    """
+    said = " ".join(str(error).partition("Config search path")[0].split())
+    if found := re.match(r"Could not override '([^']+)'", said):
+        near = [name for name, _, _ in process.extract(found[1], known, score_cutoff=_NEAR, limit=3)]
+        hint = f"did you mean {', '.join(near)}?" if near else "expected one of those in config/"
+        return f"no setting {found[1]!r}: {hint}"
+    return said
+
+
+def settings_of(cfg: DictConfig) -> list[str]:
+    """The names of all settings, as overrides call them (`optim.epochs`)."""
+    return [name for name, _ in _leaves(OmegaConf.to_container(cfg, resolve=False))]
+
+
+def require_types(base: DictConfig, cfg: DictConfig) -> None:
+    """Stop where a number, or yes or no, was replaced by a word.
+
+    Raises:
+        UserError: naming the setting, what it is and what was expected.
+    """
+    values = dict(_leaves(OmegaConf.to_container(cfg, resolve=False)))
+    for name, default in _leaves(OmegaConf.to_container(base, resolve=False)):
+        value = values.get(name)
+        if isinstance(default, bool | int | float) and isinstance(value, str) and "${" not in value:
+            kind = "true or false" if isinstance(default, bool) else "a number"
+            raise UserError(f"{name}={value}: expected {kind}, such as {str(default).lower()}")
+
+
+def _leaves(tree: object, above: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(tree, dict) and (tree or not above):
+        for key, value in tree.items():
+            yield from _leaves(value, f"{above}.{key}" if above else str(key))
+    else:
+        yield above, tree
