@@ -48,19 +48,37 @@ def build_loaders(
             continue
         options = {**cfg.dataset, **cfg.dataset[stage]}
         root, split = location(cfg.datasource[stage])
+        together = options["batch_size"] * flashy.distrib.world_size()
         if stage == "train" and cfg.optim.updates_per_epoch:
-            options["num_samples"] = cfg.dataset.batch_size * cfg.optim.updates_per_epoch * flashy.distrib.world_size()
+            options["num_samples"] = together * cfg.optim.updates_per_epoch
         dataset = dataset_class(
             root, split, drawing_of(cfg), segment_duration=cfg.dataset.segment_duration,
             num_samples=options["num_samples"], sample_rate=cfg.sample_rate, shuffle=options["shuffle"],
             seed=cfg.seed, store=store,
         )  # fmt: skip
+        if stage == "train":
+            dataset.num_samples = _whole_batches(len(dataset), together)
         # The data set draws its own order, and in order a worker or a rank changes nothing.
+        sampler = RankSampler(len(dataset), *_place())
+        if cfg.fsdp.use and not sampler.even(options["batch_size"]):
+            raise UserError(
+                f"{stage} has {len(dataset)} samples, of which some processes would get a batch more than others, and "
+                f"fsdp.use=true lets none go alone: take dataset.{stage}.num_samples="
+                f"{_whole_batches(len(dataset), together)}"
+            )
         loaders[stage] = DataLoader(
-            dataset, options["batch_size"], sampler=RankSampler(len(dataset), *_place()),
+            dataset, options["batch_size"], sampler=sampler,
             num_workers=options["num_workers"], collate_fn=dataset.collater, worker_init_fn=ignore_in_worker,
         )  # fmt: skip
     return loaders
+
+
+def _whole_batches(samples: int, together: int) -> int:
+    """How many samples are drawn in an epoch: in every update all processes meet, so that each has a whole batch.
+
+    What is left over is not lost: where an epoch ends, the next one goes on drawing.
+    """
+    return max(1, samples // together) * together
 
 
 def _place() -> tuple[int, int]:

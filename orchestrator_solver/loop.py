@@ -79,13 +79,14 @@ class ExactLoop(Watched):
         pace = Pace(loader.batch_size * flashy.distrib.world_size() * self.cfg.dataset.segment_duration)
         if first < updates:
             loader.sampler.start = first * loader.batch_size
+            together = loader.sampler.even(loader.batch_size)
             if self.cfg.benchmark_no_load:
                 loader = [next(iter(loader))] * (updates - first)
             with self.profiler, self.deadlock_detect:
-                self._steps(loader, means, updates, pace)
+                self._steps(loader, means, updates, pace, together)
         return {**flashy.distrib.average_metrics(means.values(), updates), **pace.figures()}
 
-    def _steps(self, loader: Any, means: Means, updates: int, pace: Pace) -> None:
+    def _steps(self, loader: Any, means: Means, updates: int, pace: Pace, together: bool) -> None:
         lines = self.log_progress(self.current_stage, loader, total=updates - means.steps, updates=self.log_updates)
         recent = Means()
         for batch in lines:
@@ -104,19 +105,20 @@ class ExactLoop(Watched):
                     self.log_steps({**recent.values(), **pace.figures()}, (self.epoch - 1) * updates + index + 1)
                 recent = Means()
             self.deadlock_detect.update("end_batch")
-            self.stop_if_asked()
+            self.stop_if_asked(together)
 
-    def stop_if_asked(self) -> None:
-        """Leave the loop between two steps if any process was asked to.
+    def stop_if_asked(self, together: bool) -> None:
+        """Leave the loop over a stage's batches, between two steps, if any process was asked to.
 
-        Where processes meet in every step (in training, and always with FSDP), all must stop after the same one; in
-        other stages their batches may differ in number, so that they cannot ask each other.
+        Args:
+            together: whether all processes have as many steps: then all stop after the same one, so that none waits for
+                another that is gone. Otherwise, which cannot be in training, each stops if it was asked itself.
 
         Raises:
             Stopped: if so.
         """
         number = torch.tensor(self.stop.asked())
-        if self.is_training or self.cfg.fsdp.use:
+        if together:
             flashy.distrib.all_reduce(number, distributed.ReduceOp.MAX)
         if number:
             self.stop.obey(int(number))

@@ -87,7 +87,8 @@ class OrchestratorSolver(ExactLoop, MusicGenSolver):
 
     def run_generate_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict:
         """audiocraft's, unless the run was asked to stop; what is played goes into the table of samples."""
-        self.stop_if_asked()
+        loader: Any = self.dataloaders["generate"]
+        self.stop_if_asked(loader.sampler.even(loader.batch_size))
         outputs = super().run_generate_step(batch, *args, **kwargs)
         if self.table is not None and outputs["prompt_audio"] is None:  # else it begins with the target itself
             self.table.add(batch[1], outputs["gen_audio"], batch[0])

@@ -138,3 +138,11 @@ def test_processes_share_an_epoch_from_any_step_on() -> None:
     batches = [list(sampler) for sampler in samplers]
     assert sorted(batches[0][:3] + batches[1][:3]) == [12, 13, 14, 15, 16, 17], "the third batch of six"
     assert len(samplers[0]) == 12
+
+
+@pytest.mark.parametrize(("length", "even"), [(64, True), (60, True), (66, False), (71, False), (56, True), (57, True)])
+def test_whether_processes_have_as_many_batches(length: int, even: bool) -> None:
+    """In batches of 8 on 8 processes: of 66 samples two processes have nine."""
+    samplers = [RankSampler(length, rank, 8) for rank in range(8)]
+    assert all(sampler.even(8) == even for sampler in samplers)
+    assert (len({math.ceil(len(sampler) / 8) for sampler in samplers}) == 1) == even
