@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from audiocraft.models.encodec import CompressionModel
 from audiocraft.models.lm import LMModel
 from omegaconf import DictConfig
@@ -37,6 +38,16 @@ class Frontend:
     codec: CompressionModel
     ear: ChromaConditioner | MelodyConditioner
     text: StoredT5Conditioner | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models are."""
+        return next(self.codec.parameters()).device
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether processes that read audio can use the models, too."""
+        return self.device.type == "cpu"
 
     def store(self, root: Path) -> Store:
         """The store of a data set for these models."""

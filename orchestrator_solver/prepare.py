@@ -1,6 +1,6 @@
 """Fills a data set's store: codes, pitch classes and text states of every item, once, resumable, in parts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,25 +46,37 @@ class Texts:
     drawing: Drawing
 
 
-class _Tracks(Dataset):
-    """Tracks as lists of (item's id, entry)."""
+class _Audio(Dataset):
+    """The audio `[T]` of whole items."""
 
-    def __init__(self, tracks: list[list[Item]], root: Path, frontend: Frontend) -> None:
-        self.tracks, self.root, self.frontend = tracks, root, frontend
+    def __init__(self, items: list[Item], root: Path, sample_rate: int) -> None:
+        self.items, self.root, self.sample_rate = items, root, sample_rate
 
     def __len__(self) -> int:
-        return len(self.tracks)
+        return len(self.items)
 
-    def __getitem__(self, index: int) -> dict[str, Entry]:
-        return {item.id: self._entry(item) for item in self.tracks[index]}
+    def __getitem__(self, index: int) -> torch.Tensor:
+        item = self.items[index]
+        return torch.from_numpy(read_excerpt(item, self.root, 0.0, item.duration, self.sample_rate))
 
-    @torch.no_grad()
-    def _entry(self, item: Item) -> Entry:
-        codec, ear = self.frontend.codec, self.frontend.ear
-        wav = read_excerpt(item, self.root, 0.0, item.duration, codec.sample_rate)
-        audio = torch.from_numpy(wav)[None, None].to(next(codec.parameters()).device)
-        classes = ear.pitch_classes_of_item(audio, one_stem=item.kind == "stem")
-        return Entry(encode(codec, audio)[0].cpu(), classes.cpu())
+
+class _Entries(_Audio):
+    """The entries of whole items, made where they are read: for models on a CPU."""
+
+    def __init__(self, items: list[Item], root: Path, frontend: Frontend) -> None:
+        super().__init__(items, root, frontend.codec.sample_rate)
+        self.frontend = frontend
+
+    def __getitem__(self, index: int) -> Entry:  # type: ignore[override]
+        return entry_of(self.frontend, self.items[index], super().__getitem__(index))
+
+
+@torch.no_grad()
+def entry_of(frontend: Frontend, item: Item, wav: torch.Tensor) -> Entry:
+    """What is kept of an item whose audio is `[T]`, computed on the models' device."""
+    audio = wav[None, None].to(frontend.device)
+    classes = frontend.ear.pitch_classes_of_item(audio, one_stem=item.kind == "stem")
+    return Entry(encode(frontend.codec, audio)[0].cpu(), classes.cpu())
 
 
 def encode(codec: CompressionModel, wav: torch.Tensor) -> torch.Tensor:
@@ -96,7 +108,7 @@ def fill(
         root: the data set's folder.
         frontend: on its own device.
         splits: which splits.
-        workers: processes, for models on a CPU; on a GPU one process does it.
+        workers: processes; for models on a GPU they only read audio.
         shard: which part of the tracks, and of the texts' files.
         texts: which prompts are computed, if the frontend has a text encoder.
     """
@@ -114,14 +126,21 @@ def _fill_tracks(root: Path, frontend: Frontend, tracks: Sequence[list[Item]], w
     store = frontend.store(root)
     contents = [{item.id: content_of(item, audio_files(item, root)) for item in items} for items in tracks]
     missing = [index for index, items in enumerate(tracks) if not store.has(items[0].track, contents[index])]
-    entries = _Tracks([tracks[index] for index in missing], root, frontend)
-    on_cpu = next(frontend.codec.parameters()).device.type == "cpu"
-    loader = DataLoader(entries, batch_size=None, num_workers=workers if on_cpu else 0)
-    bar = tqdm(loader, "codes and chroma", unit="track", disable=not missing)
-    for index, found in zip(missing, bar, strict=True):
+    wanted = [item for index in missing for item in tracks[index]]
+    entries = _made(wanted, root, frontend, workers)
+    for index in missing:
+        found = {item.id: next(entries) for item in tracks[index]}
         store.put(tracks[index][0].track, contents[index], found)
-    made = sum(len(tracks[index]) for index in missing)
-    return made, sum(map(len, tracks)) - made
+    return len(wanted), sum(map(len, tracks)) - len(wanted)
+
+
+def _made(items: list[Item], root: Path, frontend: Frontend, workers: int) -> Iterator[Entry]:
+    """The entries of items, in order: on a CPU each is made by the process that reads it, on a GPU by this one."""
+    audio = _Entries(items, root, frontend) if frontend.on_cpu else _Audio(items, root, frontend.codec.sample_rate)
+    loader = DataLoader(audio, batch_size=None, num_workers=workers)
+    bar = tqdm(loader, "codes and chroma", unit="item", disable=not items)
+    for item, found in zip(items, bar, strict=True):
+        yield found if isinstance(found, Entry) else entry_of(frontend, item, found)
 
 
 def _fill_texts(root: Path, text: StoredT5Conditioner, items: list[Item], texts: Texts, shard: Shard) -> int:

@@ -106,6 +106,10 @@ def test_workers_shards_and_kills_make_the_same_bytes(
     for index in (1, 2):
         fill(data, frontend, workers=0, shard=Shard(index, 2))
     assert tree(folder) == whole
+    shutil.rmtree(folder)
+    monkeypatch.setattr(Frontend, "on_cpu", False)  # as on a GPU: workers read, this process computes
+    fill(data, frontend, workers=2)
+    assert tree(folder) == whole
 
 
 def test_another_codec_or_chroma_has_another_store(tmp_path: Path) -> None:

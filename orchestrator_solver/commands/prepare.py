@@ -15,7 +15,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("data", type=Path, help="the data set's folder")
     parser.add_argument("overrides", nargs="*", help="of the run's configuration, as `dora run` takes them "
                         "(default: solver=orchestrator_nano)")  # fmt: skip
-    parser.add_argument("--workers", type=int, default=2, help="processes on a CPU (default: 2)")
+    parser.add_argument("--workers", type=int, default=2, help="processes that read, and on a CPU compute (default: 2)")
     parser.add_argument("--shard", metavar="I/N", default="1/1", help="compute one part of N, for jobs of your own")
 
 
