@@ -12,8 +12,7 @@ DESCRIPTION = "Play a piece on the instruments you name, and keep its melody."
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code, see `run_program`."""
-    commands = {name: command.help for name, command in COMMANDS.items()}
-    return run_program("orchestrator", DESCRIPTION, commands, "orchestrator_solver.commands", argv)
+    return run_program("orchestrator", DESCRIPTION, COMMANDS, "orchestrator_solver.commands", argv)
 
 
 if __name__ == "__main__":

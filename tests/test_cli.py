@@ -85,7 +85,7 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
         cli.main([name, "--help"])
     assert end.value.code == 0
     assert len(capsys.readouterr().out.splitlines()) > 5
-    assert callable(import_module(COMMANDS[name].module).run)
+    assert callable(import_module(f"orchestrator_solver.commands.{name}").run)
 
 
 def test_a_recording_and_its_record(model: FakeModel, song: Path, tmp_path: Path) -> None:

@@ -66,8 +66,7 @@ def test_command_lines_are_understood(line: str) -> None:
     if program == "dataset_builder":
         parser_for(program, None, BUILDER_COMMANDS, "dataset_builder.commands", words[:1]).parse_args(words)
     elif program == "orchestrator":
-        of_help = {name: command.help for name, command in COMMANDS.items()}
-        args = parser_for(program, None, of_help, "orchestrator_solver.commands", words[:1]).parse_args(words)
+        args = parser_for(program, None, COMMANDS, "orchestrator_solver.commands", words[:1]).parse_args(words)
         composes(getattr(args, "overrides", []))
     elif program == "dora":
         args = dora_parser().parse_args(words)

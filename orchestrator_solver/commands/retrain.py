@@ -1,4 +1,4 @@
-"""`orchestrator models`: train the nano models from nothing, as the shipped ones were, and put them in their place.
+"""`orchestrator retrain`: train the nano models from nothing, as the shipped ones were, and put them in their place.
 
 Data, codec, baseline, fine-tuning and control, a few hours on 2 cores. Stop it anywhere and run it again: it goes on.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
-    parser = subparsers.add_parser("models", help="train the shipped nano models from nothing", description=__doc__)
+    parser = subparsers.add_parser("retrain", help="train the shipped nano models from nothing", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/nano"), help="data set to make (default: data/nano)")
     parser.add_argument("--workers", type=int, default=2, help="processes, and threads of torch (default: 2)")
 
