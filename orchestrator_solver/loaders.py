@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from dataset_builder.errors import UserError
 
 from .dataset import Drawing, ExcerptDataset
-from .sampling import RankSampler
+from .sampling import MeetingLoader, RankSampler
 from .stopping import ignore_in_worker
 from .store import Store
 
@@ -66,7 +66,7 @@ def build_loaders(
                 f"fsdp.use=true lets none go alone: take dataset.{stage}.num_samples="
                 f"{_whole_batches(len(dataset), together)}"
             )
-        loaders[stage] = DataLoader(
+        loaders[stage] = MeetingLoader(
             dataset, options["batch_size"], sampler=sampler,
             num_workers=options["num_workers"], collate_fn=dataset.collater, worker_init_fn=ignore_in_worker,
         )  # fmt: skip

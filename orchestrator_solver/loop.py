@@ -79,14 +79,14 @@ class ExactLoop(Watched):
         pace = Pace(loader.batch_size * flashy.distrib.world_size() * self.cfg.dataset.segment_duration)
         if first < updates:
             loader.sampler.start = first * loader.batch_size
-            together = loader.sampler.even(loader.batch_size)
+            loader.between = self.stop_if_asked
             if self.cfg.benchmark_no_load:
                 loader = [next(iter(loader))] * (updates - first)
             with self.profiler, self.deadlock_detect:
-                self._steps(loader, means, updates, pace, together)
+                self._steps(loader, means, updates, pace)
         return {**flashy.distrib.average_metrics(means.values(), updates), **pace.figures()}
 
-    def _steps(self, loader: Any, means: Means, updates: int, pace: Pace, together: bool) -> None:
+    def _steps(self, loader: Any, means: Means, updates: int, pace: Pace) -> None:
         lines = self.log_progress(self.current_stage, loader, total=updates - means.steps, updates=self.log_updates)
         recent = Means()
         for batch in lines:
@@ -105,21 +105,15 @@ class ExactLoop(Watched):
                     self.log_steps({**recent.values(), **pace.figures()}, (self.epoch - 1) * updates + index + 1)
                 recent = Means()
             self.deadlock_detect.update("end_batch")
-            self.stop_if_asked(together)
 
-    def stop_if_asked(self, together: bool) -> None:
-        """Leave the loop over a stage's batches, between two steps, if any process was asked to.
-
-        Args:
-            together: whether all processes have as many steps: then all stop after the same one, so that none waits for
-                another that is gone. Otherwise, which cannot be in training, each stops if it was asked itself.
+    def stop_if_asked(self) -> None:
+        """Leave a stage between two steps (`MeetingLoader`) if any process was asked to: all stop after the same one.
 
         Raises:
             Stopped: if so.
         """
         number = torch.tensor(self.stop.asked())
-        if together:
-            flashy.distrib.all_reduce(number, distributed.ReduceOp.MAX)
+        flashy.distrib.all_reduce(number, distributed.ReduceOp.MAX)
         if number:
             self.stop.obey(int(number))
 

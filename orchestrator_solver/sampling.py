@@ -1,9 +1,10 @@
-"""Which indices of an epoch a process draws, from any step on."""
+"""Which indices of an epoch a process draws, from any step on, and where it meets the other processes."""
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 
 
 class RankSampler(Sampler[int]):
@@ -16,21 +17,39 @@ class RankSampler(Sampler[int]):
     """
 
     def __init__(self, length: int, rank: int = 0, world_size: int = 1) -> None:
-        self.length, self.world_size = length, world_size
+        self.fewest, self.most = length // world_size, math.ceil(length / world_size)
         self.indices = range(rank, length, world_size)
         self.start = 0  # samples of this process that an interrupted epoch has already had
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.indices[self.start :])
 
+    def lacking(self, batch_size: int) -> int:
+        """Batches that this process has less than the one that has most: 0 or 1."""
+        return math.ceil(self.most / batch_size) - math.ceil(len(self) / batch_size)
+
     def even(self, batch_size: int) -> bool:
         """Whether all processes have the same number of batches."""
-        fewest, most = (math.ceil(samples / batch_size) for samples in self._fewest_and_most())
-        return fewest == most
-
-    def _fewest_and_most(self) -> tuple[int, int]:
-        return self.length // self.world_size, math.ceil(self.length / self.world_size)
+        return math.ceil(self.most / batch_size) == math.ceil(self.fewest / batch_size)
 
     def __len__(self) -> int:
         """Of the whole epoch, wherever it starts."""
         return len(self.indices)
+
+
+class MeetingLoader(DataLoader):
+    """Batches of a `RankSampler`, between which all processes may meet: equally often, whoever has a batch more."""
+
+    sampler: RankSampler
+    batch_size: int
+
+    def between(self) -> None:
+        """Called after every batch; nothing, until it is replaced."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """The batches; a process that has one less than another meets it once more at the end."""
+        for batch in super().__iter__():
+            yield batch
+            self.between()
+        for _ in range(self.sampler.lacking(self.batch_size)):
+            self.between()

@@ -86,9 +86,7 @@ class OrchestratorSolver(ExactLoop, MusicGenSolver):
         return {**metrics, **self.updater(prepared, batch[1])}
 
     def run_generate_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict:
-        """audiocraft's, unless the run was asked to stop; what is played goes into the table of samples."""
-        loader: Any = self.dataloaders["generate"]
-        self.stop_if_asked(loader.sampler.even(loader.batch_size))
+        """audiocraft's; what is played goes into the table of samples."""
         outputs = super().run_generate_step(batch, *args, **kwargs)
         if self.table is not None and outputs["prompt_audio"] is None:  # else it begins with the target itself
             self.table.add(batch[1], outputs["gen_audio"], batch[0])
@@ -96,6 +94,8 @@ class OrchestratorSolver(ExactLoop, MusicGenSolver):
 
     def generate(self) -> dict:
         """Samples, as audiocraft writes them, and a table of them with references, targets, prompts and scores."""
+        loader: Any = self.dataloaders["generate"]
+        loader.between = self.stop_if_asked
         self.table = SampleTable(self.folder, self.epoch, flashy.distrib.rank(), self.cfg.sample_rate)
         return {**super().generate(), **self.log_samples(self.table)}
 

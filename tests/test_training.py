@@ -73,8 +73,8 @@ def _exact(history: list[dict]) -> list[dict]:
     ]  # fmt: skip
 
 
-def _interrupt(folder: Path, command: list[str], seen: str, number: signal.Signals) -> int:
-    """Run until the log holds these words, then signal; returns the exit code."""
+def _interrupt(folder: Path, command: list[str], seen: str, number: signal.Signals, worker: int | None = None) -> int:
+    """Run until the log holds these words, then signal the process, or one of its workers; returns the exit code."""
     process = subprocess.Popen(
         command, cwd=PROJECT, env=_environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -82,7 +82,9 @@ def _interrupt(folder: Path, command: list[str], seen: str, number: signal.Signa
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end and process.poll() is None:
         if any(seen in log.read_text() for log in folder.glob("xps/*/solver.log.0")):
-            (os.killpg if number == signal.SIGKILL else os.kill)(process.pid, number)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            target = process.pid if worker is None else int(children[worker])
+            (os.killpg if number == signal.SIGKILL else os.kill)(target, number)
             break
         time.sleep(0.02)
     return process.wait(DEADLINE)
@@ -159,6 +161,19 @@ def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path)
     for one, two in zip(*found, strict=True):
         assert two["train"] == pytest.approx(one["train"], rel=1e-5, abs=1e-5)
         assert two["valid"]["ce"] == pytest.approx(one["valid"]["ce"], rel=1e-5)
+
+
+def test_one_of_several_that_is_asked_stops_all(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
+    """In a validation of which the first process has 11 batches and the second 10, so that it might wait for ever."""
+    overrides = (*RANDOM, "dataset.batch_size=6", "dataset.valid.num_samples=61", "logging.log_updates=20")
+    command = _command(tiny_data, tiny_models, *overrides, options=("-d", "--ddp_workers=2"))
+    assert _interrupt(tmp_path, command, "Valid | Epoch 2 | 2/11", signal.SIGUSR2, worker=1) == 1
+    assert len(_history(tmp_path)) == 1
+    for log in tmp_path.glob("xps/*/solver.log.*"):
+        assert "SIGUSR2: saved after 12 of 12 updates of epoch 2" in log.read_text()
+    done = _run(tmp_path, command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(_history(tmp_path)) == 3
 
 
 def test_sharded_training_is_the_same_and_is_exported(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
