@@ -28,13 +28,13 @@ from dataset_builder.excerpt import audio_files
 
 from . import compat, hub, preflight
 from .loaders import STAGES, location
+from .memory import STATES
 
 OK, NOTE, MISSING = "ok", "note", "missing"
 GIB = 2**30
 CHECKED_ITEMS = 200  # of a split; `python -m dataset_builder check` looks at all, and inside the files
 _EXACT = ("audiocraft", "torch", "torchaudio")  # another version of these is known not to work
 _CODECS = ("WAV", "FLAC", "OGG", "MP3")
-_ADAM_BYTES, _DADAM_BYTES = 8, 16  # of an optimizer's state, for a parameter in float32
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def parameters(cfg: DictConfig) -> int:
 
 def checkpoint_bytes(cfg: DictConfig) -> int:
     """Bytes of a run's checkpoint: weights, optimizer and EMA in float32, the best state in 16 bits or in 32."""
-    optimizer = _DADAM_BYTES if cfg.optim.optimizer in ("dadam", "prodigy") else _ADAM_BYTES
+    optimizer = 4 * STATES.get(cfg.optim.optimizer, STATES["adamw"])
     ema = 4 if cfg.optim.ema.use else 0
     best = 2 if cfg.autocast else 4
     return parameters(cfg) * (4 + optimizer + ema + best)

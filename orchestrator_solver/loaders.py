@@ -1,5 +1,6 @@
 """Data loaders of excerpts for every stage of a run."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from .sampling import MeetingLoader, RankSampler
 from .stopping import ignore_in_worker
 from .store import Store
 
+logger = logging.getLogger(__name__)
 STAGES = ("train", "valid", "evaluate", "generate")
 
 
@@ -56,29 +58,26 @@ def build_loaders(
             num_samples=options["num_samples"], sample_rate=cfg.sample_rate, shuffle=options["shuffle"],
             seed=cfg.seed, store=store,
         )  # fmt: skip
-        if stage == "train":
-            dataset.num_samples = _whole_batches(len(dataset), together)
+        if stage == "train" or (cfg.fsdp.use and not RankSampler(len(dataset), *_place()).even(options["batch_size"])):
+            dataset.num_samples = _whole_batches(stage, len(dataset), together)
         # The data set draws its own order, and in order a worker or a rank changes nothing.
-        sampler = RankSampler(len(dataset), *_place())
-        if cfg.fsdp.use and not sampler.even(options["batch_size"]):
-            raise UserError(
-                f"{stage} has {len(dataset)} samples, of which some processes would get a batch more than others, and "
-                f"fsdp.use=true lets none go alone: take dataset.{stage}.num_samples="
-                f"{_whole_batches(len(dataset), together)}"
-            )
         loaders[stage] = MeetingLoader(
-            dataset, options["batch_size"], sampler=sampler,
+            dataset, options["batch_size"], sampler=RankSampler(len(dataset), *_place()),
             num_workers=options["num_workers"], collate_fn=dataset.collater, worker_init_fn=ignore_in_worker,
         )  # fmt: skip
     return loaders
 
 
-def _whole_batches(samples: int, together: int) -> int:
-    """How many samples are drawn in an epoch: in every update all processes meet, so that each has a whole batch.
+def _whole_batches(stage: str, samples: int, together: int) -> int:
+    """How many samples are drawn so that all processes have whole batches, as many: at least one each.
 
-    What is left over is not lost: where an epoch ends, the next one goes on drawing.
+    Processes meet in every update, and, if the model is shared, in every step. In training what is left over is not
+    lost: where an epoch ends, the next one goes on drawing.
     """
-    return max(1, samples // together) * together
+    whole = max(1, samples // together) * together
+    if stage != "train":
+        logger.warning("%s: %d samples instead of %d, whole batches for all processes", stage, whole, samples)
+    return whole
 
 
 def _place() -> tuple[int, int]:

@@ -7,7 +7,6 @@ import pytest
 from torch.utils.data import DataLoader
 
 from dataset_builder import manifest
-from dataset_builder.errors import UserError
 from orchestrator_solver import preflight
 from orchestrator_solver.loaders import build_loaders
 
@@ -44,13 +43,11 @@ def test_a_set_smaller_than_a_batch_is_one_update(tiny_data: Path, monkeypatch: 
     assert len(_loaders(tiny_data, 0, monkeypatch, "dataset.train.num_samples=1")["train"]) == 1
 
 
+@pytest.mark.parametrize(("samples", "drawn"), [(6, 6), (5, 5), (8, 6), (2, 6)])
 def test_sharded_processes_do_not_wait_for_a_batch_that_others_lack(
-    tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+    samples: int, drawn: int, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for samples in (6, 8, 5):
-        overrides = ["fsdp.use=true", f"dataset.valid.num_samples={samples}", "dataset.evaluate.num_samples=6"]
-        if samples == 8:
-            with pytest.raises(UserError, match=r"take dataset\.valid\.num_samples=6"):
-                _loaders(tiny_data, 0, monkeypatch, *overrides)
-        else:
-            assert len(_loaders(tiny_data, 0, monkeypatch, *overrides)["valid"]) == 1
+    overrides = ["fsdp.use=true", f"dataset.valid.num_samples={samples}"]
+    loaders = [_loaders(tiny_data, rank, monkeypatch, *overrides)["valid"] for rank in range(WORLD)]
+    assert {len(loader) for loader in loaders} == {1} and sum(len(loader.sampler) for loader in loaders) == drawn  # type: ignore[arg-type]
+    assert (f"valid: {drawn} samples instead of {samples}" in caplog.text) == (samples != drawn)

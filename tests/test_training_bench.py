@@ -23,7 +23,7 @@ def test_training_from_the_store_against_audiocraft(
         monkeypatch.setattr(published, name, partial(getattr(published, name), layers=1))
     report = bench_training(tmp_path, [Case(cache, "nano") for cache in WANTED], seconds=1.92, turns=1)
     assert [case.cache for case in report.cases] == ["none", "chroma", "batch"]
-    assert all(case.ours > 0 and case.theirs > 0 and 0 < case.loading < 1 for case in report.cases)
+    assert all(min(case.ours) > 0 and len(case.theirs) == 2 and 0 < case.loading < 1 for case in report.cases)
     assert report.cases[0].faster > 1 and report.cases[0].parameters > 4e6
     assert "wanted" in report.text() and len(report.text().splitlines()) == 5
 
