@@ -43,7 +43,7 @@ format: $(STAMP)  ## let ruff fix and lay out the code
 # result back by torchaudio.load, which needs torchcodec and a system's FFmpeg; audiocraft itself reads with PyAV.
 audiocraft-tests: $(STAMP) $(AUDIOCRAFT)/tests  ## audiocraft's own unit tests (220 of 221), with our seams closed
 	cd $(AUDIOCRAFT) && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m pytest -n $(JOBS) -q tests \
-		-p orchestrator_solver.compat -k "not test_audio_write_wav"
+		-p orchestrator_solver -k "not test_audio_write_wav"
 
 $(AUDIOCRAFT)/tests:
 	@mkdir -p $(AUDIOCRAFT)

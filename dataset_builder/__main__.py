@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Sequence
 
+from .cli import run_program
 from .commands import COMMANDS
-from .program import run_program
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from dora.shep import Sheep
 
 Overrides = dict[str, Any]
 
-# What is played from: weights of the reference policies (see orchestrator_solver/pairing.py).
+# What is played from: weights of the reference policies (see orchestrator_solver/data/reference_policy.py).
 POLICIES: dict[str, Overrides] = {
     name: {f"orchestrator.reference.{policy}": weight for policy, weight in weights.items()}
     for name, weights in {

@@ -1,5 +1,5 @@
 """The Music Synthesizer: recipe, metrics, evaluation and generation, on audiocraft's solver framework."""
 
-from . import compat
+from .seams import import_hooks
 
-compat.install()
+import_hooks.install(entry_point="orchestrator_solver.train")

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from dataset_builder.program import run_program
+from dataset_builder.cli import run_program
 
 from .commands import COMMANDS
 

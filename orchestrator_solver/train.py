@@ -19,20 +19,22 @@ from dora import XP, git_save
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from dataset_builder.build_settings import Shard
 from dataset_builder.errors import UserError
+from dataset_builder.runtime.shards import Shard
 
-from . import checkpoint, lm, preflight, sharding
-from .codec_solver import OrchestratorCodecSolver
-from .composing import entry_point
-from .optim import builders as optimizers
-from .solver import OrchestratorSolver
+from .configuration import preflight
+from .configuration.overrides import entry_point
+from .models import builders, loading
+from .optim import registry as optimizers
+from .runtime import fsdp
+from .training.codec_solver import OrchestratorCodecSolver
+from .training.solver import OrchestratorSolver
 
 logger = logging.getLogger(__name__)
-lm.register()
+builders.register()
 optimizers.register()
-checkpoint.register()
-sharding.register()
+loading.register()
+fsdp.register()
 
 SOLVERS: dict[str, type[StandardSolver]] = {
     "orchestrator": OrchestratorSolver,
@@ -117,7 +119,7 @@ def _prepare_process(cfg: DictConfig) -> None:
 
 def _prepare_store(cfg: DictConfig) -> None:
     """Compute what the run would read of frozen models, each process its part."""
-    from .prepare import fill_for
+    from .precompute.fill_store import fill_for
 
     absolute_paths(cfg)
     rank, workers = flashy.distrib.rank(), flashy.distrib.world_size()

@@ -11,12 +11,12 @@ import pretty_midi
 import pytest
 import soundfile
 import yaml
-from chat_server import ChatServer
+from support.chat_server import ChatServer
 
 os.environ["ORCHESTRATOR_CACHE"] = tempfile.mkdtemp(prefix="orchestrator-cache-")  # before anything reads it
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before a test imports it
-from dataset_builder.items import Item, Reference, StemPart
+from dataset_builder.items.item import Item, Reference, StemPart
 
 SECONDS, RATE = 6.0, 22_050
 # Split folder, track, bpm, and stems: number -> General MIDI program (128: drums). Numbers have gaps, as Slakh's do.
@@ -134,7 +134,7 @@ def midi_hz(pitch: int) -> float:
 @pytest.fixture(scope="session")
 def tiny_data(tiny_slakh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of the tiny source, without captions."""
-    from models import build_tiny_data
+    from support.tiny_models import build_tiny_data
 
     return build_tiny_data(tiny_slakh, tmp_path_factory.mktemp("data"))
 
@@ -153,7 +153,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a language model with random weights; its codec lies beside it."""
-    from models import save_models
+    from support.tiny_models import save_models
 
     return save_models(tmp_path_factory.mktemp("models"))
 
@@ -161,7 +161,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def filled_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`HF_HOME` of a hub cache with MusicGen Melody, its EnCodec, T5 and htdemucs: true formats, random weights."""
-    import hub_cache
+    from support import hub_cache
 
     home = tmp_path_factory.mktemp("hf")
     with pytest.MonkeyPatch.context() as patch:
@@ -172,7 +172,7 @@ def filled_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hub_home(filled_hub: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`filled_hub`, as the cache of this process, without a network."""
-    import hub_cache
+    from support import hub_cache
 
     hub_cache.use(filled_hub, monkeypatch)
     return filled_hub
@@ -181,7 +181,7 @@ def hub_home(filled_hub: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def empty_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty hub cache as that of this process, without a network."""
-    import hub_cache
+    from support import hub_cache
 
     hub_cache.use(tmp_path / "hf", monkeypatch)
     return tmp_path / "hf"

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from .. import audio
-from ..audit import sounding_classes
-from ..build_settings import recorded
+from ..audio import reading
+from ..audit.detectors import Listener
+from ..audit.track_audit import sounding_classes
+from ..build.settings import recorded
+from ..build.track_list import list_tracks
 from ..errors import UserError
-from ..listening import Listener
+from ..runtime.process_pool import share_out
 from ..seeds import rng_for
-from ..sources import READERS
+from ..sources.registry import READERS
 from ..sources.track import Stem
-from ..track_list import list_tracks
-from ..workers import share_out
 
 _GRAIN = 0.25  # seconds
 _STEP = 800  # samples over which loudness is measured
@@ -141,7 +141,7 @@ def _one_track(source: str, folder: Path, split: str, inject: bool) -> Sequence[
 
 
 def _heard(track: str, stem: Stem, inject: bool) -> _Heard:
-    wav, rate = audio.read(stem.audio), soundfile.info(stem.audio).samplerate
+    wav, rate = reading.read(stem.audio), soundfile.info(stem.audio).samplerate
     listener = _listen(wav, rate)
     sounding = sounding_classes(stem, listener.times)
     shift = listener.wrong_pitch(sounding)

@@ -10,15 +10,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from .. import manifest
-from ..captioners import CaptionSettings
-from ..descriptor import MusicDescriptor
+from ..dataset import manifest
+from ..descriptor.captions.registry import CaptionSettings
+from ..descriptor.music_descriptor import MusicDescriptor
 from ..errors import UserError
-from ..items import Item
+from ..items.item import Item
 from ..sources import slakh
 from .comparison import Comparison, compare
 
-_LEAST = "dataset_builder.bench.least"
+_LEAST = "dataset_builder.bench.minimal_build"
 _CAPTIONED = 12  # items
 
 

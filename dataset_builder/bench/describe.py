@@ -16,10 +16,11 @@ from unittest import mock
 
 import openai
 
-from ..chat.asking import ask_all
-from ..chat.desk import each
-from ..chat.question import MAX_TOKENS, Facts, first_request, format_input
-from ..chat.settings import KEY, ChatSettings
+from ..items.facts import Facts
+from ..llm.ask_all import ask_all
+from ..llm.client import each
+from ..llm.description_prompt import MAX_TOKENS, first_request, format_input
+from ..llm.settings import KEY, ChatSettings
 from .comparison import Comparison, compare
 
 CONCURRENCY = 32

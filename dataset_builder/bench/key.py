@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..key import KEY_BACKENDS
-from ..midi import read_midi
-from ..tempo import track_bpm
+from ..music.key import KEY_BACKENDS
+from ..music.midi import read_midi
+from ..music.tempo import track_bpm
 from .comparison import Comparison, compare
 
 _TEMPO_TOLERANCE = 1e-3  # relative: pretty_midi rounds tempi to microseconds a quarter as it writes and reads

@@ -7,8 +7,8 @@ Nothing is changed. Each kind of defect has a policy (use, skip, stop), which `b
 import argparse
 from pathlib import Path
 
-from ..defects import KINDS
-from ..sources import READERS
+from ..audit.defects import KINDS
+from ..sources.registry import READERS
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -27,9 +27,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Audit and print; returns the exit code."""
-    from .. import atomic
-    from ..audit_source import audit_source, summary
-    from ..defects import STOP, policies
+    from ..audit.defects import STOP, policies
+    from ..audit.source_audit import audit_source, summary
+    from ..runtime import atomic
 
     chosen = policies(args.policy)
     defects = audit_source(args.source, args.root, args.workers)

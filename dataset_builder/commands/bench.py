@@ -40,15 +40,15 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _key(args: argparse.Namespace, folder: Path) -> _Report:
+    from ..bench.inputs import midi_files
     from ..bench.key import bench_key
-    from ..bench.sets import midi_files
 
     return bench_key(midi_files(args.midi, folder, args.files), args.repeats)
 
 
 def _build(args: argparse.Namespace, folder: Path) -> _Report:
     from ..bench.build import bench_build
-    from ..bench.sets import slakh_root
+    from ..bench.inputs import slakh_root
 
     return bench_build(
         slakh_root(args.root, folder / "slakh", args.tracks, args.stems), folder, args.workers, args.repeats
@@ -62,8 +62,9 @@ def _describe(args: argparse.Namespace, folder: Path) -> _Report:
 
 
 def _excerpt(args: argparse.Namespace, folder: Path) -> _Report:
-    from ..bench.excerpt import bench_excerpt
-    from ..bench.sets import slakh_root
+    from orchestrator_solver.bench.excerpt import bench_excerpt
+
+    from ..bench.inputs import slakh_root
 
     root = slakh_root(args.root, folder / "slakh", args.tracks, args.stems)
     return bench_excerpt(root, folder, args.excerpts, args.repeats)
@@ -89,8 +90,8 @@ BENCHES: dict[str, Callable[[argparse.Namespace, Path], _Report]] = {
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
-    from .. import atomic
     from ..errors import UserError
+    from ..runtime import atomic
 
     for name in ("repeats", "files", "tracks", "stems", "excerpts", "workers", "items", "every"):
         if getattr(args, name) < 1:

@@ -7,18 +7,17 @@ The result is the same, to the byte, whatever the workers, shards and interrupti
 import argparse
 from pathlib import Path
 
-from ..captioners import CAPTIONERS
-from ..descriptions import DESCRIBERS
+from ..build.pipeline import BuildSettings, Shard, build, build_shard
+from ..dataset.report import Report
+from ..descriptor.captions.registry import CAPTIONERS
+from ..descriptor.describers import DESCRIBERS
 from ..errors import UserError
-from ..grouping import GROUPINGS
-from ..key import KEY_BACKENDS
-from ..pipeline import BuildSettings, Shard, build, build_shard
-from ..report import Report
-from ..sources import READERS
-from ..sources.nano import NanoSettings
-from .chat_options import add_caption_options, add_chat_options, chat_settings, ears
-from .launch_options import add_launch_options, launch_of
+from ..items.grouping import GROUPINGS
+from ..music.key import KEY_BACKENDS
+from ..nano.corpus import NanoSettings
+from ..sources.registry import READERS
 from .materialise import materialise_data
+from .options import add_caption_options, add_chat_options, add_launch_options, chat_settings, ears, launch_of
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -31,7 +30,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     words.add_argument("--captions", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
     words.add_argument("--caption-windows", type=int, default=3, help="windows that are heard of an item (default: 3)")
     words.add_argument("--caption-model", help="chat: as the server names it; mu-llama: which checkpoint it loads")
-    words.add_argument("--caption-command", help="mu-llama: what starts its process (see dataset_builder/mu_llama.py)")
+    words.add_argument(
+        "--caption-command",
+        help="mu-llama: what starts its process (see dataset_builder/descriptor/captions/mu_llama.py)",
+    )
     add_caption_options(words)
     words.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
     words.add_argument("--estimate", action="store_true", help="say what models elsewhere would take; send nothing")
@@ -80,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         key_backend=args.key, workers=args.workers, nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
     if args.estimate:
-        from ..forecast import forecast
+        from ..build.cost_forecast import forecast
 
         print(forecast(settings, chat_settings(args), ears(args, settings.caption_settings())))
         return 0
@@ -100,6 +102,6 @@ def _built(settings: BuildSettings, args: argparse.Namespace) -> Report:
     hearing = ears(args, settings.caption_settings())
     if not args.launcher:
         return build(settings, chat_settings(args), hearing)
-    from ..launching import launch_build
+    from ..build.cluster_jobs import launch_build
 
     return launch_build(settings, launch_of(args), chat_settings(args), hearing)

@@ -10,9 +10,10 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .. import lock, manifest
-from ..chat.settings import ChatSettings
-from .chat_options import add_chat_options, chat_settings
+from ..dataset import manifest
+from ..llm.settings import ChatSettings
+from ..runtime import locks
+from .options import add_chat_options, chat_settings
 
 BATCH = ("submit", "poll", "collect")
 
@@ -45,21 +46,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tracks(root: Path) -> list[str]:
-    from ..build_settings import recorded
-    from ..track_list import list_tracks
+    from ..build.settings import recorded
+    from ..build.track_list import list_tracks
 
     return [folder.name for _, folder in list_tracks(recorded(root, 1)).tracks]
 
 
 def _estimate(root: Path, settings: ChatSettings) -> None:
-    from ..chat.stage import estimate_for, questions_of
+    from ..build.description_stage import questions_of
+    from ..llm.answered import estimate_for
 
     print(estimate_for(questions_of(root, _tracks(root)), settings).text())
 
 
 def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
-    from ..chat.stage import describe_tracks
-    from ..pipeline import describe
+    from ..build.description_stage import describe_tracks
+    from ..build.pipeline import describe
 
     def write(tracks: Sequence[str], begin: Callable[[], None]) -> tuple[int, int]:
         described = describe_tracks(root, tracks, settings, begin)
@@ -70,12 +72,13 @@ def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
 
 
 def _submit(root: Path, settings: ChatSettings) -> None:
-    from ..chat.batch import BatchDesk
-    from ..chat.stage import estimate_for, forget_failures, pending, questions_of
+    from ..build.description_stage import questions_of
+    from ..llm.answered import estimate_for, forget_failures, pending
+    from ..llm.batch_api import BatchDesk
 
     questions = questions_of(root, _tracks(root))
     print(estimate_for(questions, settings).text())
-    with lock.alone(root):
+    with locks.alone(root):
         forget_failures(questions, settings)
         states = BatchDesk(root, settings).submit(pending(questions, settings))
     for state in states:
@@ -85,7 +88,7 @@ def _submit(root: Path, settings: ChatSettings) -> None:
 
 
 def _poll(root: Path, settings: ChatSettings) -> None:
-    from ..chat.batch import BatchDesk
+    from ..llm.batch_api import BatchDesk
 
     states = BatchDesk(root, settings).states()
     for state in states:
@@ -95,11 +98,12 @@ def _poll(root: Path, settings: ChatSettings) -> None:
 
 
 def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
-    from ..chat.batch import BatchDesk
-    from ..chat.stage import questions_of, settled, write_descriptions
-    from ..pipeline import describe
+    from ..build.description_stage import questions_of, write_descriptions
+    from ..build.pipeline import describe
+    from ..llm.answered import settled
+    from ..llm.batch_api import BatchDesk
 
-    with lock.alone(root):
+    with locks.alone(root):
         collected = BatchDesk(root, settings).collect()
     for failure in collected.failures:
         print(failure)

@@ -7,9 +7,9 @@ on each, and then the command without it, which makes the links and the manifest
 import argparse
 from pathlib import Path
 
-from ..build_settings import Shard
 from ..errors import UserError
-from .launch_options import add_launch_options, launch_of
+from ..runtime.shards import Shard
+from .options import add_launch_options, launch_of
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.launcher:
         raise UserError("--shard writes one part: expected no --launcher beside it")
-    from ..materialise import materialise_shard
+    from ..dataset.materialise import materialise_shard
 
     count = materialise_shard(args.root, Shard.parse(args.shard), args.workers)
     print(f"shard {args.shard}: {count} files; when all are done: python -m dataset_builder materialise {args.root}")
@@ -38,10 +38,10 @@ def run(args: argparse.Namespace) -> int:
 
 def materialise_data(root: Path, args: argparse.Namespace) -> None:
     """Write the files, by jobs if asked for."""
-    from ..materialise import FOLDER, materialise
+    from ..dataset.materialise import FOLDER, materialise
 
     if args.launcher:
-        from ..launching import launch_materialise
+        from ..build.cluster_jobs import launch_materialise
 
         launch_materialise(root, args.workers, launch_of(args))
     else:

@@ -7,7 +7,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from .chat_options import add_caption_options, add_chat_options, chat_settings, ears
+from .options import add_caption_options, add_chat_options, chat_settings, ears
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -21,8 +21,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Merge and print the report; returns the exit code."""
-    from ..build_settings import recorded
-    from ..pipeline import merge
+    from ..build.pipeline import merge
+    from ..build.settings import recorded
 
     captions = replace(recorded(args.root, 1), caption_url=args.caption_url, caption_table=args.caption_table)
     settings = captions.caption_settings()

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-from ..grouping import GROUPINGS
-from ..sources import READERS
+from ..items.grouping import GROUPINGS
+from ..sources.registry import READERS
 from ..sources.slakh_index import VERSIONS
 
 
@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the plan; returns the exit code."""
-    from ..plan import plan_folder, plan_published
+    from ..items.plan import plan_folder, plan_published
 
     if args.submixes < 0:
         raise UserError(f"--submixes {args.submixes}: expected at least 0")

@@ -13,7 +13,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Record it; returns the exit code."""
-    from .. import manifest
+    from ..dataset import manifest
 
     manifest.relocate(args.root, args.source)
     return 0

@@ -21,9 +21,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the report; returns the exit code."""
-    from .. import atomic
-    from ..report import read_report
-    from ..report_page import page
+    from ..dataset.report import read_report
+    from ..dataset.report_page import page
+    from ..runtime import atomic
 
     report = read_report(args.root)
     writers = {

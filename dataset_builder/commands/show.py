@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from .. import manifest
+from ..dataset import manifest
 from ..errors import UserError
-from ..items import Item
+from ..items.item import Item
 
 FIELDS = ("name", "kind", "split", "duration", "bpm", "key", "caption", "prompt")
 

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from ..errors import UserError
-from ..vocabulary import class_of
-from .plain_yaml import read_yaml
+from ..music.instruments import class_of
 from .splits import draw_splits
 from .track import Stem, Track
+from .untrusted_yaml import read_yaml
 
 SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 LICENCE = "CC BY 4.0 (Slakh2100)"

@@ -11,9 +11,9 @@ from dataset_builder.seeds import seed_of
 
 from ..evaluation.cells import BATCH, audio_of
 from ..evaluation.excerpts import TestExcerpt, choose
-from ..generation import load_model
+from ..features.chroma import Chroma
+from ..generation.model import load_model
 from ..metrics.bootstrap import Interval, bootstrap, paired_bootstrap
-from ..metrics.chroma import Chroma
 from ..metrics.sim import sim
 
 

@@ -10,17 +10,18 @@ from audiocraft.models import builders
 from audiocraft.models.encodec import CompressionModel
 from tqdm import tqdm
 
-from dataset_builder import manifest
-from dataset_builder.excerpt import draw_start, read_excerpt
-from dataset_builder.items import Item
+from dataset_builder.dataset import manifest
+from dataset_builder.dataset.excerpt import draw_start, read_excerpt
+from dataset_builder.items.item import Item
+from dataset_builder.music.instruments import PITCHED
 from dataset_builder.seeds import rng_for
-from dataset_builder.vocabulary import PITCHED
 
-from .. import checkpoint
 from ..evaluation.works import work_namer
+from ..features.chroma import Chroma
 from ..metrics.bootstrap import Interval, bootstrap
-from ..metrics.chroma import Chroma
 from ..metrics.sim import sim
+from ..models import loading
+from ..weights import package
 
 BATCH = 16
 
@@ -56,7 +57,7 @@ class CodecReport:
 
 def untrained(name: str, wav: torch.Tensor) -> CompressionModel:
     """The architecture of a codec before its first update: seeded weights, codebooks fitted to `wav` `[B, 1, T]`."""
-    cfg = checkpoint.load(name, "codec").cfg
+    cfg = package.load(name, "codec").cfg
     cfg.device = "cpu"
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
@@ -94,7 +95,7 @@ def bench_codec(root: Path, name: str, split: str = "test", count: int = 240, se
     Raises:
         UserError: if the data set or the codec is missing.
     """
-    codec = checkpoint.load_codec(name)
+    codec = loading.load_codec_package(name)
     items = manifest.load(root, split)
     stems = [item for item in items if item.kind == "stem" and set(item.instruments) & PITCHED]
     mixes = [item for item in items if item.kind == "mix"]

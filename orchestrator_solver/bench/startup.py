@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from dataset_builder.errors import UserError
 
-from ..compat import PROJECT
+from ..paths import PROJECT
 
 FIRST = "Train | Epoch 1 | 1/"  # flashy's line after the second update: a little later than asked for
 WANTED = 5.0

@@ -28,19 +28,19 @@ from audiocraft.utils import cache
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from dataset_builder import atomic
-from dataset_builder.bench.sets import slakh_root
-from dataset_builder.materialise import FOLDER as FILES
-from dataset_builder.materialise import materialise
-from dataset_builder.pipeline import BuildSettings, build
+from dataset_builder.bench.inputs import slakh_root
+from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.dataset.materialise import FOLDER as FILES
+from dataset_builder.dataset.materialise import materialise
+from dataset_builder.runtime import atomic
 
-from .. import lm, train
-from ..frontend import frontend_of
-from ..loaders import drawing_of
-from ..mends import Borrowed
-from ..prepare import Texts, fill
-from ..solver import OrchestratorSolver
-from . import published
+from .. import train
+from ..data.dataloaders import drawing_of
+from ..precompute.encoders import frontend_of
+from ..precompute.fill_store import Texts, fill
+from ..seams.registry import ModuleView, stock
+from ..training.solver import OrchestratorSolver
+from . import random_hub
 
 SCALES = ("nano", "small")
 OURS, THEIRS = "store", "audiocraft"
@@ -50,7 +50,6 @@ WANTED = {
     "batch": {"nano": 1.0, "small": 1.0},
 }
 _ITEMS, _BATCHES = 3, 4
-_stock_optimizer = solver_builders.get_optimizer
 
 
 @dataclass(frozen=True)
@@ -189,9 +188,9 @@ def _hub(home: Path) -> Iterator[None]:
         stack.enter_context(mock.patch.object(constants, "HF_HUB_OFFLINE", True))
         stack.enter_context(mock.patch.object(torch.hub, "get_dir", return_value=str(home / "torch")))
         if not home.exists():
-            published.put_t5(home)
-            published.put_codec(home)
-            published.put_htdemucs(home, published.separator_package())
+            random_hub.put_t5(home)
+            random_hub.put_codec(home)
+            random_hub.put_htdemucs(home, random_hub.separator_package())
         yield
 
 
@@ -233,8 +232,8 @@ def _theirs(overrides: list[str], data: Path, caches: Path, kind: str) -> MusicG
 def _stock_solver(xp: Any, cfg: DictConfig) -> MusicGenSolver:
     with (
         xp.enter(),
-        mock.patch.object(audiocraft_builders, "get_lm_model", lm.stock_lm),
-        mock.patch.object(solver_builders, "get_optimizer", _stock_optimizer),
+        mock.patch.object(audiocraft_builders, "get_lm_model", stock("language_model")),
+        mock.patch.object(solver_builders, "get_optimizer", stock("optimizer")),
     ):
         return MusicGenSolver(cfg)
 
@@ -267,7 +266,7 @@ def _cache_that_reads() -> Iterator[None]:
     module = ModuleType(cache.__name__, cache.__doc__)
     module.__dict__.update(__package__=cache.__package__, __file__=cache.__file__)
     exec(compile(Path(str(cache.__file__)).read_text(), str(cache.__file__), "exec", optimize=1), module.__dict__)
-    module.__dict__["torch"] = Borrowed(torch, load=partial(torch.load, weights_only=False))
+    module.__dict__["torch"] = ModuleView(torch, load=partial(torch.load, weights_only=False))
     with (
         mock.patch.object(musicgen, "CachedBatchWriter", module.CachedBatchWriter),
         mock.patch.object(musicgen, "CachedBatchLoader", module.CachedBatchLoader),

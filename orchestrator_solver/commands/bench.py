@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     import torch
 
-    from dataset_builder import atomic
+    from dataset_builder.runtime import atomic
 
     torch.set_num_threads(args.threads)
     report = BENCHES[args.what](args)

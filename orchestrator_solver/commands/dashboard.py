@@ -23,12 +23,12 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: without a key of wandb, or if it cannot be reached or refuses.
     """
-    from dataset_builder import atomic
+    from dataset_builder.runtime import atomic
 
-    from ..watching import dashboard
+    from ..monitoring import wandb_workspace
 
     if not args.publish:
-        atomic.write_json(args.out, dashboard.definition(args.entity, args.project))
+        atomic.write_json(args.out, wandb_workspace.definition(args.entity, args.project))
         print(f"{args.out}: the workspace; `orchestrator dashboard --publish --entity NAME` makes it at wandb")
         return 0
     print(_published(args.entity, args.project))
@@ -40,13 +40,13 @@ def _published(entity: str, project: str) -> str:
 
     from dataset_builder.errors import UserError
 
-    from ..preflight import wandb_can_log
-    from ..watching import dashboard
+    from ..configuration.preflight import wandb_can_log
+    from ..monitoring import wandb_workspace
 
     if not wandb_can_log():
         raise UserError("there is no key of wandb here (WANDB_API_KEY, or what `wandb login` leaves): log in")
     try:
-        return str(dashboard.workspace(entity, project).save().url)
+        return str(wandb_workspace.workspace(entity, project).save().url)
     except (wandb.Error, OSError, ValueError) as error:  # requests raises OSErrors
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"wandb does not take the workspace for {entity}/{project}: {reason}") from error

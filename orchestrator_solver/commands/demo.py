@@ -25,9 +25,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; returns the exit code."""
     out = args.out.resolve()
-    from ..compat import PROJECT
-    from ..demo import DemoSettings, run_demo
-    from ..outputs import check_writable
+    from ..generation.recordings import check_writable
+    from ..paths import PROJECT
+    from ..workflows.demo import DemoSettings, run_demo
 
     check_writable(out)
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory

@@ -22,8 +22,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Examine and print; returns the exit code."""
-    from ..doctor import MISSING, examine
-    from ..preflight import composed
+    from ..configuration.compose import composed
+    from ..workflows.doctor import MISSING, examine
 
     data = [f"dset_root={args.data.absolute()}"] if args.data else []
     findings = examine(composed([*(args.overrides or ["solver=orchestrator_nano"]), *data]))

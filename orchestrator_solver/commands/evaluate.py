@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and print the table; returns the exit code."""
     import torch
 
-    from ..evaluation import rendering
+    from ..evaluation import table_formats
     from ..evaluation.run import EvaluationSettings, evaluate
 
     torch.set_num_threads(args.threads)
@@ -43,6 +43,6 @@ def run(args: argparse.Namespace) -> int:
             temperature=args.temperature,
         )
     )
-    rendering.write(table, args.out)
-    print(rendering.to_text(table))
+    table_formats.write(table, args.out)
+    print(table_formats.to_text(table))
     return 0

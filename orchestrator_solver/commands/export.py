@@ -14,7 +14,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
-    from ..export import export_run
+    from ..workflows.export import export_run
 
     export_run(args.sig, args.out, args.instruments_of)
     print(f"wrote {args.out}/model.safetensors and model.json")

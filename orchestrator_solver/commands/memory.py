@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..memory import SCALES, STATES, table
+from ..workflows.gpu_memory import SCALES, STATES, table
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

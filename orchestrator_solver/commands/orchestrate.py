@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..orchestrate import Description
-    from ..reference import ReferenceAudio
+    from ..generation.orchestrate import Description
+    from ..generation.reference_audio import ReferenceAudio
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -44,18 +44,18 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Orchestrate; returns the exit code. What can fail fails before the model is asked to play."""
-    from dataset_builder.vocabulary import parse_instruments
+    from dataset_builder.music.instruments import parse_instruments
 
-    from .. import outputs
-    from ..reference import read_reference
+    from ..generation import recordings
+    from ..generation.reference_audio import read_reference
 
     instruments = parse_instruments(args.instruments)
-    outputs.check_writable(args.out)
+    recordings.check_writable(args.out)
     reference = read_reference(args.reference, args.duration)
 
-    from ..generation import load_model
-    from ..orchestrate import Settings, play, warnings_of, write
-    from ..progress import Bar
+    from ..generation.model import load_model
+    from ..generation.orchestrate import Settings, play, warnings_of, write
+    from ..runtime.progress_bar import Bar
 
     model = load_model(args.model)
     description = _description(args, reference)
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _description(args: argparse.Namespace, reference: "ReferenceAudio") -> "Description":
-    from ..orchestrate import Description, describe
+    from ..generation.orchestrate import Description, describe
 
     if args.description:
         return Description(args.description.strip(), "user")

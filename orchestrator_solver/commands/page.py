@@ -25,10 +25,10 @@ def run(args: argparse.Namespace) -> int:
     """Play, score and write the page; returns the exit code."""
     import torch
 
-    from ..generation import load_model
-    from ..outputs import check_writable
+    from ..generation.model import load_model
+    from ..generation.recordings import check_writable
     from ..page.build import PageSettings, build_page
-    from ..progress import Bar
+    from ..runtime.progress_bar import Bar
 
     torch.set_num_threads(args.threads)
     check_writable(args.out.parent)

@@ -23,10 +23,10 @@ def run(args: argparse.Namespace) -> int:
     """Fill the store; returns the exit code."""
     import torch
 
-    from dataset_builder.build_settings import Shard
+    from dataset_builder.runtime.shards import Shard
 
-    from ..preflight import composed
-    from ..prepare import fill_for
+    from ..configuration.compose import composed
+    from ..precompute.fill_store import fill_for
 
     torch.set_num_threads(1)  # of each process
     overrides = args.overrides or ["solver=orchestrator_nano"]

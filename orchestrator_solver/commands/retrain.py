@@ -17,8 +17,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and export; returns the exit code."""
-    from ..compat import PROJECT
-    from ..recipe import make_models
+    from ..paths import PROJECT
+    from ..workflows.nano_models import make_models
 
     data = args.data.resolve()
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset_builder import atomic
-from dataset_builder.excerpt import read_excerpt
+from dataset_builder.dataset.excerpt import read_excerpt
+from dataset_builder.runtime import atomic
 
 from ..metrics.clips import ClipMetric, Clips
 from .excerpts import TestExcerpt

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builder import manifest, prompt
-from dataset_builder.excerpt import draw_start
-from dataset_builder.items import Item
+from dataset_builder.dataset import manifest
+from dataset_builder.dataset.excerpt import draw_start
+from dataset_builder.items import prompt
+from dataset_builder.items.item import Item
+from dataset_builder.music.instruments import PITCHED
 from dataset_builder.seeds import rng_for
-from dataset_builder.vocabulary import PITCHED
 
-from ..pairing import best_reference
+from ..data.reference_policy import best_reference
 from .works import work_namer
 
 

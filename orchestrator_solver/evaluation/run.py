@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from dataset_builder.seeds import seed_of
 
-from ..generation import OrchestratorModel, load_model
+from ..generation.model import OrchestratorModel, load_model
 from ..metrics.clips import ClipMetric
 from ..metrics.registry import DEFAULT, build_metrics
-from ..store import state_hash
+from ..weights.package import state_hash
 from .cells import BATCH, Cell, Player, score_cell
 from .excerpts import TestExcerpt, choose
 from .rows import PROMPTINGS, ROWS, ClipScores
@@ -123,7 +123,7 @@ def evaluate(settings: EvaluationSettings) -> Table:
     players: dict[str, Player] = {row: _play(model, settings) for row, model in models.items()}
     players |= _anchors(first, excerpts, settings)
     versions = {row: model.sha256[:12] for row, model in models.items()}
-    versions |= {"random": "data", "ceiling": state_hash(first.codec)[:12]}
+    versions |= {"random": "data", "ceiling": state_hash(first.codec.state_dict())[:12]}
     cells = [
         Cell(row, policy, prompting, versions[row])
         for row in players

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from dataset_builder import manifest
-from dataset_builder.items import Item
-from dataset_builder.sources import nano
+from dataset_builder.dataset import manifest
+from dataset_builder.items.item import Item
+from dataset_builder.nano import corpus
 
 
 def work_namer(root: Path) -> Callable[[Item], str]:
@@ -15,5 +15,5 @@ def work_namer(root: Path) -> Callable[[Item], str]:
         UserError: if there is no data set.
     """
     if manifest.read_origin(root).settings.get("source") == "nano":
-        return lambda item: nano.work_of(item.track).group
+        return lambda item: corpus.work_of(item.track).group
     return lambda item: item.track

@@ -8,10 +8,10 @@ logits of PaSST, also a network of independent classes; that sharpens, and would
 
 import numpy as np
 
-from dataset_builder.tagger import Tagger, shared_tagger
+from dataset_builder.musicnn.tagger import Tagger, shared_tagger
 
 from .clips import Clips
-from .listening import tag_probabilities
+from .tag_probabilities import tag_probabilities
 
 EPSILON = 1e-6  # audiocraft's
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset_builder.tagger import Tagger, shared_tagger
+from dataset_builder.musicnn.tagger import Tagger, shared_tagger
 
 from .clips import Clips
-from .listening import tag_probabilities
+from .tag_probabilities import tag_probabilities
 
 CALIBRATION = Path(__file__).with_name("presence.json")
 
@@ -77,7 +77,7 @@ class Calibration:
     @classmethod
     @cache
     def shipped(cls) -> "Calibration":
-        """Measured by `python -m orchestrator_solver.metrics.calibrate` on the embedded corpus' training items."""
+        """Measured on the corpus' training items (`python -m orchestrator_solver.metrics.calibrate_presence`)."""
         stored = json.loads(CALIBRATION.read_text())
         return cls(stored["mean"], stored["deviation"])
 

@@ -6,8 +6,8 @@ from dataset_builder.errors import UserError
 
 from .clips import ClipMetric
 from .kl import TaggerKL
+from .paper_networks import ClapScore, PasstKL
 from .presence import Presence
-from .pretrained import ClapScore, PasstKL
 from .sim import Sim
 
 # Builders; keyword arguments are the metric's settings.

@@ -8,7 +8,7 @@ scores 1. `sim` is the same measure over the frames in which the reference sound
 import numpy as np
 import torch
 
-from .chroma import Chroma, ChromaFrames
+from ..features.chroma import Chroma, ChromaFrames
 from .clips import Clips
 
 

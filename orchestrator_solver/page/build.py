@@ -7,10 +7,10 @@ from pathlib import Path
 
 from dataset_builder.errors import UserError
 
+from ..generation.orchestrate import Model, versions
 from ..metrics.registry import build_metrics
-from ..orchestrate import Model, versions
 from .content import PageTable, tables_of
-from .excerpts import play_excerpts, telling_excerpts
+from .played_excerpts import play_excerpts, telling_excerpts
 from .render import write_page
 
 

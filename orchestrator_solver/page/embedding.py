@@ -27,7 +27,7 @@ def mp3(wav: np.ndarray, sample_rate: int) -> bytes:
 
 def chroma_picture(wav: np.ndarray, sample_rate: int) -> bytes:
     """PNG of 12 rows, C at the bottom, and a column every 64 ms or less; frames without sound are black."""
-    from ..metrics.chroma import Chroma
+    from ..features.chroma import Chroma
 
     frames = Chroma(sample_rate)(torch.from_numpy(np.asarray(wav, dtype=np.float32))[None, None])
     shown = (frames.soft * frames.voiced[..., None])[0].numpy() ** 2  # squared: the melody stands out of overtones

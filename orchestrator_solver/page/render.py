@@ -9,8 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dataset_builder import atomic
 from dataset_builder.errors import UserError
+from dataset_builder.runtime import atomic
 
 from . import embedding
 from .content import PageExcerpt, PageTable, Take, score_text
@@ -60,8 +60,8 @@ def render(
 ) -> str:
     """The page's HTML."""
     environment = Environment(
-        loader=PackageLoader("orchestrator_solver"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        loader=PackageLoader("orchestrator_solver", "page/templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     style, script = (_inline(environment, name) for name in ("listening.css", "listening.js"))
     return environment.get_template("listening.html").render(

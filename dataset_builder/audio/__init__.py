@@ -1,0 +1,1 @@
+"""Reading, decoding, mixing, when something sounds."""

@@ -1,0 +1,1 @@
+"""Defects of a source; what is left out and why."""

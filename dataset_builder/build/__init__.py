@@ -1,0 +1,1 @@
+"""Stages joined: items, captions, descriptions, finalize; jobs; repair."""

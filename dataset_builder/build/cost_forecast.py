@@ -1,0 +1,62 @@
+"""What the words of a data set will take, counted from its source before anything is built or sent."""
+
+from ..descriptor.captions.chat_captioner import MAX_TOKENS, QUESTION, TOKENS_A_SECOND, ChatCaptioner
+from ..descriptor.captions.registry import build_captioner
+from ..descriptor.describers import REMOTE
+from ..errors import UserError
+from ..items.facts import Facts
+from ..items.plan import plan_folder
+from ..llm.description_prompt import first_request, format_input
+from ..llm.prices import Estimate, Price, estimate, price_of
+from ..llm.settings import ChatSettings
+from .settings import BuildSettings
+
+ANSWER_TOKENS = 60  # of a caption, about
+WORDS = {"none": 1, "musicnn": 4}  # of what is said of a window, about
+WORDS_HEARD = 45  # likewise, by a model
+
+
+def forecast(settings: BuildSettings, chat: ChatSettings, ears: ChatSettings) -> str:
+    """Calls, tokens and money of captions and descriptions by models elsewhere, at most: for a terminal.
+
+    Equal questions are asked once, and what is kept from before is not asked at all, so that it may well be less.
+
+    Raises:
+        UserError: for a source whose tracks are not there yet, or a captioner that lacks something.
+    """
+    build_captioner(settings.caption_settings())
+    root = settings.root or settings.out / "slakh"
+    if settings.root is None and not root.is_dir():
+        raise UserError(
+            "--estimate counts the tracks of a source that is there: the embedded corpus is rendered by the build "
+            "(build it with --descriptions template, then python -m dataset_builder describe DATA --estimate)"
+        )
+    plan = plan_folder(root, settings.submixes, settings.grouping, settings.source, omit=settings.omit)
+    items = sum(plan.total(split) for split in plan.items)
+    lines = [f"{items} items at most, before silent or broken stems are left out; nothing was sent"]
+    if settings.captions == "chat":
+        captions = _captions(items * settings.caption_windows, ears).text(ears.options)
+        lines.append(f"captions by {ears.model}: {captions}")
+        lines.append(
+            f"  assumed: {settings.caption_windows} windows of {ChatCaptioner.seconds:g} s an item, "
+            f"{TOKENS_A_SECOND} tokens a second, {ANSWER_TOKENS} an answer"
+        )
+    if settings.descriptions in REMOTE:
+        words = settings.caption_windows * WORDS.get(settings.captions, WORDS_HEARD)
+        request = first_request(format_input(Facts("", " ".join(["calm"] * words), None, 120.0, "C-sharp minor")))
+        lines.append(f"descriptions by {chat.model}: {estimate([request] * items, _price(chat)).text()}")
+        lines.append(f"  assumed: captions of {words} words, for they are not known yet, and no two items alike")
+    if len(lines) == 1:
+        lines.append("captions and descriptions are made on this machine and cost nothing")
+    return "\n".join(lines)
+
+
+def _captions(clips: int, ears: ChatSettings) -> Estimate:
+    tokens = round(TOKENS_A_SECOND * ChatCaptioner.seconds) + len(QUESTION) // 4
+    tokens_in, tokens_out, price = clips * tokens, clips * ANSWER_TOKENS, _price(ears)
+    most = price.of(2 * tokens_in, clips * MAX_TOKENS) if price else 0.0
+    return Estimate(clips, tokens_in, tokens_out, price, most, again=False)
+
+
+def _price(settings: ChatSettings) -> Price | None:
+    return price_of(settings.model, settings.price)

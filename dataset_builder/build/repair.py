@@ -1,0 +1,37 @@
+"""Makes again what `integrity` finds torn or missing."""
+
+from pathlib import Path
+
+from ..dataset import materialise
+from ..dataset.finalize import SUMS
+from ..dataset.integrity import _digest
+from ..errors import UserError
+from ..items.track_results import FOLDER as RESULTS
+from ..runtime.checksums import read_checksums
+from .pipeline import make_again
+
+
+def repair(root: Path, workers: int = 1) -> None:
+    """Make again what is torn or missing; what is whole stays, and no result of a track is lost.
+
+    Raises:
+        UserError: if the source is not there, or it cannot be made.
+    """
+    materialised = (root / materialise.SUMS).is_file()
+    _remove_torn(root, SUMS, f"{RESULTS}/")
+    make_again(root, workers)
+    if materialised:
+        _remove_torn(root, materialise.SUMS, "items/")
+        materialise.materialise(root, workers)
+
+
+def _remove_torn(root: Path, sums: str, folder: str) -> None:
+    """Remove the files of a folder whose hash is wrong, so that they are made again; and a list that is torn itself."""
+    try:
+        digests = read_checksums(root / sums)
+    except UserError:
+        (root / sums).unlink(missing_ok=True)
+        return
+    for name, digest in digests.items():
+        if name.startswith(folder) and _digest(root / name) != digest:
+            (root / name).unlink(missing_ok=True)

@@ -1,0 +1,114 @@
+"""What a data set is made from, and how; and which part of it a process makes."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..audit.defects import policies
+from ..dataset import manifest
+from ..descriptor.captions.registry import CaptionSettings
+from ..errors import UserError
+from ..items.grouping import GROUPINGS
+from ..music.key import KEY_BACKENDS
+from ..nano.corpus import NanoSettings
+from ..sources.registry import READERS
+
+_PLACE = (
+    "out",
+    "root",
+    "workers",
+    "caption_url",
+    "caption_command",
+    "caption_table",
+)  # where it lies and who works on it do not decide the result
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What a data set is made from, and how.
+
+    Attributes:
+        source: a name in `READERS`.
+        out: the data set's folder.
+        root: the source's folder; for nano it is made inside of `out`.
+        omit: leave out the tracks of the original Slakh2100 that redux omits.
+        audit: look for defects in every file, not only those that are known or met on the way.
+        policy: what is done about kinds of defects, such as `clipped=skip`, beside the defaults of `KINDS`.
+        submixes: submixes of each size.
+        grouping: what one instrument is, a name in `GROUPINGS`.
+        captions: a captioner's name, or none.
+        caption_windows: windows of an item that are captioned.
+        caption_url: see `CaptionSettings`, as the next three.
+        caption_model: likewise.
+        caption_command: likewise.
+        caption_table: likewise.
+        descriptions: a describer's name, or none.
+        chat_model: the language model of the describer `chat`.
+        key_backend: fast | music21.
+        workers: processes.
+        nano: what to render for the source nano.
+    """
+
+    source: str
+    out: Path
+    root: Path | None = None
+    omit: bool = False
+    audit: bool = False
+    policy: tuple[str, ...] = ()
+    submixes: int = 3
+    grouping: str = "stem"
+    captions: str = "musicnn"
+    caption_windows: int = 3
+    caption_url: str | None = None
+    caption_model: str | None = None
+    caption_command: str | None = None
+    caption_table: Path | None = None
+    descriptions: str = "template"
+    chat_model: str = "gpt-4o"
+    key_backend: str = "fast"
+    workers: int = 2
+    nano: NanoSettings = field(default_factory=NanoSettings)
+
+    def __post_init__(self) -> None:
+        """Raises UserError if a value makes no data set."""
+        policies(self.policy, audited=self.audit)
+        for name, known in (("source", READERS), ("key_backend", KEY_BACKENDS), ("grouping", GROUPINGS)):
+            if getattr(self, name) not in known:
+                raise UserError(f"unknown {name} {getattr(self, name)!r}, known: {', '.join(known)}")
+        for name, least in (("submixes", 0), ("caption_windows", 1), ("workers", 1)):
+            if getattr(self, name) < least:
+                raise UserError(f"{name} is {getattr(self, name)}: expected at least {least}")
+
+    def caption_settings(self) -> CaptionSettings:
+        """Who captions."""
+        return CaptionSettings(
+            self.captions, self.caption_windows, self.caption_url, self.caption_model, self.caption_command,
+            self.caption_table,
+        )  # fmt: skip
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the result, as plain values for JSON."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        unimportant = {*_PLACE} | ({"nano"} if self.source != "nano" else set())
+        unimportant |= {"chat_model"} if self.descriptions != "chat" else set()
+        return {key: value for key, value in values.items() if key not in unimportant and value is not None}
+
+
+def recorded(out: Path, workers: int) -> BuildSettings:
+    """The settings that a data set was begun with, from its `dataset.json`.
+
+    Raises:
+        UserError: if there is none, or it is another version's.
+    """
+    origin = manifest.read_origin(out)
+    values = {**origin.settings, "out": out, "workers": workers}
+    try:
+        values["policy"] = tuple(values.get("policy", ()))
+        if nano := values.get("nano"):
+            values["nano"] = NanoSettings(**nano)
+        else:
+            values["root"] = out / origin.source_root
+        return BuildSettings(**values)
+    except TypeError as error:
+        raise UserError(f"{out} was begun by another version ({error}): build it again into another folder") from error

@@ -1,0 +1,55 @@
+"""Which tracks a data set is made of, and where they are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..nano import corpus
+from ..sources.registry import READERS
+from ..sources.slakh_index import omitted_tracks
+from .settings import BuildSettings
+
+
+@dataclass(frozen=True)
+class TrackList:
+    """The tracks of a source.
+
+    Attributes:
+        root: the source's folder.
+        recorded: the same as `dataset.json` names it: relative to the data set if it is inside of it.
+        tracks: split and folder of each, in order of their names.
+        omitted: names of those that are left out as redux does.
+    """
+
+    root: Path
+    recorded: str
+    tracks: tuple[tuple[str, Path], ...]
+    omitted: tuple[str, ...] = ()
+
+
+def list_tracks(settings: BuildSettings) -> TrackList:
+    """The tracks, before anything is written; those of the embedded corpus may have to be rendered yet.
+
+    Raises:
+        UserError: if the source is not there or has none.
+    """
+    if settings.source == "nano":
+        works = corpus.select(settings.nano.works)
+        folders = [
+            (work.split, path) for work in works for _, path in corpus.track_folders(settings.out, work, settings.nano)
+        ]
+        return TrackList(settings.out / "slakh", "slakh", tuple(sorted(folders, key=lambda pair: pair[1].name)))
+    reader = READERS[settings.source]
+    if settings.root is None or not settings.root.is_dir():
+        raise UserError(f"--root {settings.root}: expected {reader.layout}")
+    root = settings.root.resolve()
+    found = reader.find_tracks(root)
+    omitted = {folder.name for _, folder in found if settings.omit and folder.name in omitted_tracks()}
+    kept = tuple(track for track in found if track[1].name not in omitted)
+    return TrackList(root, str(root), kept, tuple(sorted(omitted)))
+
+
+def render(settings: BuildSettings, track_ids: set[str]) -> None:
+    """Make those of the tracks that can be made: the embedded corpus is rendered."""
+    if settings.source == "nano":
+        corpus.render(settings.out, settings.nano, settings.workers, only=track_ids)

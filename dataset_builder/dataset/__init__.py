@@ -1,0 +1,1 @@
+"""The data set on disk: manifest, excerpts, costs, report, files, integrity."""

@@ -1,0 +1,1 @@
+"""The Music Descriptor: caption + tempo + key -> sentence."""

@@ -1,0 +1,61 @@
+"""Captions on disk by the sound they are of: the same audio is never heard twice."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ...runtime import atomic
+from ...runtime.user_cache import cache_folder
+from .captioner import Caption
+
+FOLDER = cache_folder("captions")
+
+
+def kept_captions(
+    who: str, wavs: Sequence[np.ndarray], sample_rate: int, ask: Callable[[list[np.ndarray]], list[Caption]]
+) -> list[Caption]:
+    """The captions of clips: kept ones, and for the others what `ask` returns, which is kept.
+
+    Args:
+        who: captioner, model, question and sampling: what decides a caption beside the sound.
+        wavs: mono `[T]` each.
+        sample_rate: in Hz.
+        ask: called with the clips that have none, or whose file is torn.
+    """
+    names = [name_of(who, wav, sample_rate) for wav in wavs]
+    found = [find(name) for name in names]
+    missing = [index for index, caption in enumerate(found) if caption is None]
+    new = ask([wavs[index] for index in missing]) if missing else []
+    for index, caption in zip(missing, new, strict=True):
+        keep(names[index], who, caption)
+        found[index] = caption
+    return [caption for caption in found if caption is not None]
+
+
+def name_of(who: str, wav: np.ndarray, sample_rate: int) -> str:
+    """The name by which the caption of a clip `[T]` is kept."""
+    digest = hashlib.sha256(f"{who}\n{sample_rate}\n".encode())
+    digest.update(np.ascontiguousarray(wav, dtype=np.float32).tobytes())
+    return digest.hexdigest()[:40]
+
+
+def find(name: str) -> Caption | None:
+    """The kept caption of this name; None if there is none, or it is torn."""
+    try:
+        values = json.loads(_path(name).read_text())
+        return Caption(str(values["text"]), {str(tag): float(p) for tag, p in values["tags"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def keep(name: str, who: str, caption: Caption) -> None:
+    """Keep a caption by this name; `who` is for those who look into the file."""
+    atomic.write_json(_path(name), {"who": who, **asdict(caption)})
+
+
+def _path(name: str) -> Path:
+    return FOLDER / name[:2] / f"{name}.json"

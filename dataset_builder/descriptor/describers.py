@@ -1,0 +1,33 @@
+"""One sentence about a piece that names no instrument: the Music Descriptor's second step.
+
+The paper asks GPT-4o with the prompt of `chat/question.py`; the embedded default words a template as that prompt
+asks for. Whatever the back end, `vocabulary.instrument_words_in` finds nothing in what it returns.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ..items.facts import Facts
+from .chat_describer import ChatDescriber
+from .template import TemplateDescriber, template
+
+__all__ = ["DESCRIBERS", "Describer", "Facts", "TemplateDescriber", "template"]
+
+
+class Describer(Protocol):
+    """Words a description. Deterministic or cached: the same facts give the same sentence."""
+
+    name: str
+
+    def describe(self, facts: Facts) -> str:
+        """One sentence without instruments.
+
+        Raises:
+            UserError: if what the describer needs is missing or refuses.
+        """
+        ...
+
+
+# Name in the configuration -> class, called without arguments.
+DESCRIBERS: dict[str, Callable[[], Describer]] = {"template": TemplateDescriber, "chat": ChatDescriber}
+REMOTE = frozenset({"chat"})  # a data set's items are described together, after they are all there

@@ -1,0 +1,1 @@
+"""Track -> Items (mix, stems, submixes), prompt, facts."""

@@ -1,0 +1,117 @@
+"""An item: one thing that the model can be asked to play, and all that is known of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..audio.spans import Spans, overlap
+from ..music.instruments import ordered
+
+LEAST_SOUNDING = 0.25  # seconds: what sounds shorter in a window is not named
+
+
+@dataclass(frozen=True)
+class StemPart:
+    """A stem of an item.
+
+    Attributes:
+        id: as in the source, for instance `S03`.
+        path: of its audio, relative to the source's root.
+        gain: linear, by which it is multiplied in the item.
+        instrument: class of the vocabulary; None for one that has none (it sounds in mixes, but is not named).
+        program: 0-based General MIDI program, 128 for drums.
+        is_drum: whether it is a drum kit.
+    """
+
+    id: str
+    path: str
+    gain: float
+    instrument: str | None
+    program: int
+    is_drum: bool
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An item of the same track that can serve as reference, and how much melody it carries, 0..1."""
+
+    item: str
+    melody: float
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that the model can be asked to play.
+
+    Attributes:
+        id: unique in the data set.
+        kind: mix | stem | submix.
+        track: the track it belongs to; all items of a track are in one split.
+        split: train | valid | test.
+        stems: what it is the sum of; for a mix they say who plays, and `audio` is what is read.
+        audio: path of a file that holds the whole item, relative to the source's root; None for a virtual item.
+        instruments: classes in the vocabulary's order.
+        duration: seconds.
+        sample_rate: of its files, in Hz.
+        bpm: tempo of its track, duration-weighted.
+        key: of its track, music21's name; None if nothing in it has pitch.
+        caption: what a captioner says of its audio.
+        tags: the captioner's probabilities.
+        description: one sentence without instruments.
+        activity: when each stem sounds, spans in seconds by stem id.
+        references: items of the track, those with most melody first.
+        licence: of the recording.
+        seed: from which what is random about it was drawn.
+    """
+
+    id: str
+    kind: str
+    track: str
+    split: str
+    stems: tuple[StemPart, ...]
+    audio: str | None
+    instruments: tuple[str, ...]
+    duration: float
+    sample_rate: int
+    bpm: float | None
+    key: str | None
+    caption: str | None
+    tags: dict[str, float] | None
+    description: str | None
+    activity: dict[str, Spans]
+    references: tuple[Reference, ...]
+    licence: str
+    seed: int
+
+    def sounding(self, start: float, end: float) -> tuple[str, ...]:
+        """Instruments that sound for at least `LEAST_SOUNDING` seconds (or the whole window) in `start .. end`."""
+        least = min(LEAST_SOUNDING, end - start)
+        names = {
+            stem.instrument
+            for stem in self.stems
+            if stem.instrument and overlap(self.activity.get(stem.id, ()), start, end) >= least
+        }
+        return ordered(names)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; what holds no dataclass is shared, not copied."""
+        values = dict(vars(self))
+        for name in ("stems", "references"):
+            values[name] = [dict(vars(value)) for value in values[name]]
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Item":
+        """An item from `to_json`'s values; other keys are left aside.
+
+        Raises:
+            KeyError, TypeError: if a value is missing or of the wrong type.
+        """
+        known = {field.name: values[field.name] for field in fields(cls)}
+        known["stems"] = tuple(StemPart(**stem) for stem in known["stems"])
+        known["references"] = tuple(Reference(**reference) for reference in known["references"])
+        known["instruments"] = tuple(known["instruments"])
+        known["activity"] = {
+            stem: tuple((float(start), float(end)) for start, end in spans) for stem, spans in known["activity"].items()
+        }
+        return cls(**known)

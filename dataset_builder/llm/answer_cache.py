@@ -1,0 +1,68 @@
+"""Every answer that ever arrived, on disk by what was asked: nothing is asked or paid for twice."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..runtime import atomic
+from ..runtime.user_cache import cache_folder
+from .description_prompt import Message
+
+FOLDER = cache_folder("answers")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        text: the answer.
+        tokens_in: of the request, as the server counted; 0 if it does not say.
+        tokens_out: of the answer, likewise.
+        refused: whether the server says that the model would not answer.
+    """
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    refused: bool = False
+
+
+def request_id(model: str, messages: list[Message]) -> str:
+    """A request's name: the same for the same model and messages, whatever asks for it, and when."""
+    return hashlib.sha256(json.dumps([model, messages], ensure_ascii=False).encode()).hexdigest()[:40]
+
+
+class AnswerStore:
+    """Answers in a folder, a file each.
+
+    Args:
+        folder: default: in the user's cache folder, so that all data sets share it.
+    """
+
+    def __init__(self, folder: Path | None = None):
+        self.folder = folder or FOLDER
+
+    def get(self, name: str) -> Answer | None:
+        """The answer to the request of this name; None if there is none, or its file is torn."""
+        try:
+            values = json.loads(self._path(name).read_text())
+            return Answer(
+                str(values["text"]), int(values["tokens_in"]), int(values["tokens_out"]), bool(values["refused"])
+            )
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, name: str, answer: Answer) -> None:
+        """Keep an answer, whole or not at all."""
+        atomic.write_json(self._path(name), asdict(answer))
+
+    def forget(self, name: str) -> None:
+        """Let a request be asked again."""
+        self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name[:2] / f"{name}.json"

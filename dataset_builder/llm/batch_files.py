@@ -1,0 +1,92 @@
+"""What is known here of a data set's batches: the requests of each in `ROOT/batches/NAME.jsonl`, and a note beside it.
+
+The requests are written before anything is sent, and the file is renamed to `NAME.done` when the answers are here.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..runtime import atomic
+from .description_prompt import MAX_TOKENS, Message
+
+FOLDER = "batches"
+MOST_REQUESTS, MOST_BYTES = 50_000, 180_000_000  # of a file, by the API
+ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is known of a batch that was sent.
+
+    Attributes:
+        id: the server's.
+        url: of the server.
+    """
+
+    id: str
+    url: str
+
+
+class BatchFiles:
+    """The batches of a data set whose answers are not all here.
+
+    Args:
+        out: the data set's folder.
+    """
+
+    def __init__(self, out: Path):
+        self.folder = out / FOLDER
+
+    def names(self) -> list[str]:
+        """Of them all."""
+        return sorted(path.stem for path in self.folder.glob("*.jsonl"))
+
+    def path(self, name: str) -> Path:
+        """The file of a batch's requests."""
+        return self.folder / f"{name}.jsonl"
+
+    def requests(self, name: str) -> dict[str, list[Message]]:
+        """The messages of a batch, by the requests' names."""
+        lines = map(json.loads, self.path(name).read_text().splitlines())
+        return {line["custom_id"]: line["body"]["messages"] for line in lines}
+
+    def write(self, requests: Mapping[str, list[Message]], model: str) -> Iterator[str]:
+        """Write as many files as the requests need; yields the name of each, which is made of its requests."""
+        tried = len(list(self.folder.glob("*.done")))  # what failed in a batch that is over gets a new one
+        for lines in _within_limits(requests, model):
+            name = hashlib.sha256("".join([*lines, str(tried)]).encode()).hexdigest()[:16]
+            atomic.write_text(self.path(name), "".join(lines))
+            yield name
+
+    def note(self, name: str, note: Note) -> None:
+        """Note where a batch was sent."""
+        atomic.write_json(self.folder / f"{name}.json", asdict(note))
+
+    def noted(self, name: str) -> Note | None:
+        """What was noted of a batch; None if it was never sent, or its sender was killed before it could note it."""
+        path = self.folder / f"{name}.json"
+        return Note(**json.loads(path.read_text())) if path.is_file() else None
+
+    def done(self, name: str) -> None:
+        """The answers of a batch are here."""
+        self.path(name).rename(self.folder / f"{name}.done")
+
+
+def _within_limits(requests: Mapping[str, list[Message]], model: str) -> Iterator[Sequence[str]]:
+    """Lines of request files within the API's limits, in order of their names: the same requests, the same files."""
+    lines: list[str] = []
+    size = 0
+    for name, messages in sorted(requests.items()):
+        body = {"model": model, "messages": messages, "temperature": 0.0, "max_tokens": MAX_TOKENS}
+        line = json.dumps({"custom_id": name, "method": "POST", "url": ENDPOINT, "body": body}) + "\n"
+        if lines and (len(lines) == MOST_REQUESTS or size + len(line) > MOST_BYTES):
+            yield lines
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line)
+    if lines:
+        yield lines

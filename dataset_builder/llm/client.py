@@ -1,0 +1,192 @@
+"""Requests to a chat endpoint: within limits of rate and money, with attempts, and with every cent written down."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import openai
+import tenacity
+from aiolimiter import AsyncLimiter
+from openai.types.chat import ChatCompletion
+
+from ..dataset.costs import Cost, Ledger
+from ..errors import UserError
+from .answer_cache import Answer
+from .budget import Budget
+from .failures import NOT_CHARGED, NoAnswerError, may_pass, raise_if_hopeless, retry_after
+from .prices import paid, price_of
+from .settings import ChatSettings
+
+_BURSTS = 10  # tokens may run ahead by a tenth of a minute's
+LONGEST_WAIT = 60.0  # seconds between two attempts
+_Job = TypeVar("_Job")
+
+
+@dataclass
+class Paid:
+    """What a run has paid so far, for a caller that wants it also when the run ends by an error."""
+
+    cost: Cost = field(default_factory=Cost)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request.
+
+    Attributes:
+        messages: as the API wants them.
+        tokens: of them, about, for limits of the rate.
+        most_in: tokens that they can be at most, for the budget.
+        max_tokens: of the answer.
+    """
+
+    messages: list[Any]
+    tokens: int
+    most_in: int
+    max_tokens: int
+
+
+class Desk:
+    """One run's client, limits and costs.
+
+    Args:
+        settings: whom to ask, and how fast.
+        paid: where to add up what is paid.
+        ledger: where each payment is written down; None for nowhere.
+        spent: dollars of the budget that are promised already.
+
+    Raises:
+        UserError: for a budget without a price.
+    """
+
+    def __init__(self, settings: ChatSettings, paid: Paid, ledger: Ledger | None = None, spent: float = 0.0):
+        self.settings, self.paid, self.ledger = settings, paid, ledger
+        self.price = price_of(settings.model, settings.price)
+        if settings.budget is not None and self.price is None:
+            raise UserError(
+                f"the price of {settings.model} is not known: a budget needs {settings.options}price IN,OUT"
+            )
+        self.client = openai.AsyncOpenAI(
+            base_url=settings.base_url, api_key=settings.key(), timeout=settings.timeout, max_retries=0
+        )
+        self.budget = Budget(settings.budget, spent)
+        self.requests = _limiter(settings.requests_per_minute, 1.0)
+        self.tokens = _limiter(settings.tokens_per_minute, (settings.tokens_per_minute or 0.0) / _BURSTS)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Desk"]:
+        """The desk, whose connections are closed at the end."""
+        async with self.client:
+            yield self
+
+    async def ask(self, request: Ask, keep: Callable[[Answer], None]) -> None:
+        """Ask, with attempts; an answer is kept as soon as it is paid for.
+
+        Raises:
+            UserError: if every other request would fail likewise.
+            BudgetReachedError: if it could pass the budget.
+            openai.OpenAIError, NoAnswerError: if nothing came of it.
+        """
+        attempts = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(self.settings.attempts),
+            retry=tenacity.retry_if_exception(may_pass),
+            wait=self._wait,
+            reraise=True,
+        )
+        await attempts(self._attempt, request, keep)
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        told = retry_after(error) if isinstance(error, openai.APIStatusError) else None
+        doubling = tenacity.wait_exponential_jitter(self.settings.backoff, LONGEST_WAIT, jitter=self.settings.backoff)
+        return min(LONGEST_WAIT, told) if told is not None else float(doubling(state))
+
+    async def _attempt(self, request: Ask, keep: Callable[[Answer], None]) -> None:
+        most = self.price.of(request.most_in, request.max_tokens) if self.price else 0.0
+        await self.budget.reserve(most)
+        cost = 0.0
+        try:
+            async with AsyncExitStack() as limits:
+                if self.requests:
+                    await limits.enter_async_context(self.requests)
+                if self.tokens:
+                    await self.tokens.acquire(min(request.tokens + request.max_tokens, self.tokens.max_rate))
+                cost = most  # from here on it may be charged, even if nothing comes back
+                answer = await self._send(request)
+            cost = self._charge(answer, most)
+            keep(answer)
+        except NoAnswerError as error:
+            if error.charged is not None:
+                cost = self._charge(error.charged, most)
+            raise
+        except openai.OpenAIError as error:
+            if isinstance(error, NOT_CHARGED):
+                cost = 0.0
+            raise_if_hopeless(error, self.settings, str(self.client.base_url))
+            raise
+        finally:
+            await self.budget.settle(most, cost)
+
+    def _charge(self, answer: Answer, most: float) -> float:
+        """Count an answer; returns what it cost, or the most if the server does not say.
+
+        It is written down before the answer is kept: a run that is killed in between asks, and pays, again.
+        """
+        one = paid(answer.tokens_in, answer.tokens_out, self.price)
+        self.paid.cost = self.paid.cost.plus(one)
+        if self.ledger:
+            self.ledger.add(one)
+        return one.dollars if one.dollars is not None else most
+
+    async def _send(self, request: Ask) -> Answer:
+        try:
+            done = await self.client.chat.completions.create(
+                model=self.settings.model, messages=request.messages, temperature=0.0, max_tokens=request.max_tokens
+            )
+        except ValueError as error:  # json's
+            raise NoAnswerError("the answer is no JSON") from error
+        return answer_of(done)
+
+
+async def each(jobs: Iterable[_Job], count: int, work: Callable[[_Job], Any]) -> None:
+    """Work on jobs, `count` at once, taking each from the iterable only when there is somebody for it.
+
+    Raises:
+        UserError: the first that any of them raises; the others are given up.
+    """
+    waiting = iter(jobs)
+
+    async def worker() -> None:
+        for job in waiting:
+            await work(job)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(count):
+                tasks.create_task(worker())
+    except* UserError as group:
+        raise group.exceptions[0] from None
+
+
+def answer_of(done: object) -> Answer:
+    """The answer in what the server sent.
+
+    Raises:
+        NoAnswerError: if there is none in it.
+    """
+    if not isinstance(done, ChatCompletion) or not done.choices:
+        raise NoAnswerError("what came back is no chat completion")
+    message = done.choices[0].message
+    text = message.content or message.refusal or ""
+    usage = done.usage
+    tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+    if not text.strip():
+        raise NoAnswerError("the answer is empty", Answer("", *tokens))
+    return Answer(text, *tokens, refused=not message.content)
+
+
+def _limiter(per_minute: float | None, burst: float) -> AsyncLimiter | None:
+    """A limit that lets `burst` through at once, and then goes on evenly."""
+    return AsyncLimiter(burst, 60.0 * burst / per_minute) if per_minute else None

@@ -1,0 +1,1 @@
+"""Instruments, MIDI, tempo, key, MIDI to sound."""

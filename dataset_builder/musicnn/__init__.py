@@ -1,0 +1,1 @@
+"""The tagger: network, weights, what its tags mean."""

@@ -1,0 +1,1 @@
+"""Writing whole files, locks, hashes, processes, shards."""

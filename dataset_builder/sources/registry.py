@@ -1,0 +1,63 @@
+"""Where tracks come from: a reader for each kind of source."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from . import slakh
+from .track import Track
+
+_LONGEST_NAME = 120  # bytes of a track's name: files are named after it and its stem, of 255 bytes at most
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How a source is read.
+
+    Attributes:
+        find: from the source's root to split and folder of every track, in order of their names.
+        read_track: from a track's folder and split to the track.
+        layout: what is expected, for errors.
+    """
+
+    find: Callable[[Path], list[tuple[str, Path]]]
+    read_track: Callable[[Path, str], Track]
+    layout: str
+
+    def find_tracks(self, root: Path) -> list[tuple[str, Path]]:
+        """Split and folder of every track below `root`, in order of their names.
+
+        Raises:
+            UserError: if there is none, or one has a name after which no files can be named.
+        """
+        if not root.is_dir():
+            raise UserError(f"{root} is not a folder: expected {self.layout}")
+        tracks = self.find(root)
+        for _, folder in tracks:
+            if not folder.name.isprintable() or len(folder.name.encode()) > _LONGEST_NAME:
+                raise UserError(
+                    f"a track is called {folder.name!a}: expected at most {_LONGEST_NAME} bytes of UTF-8 "
+                    "without control characters: rename its folder"
+                )
+        return tracks
+
+
+def _find_stems(root: Path) -> list[tuple[str, Path]]:
+    from . import own_stems  # with it comes pydantic, which would make every build start a tenth of a second later
+
+    return own_stems.find_tracks(root)
+
+
+def _read_stems(folder: Path, split: str) -> Track:
+    from . import own_stems
+
+    return own_stems.read_track(folder, split)
+
+
+_SLAKH = Reader(slakh.find_tracks, slakh.read_track, "Slakh2100's folder, see http://www.slakh.com")
+READERS: dict[str, Reader] = {
+    "nano": _SLAKH,  # the embedded corpus is rendered in Slakh's layout
+    "slakh": _SLAKH,
+    "stems": Reader(_find_stems, _read_stems, "a folder with a folder of stems for each track"),
+}

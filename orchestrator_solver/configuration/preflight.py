@@ -1,0 +1,65 @@
+"""What a run lacks, said before anything is built: a GPU, its data, published weights, a key."""
+
+import os
+from netrc import NetrcParseError, netrc
+
+import torch
+from audiocraft.utils.checkpoint import resolve_checkpoint_path
+from dora import get_xp, is_xp
+from omegaconf import DictConfig
+
+from dataset_builder.errors import UserError
+
+from ..data.dataloaders import STAGES, location
+from ..paths import run_folder
+from ..runtime import fsdp
+from ..weights import hub, package
+
+WANDB_HOST = "api.wandb.ai"  # the name under which `wandb login` leaves its key
+
+
+def check(cfg: DictConfig) -> None:
+    """Stop if a run could not go on for long.
+
+    Raises:
+        UserError: what is missing, where it was looked for, and how to get it.
+    """
+    if cfg.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("this run asks for device=cuda, and torch sees no GPU here: use a GPU node, or device=cpu")
+    for stage in STAGES:
+        if cfg.execute_only in (None, stage) and cfg.datasource.get(stage):
+            location(cfg.datasource[stage])
+    if is_xp():
+        fsdp.check(cfg, get_xp().folder)
+    resumed = is_xp() and (get_xp().folder / "checkpoint.th").is_file()
+    for name in ("continue_from", "compression_model_checkpoint")[resumed:]:
+        _require_checkpoint(name, str(cfg.get(name) or ""))
+    hub.require_all(cfg, resumed)
+    if cfg.logging.log_wandb and not wandb_can_log():
+        raise UserError(
+            "logging.log_wandb=true, and there is no key of wandb here (WANDB_API_KEY, or what `wandb login` leaves): "
+            "log in, or set WANDB_MODE=offline"
+        )
+
+
+def _require_checkpoint(setting: str, name: str) -> None:
+    """Stop if a run's signature or a path names no checkpoint; what is `//pretrained/` is looked at elsewhere."""
+    if not name or name.startswith(package.PREFIX):
+        return
+    if package.folder_of(name):
+        raise UserError(f"{setting}={name} is an exported model: write {package.PREFIX}{name}")
+    if resolve_checkpoint_path(name) is None:
+        raise UserError(
+            f"{setting}={name}: no checkpoint there (runs are in {run_folder()}); expected //sig/SIGNATURE of a "
+            f"run that finished an epoch, {package.PREFIX}NAME or the path of a checkpoint"
+        )
+
+
+def wandb_can_log() -> bool:
+    """Whether wandb would log without asking: it has a key, or needs none."""
+    if os.environ.get("WANDB_MODE") in ("offline", "disabled", "dryrun") or os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc().authenticators(WANDB_HOST) is not None
+    except (OSError, NetrcParseError):
+        return False

@@ -1,0 +1,1 @@
+"""Chroma, pitch classes, separation, and the stores of features."""

@@ -1,0 +1,127 @@
+"""Codes and pitch classes of whole items, computed once and read by memory map.
+
+A store is a folder `DATA/store/KEY` with one file a track, `TRACK.safetensors`, which holds `ITEM.codes` (int16
+`[K, S]`) and `ITEM.chroma` (int8 `[S']`, -1 where silent) of each of its items. `KEY` is a hash of the codec's weights
+and of all that the chroma is computed by, so that another model never reads these. The file's metadata say what each
+item was made of (`content_of`): a file that is torn, or whose items have changed, is made again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from dataset_builder.items.item import Item
+from dataset_builder.runtime import atomic
+
+FOLDER = "store"
+_ENDS = 4096  # bytes at both ends of an audio file; FLAC's first hold the MD5 of its samples
+_OPEN = 4096  # files that a process keeps mapped
+
+
+def _file_mark(path: Path) -> str:
+    """What tells a file's content cheaply: its size, and a hash of its beginning and end."""
+    stat = path.stat()
+    return _mark(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=2**16)
+def _mark(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        ends = file.read(_ENDS)
+        file.seek(max(0, size - _ENDS))
+        ends += file.read(_ENDS)
+    return f"{size} {hashlib.sha256(ends).hexdigest()}"
+
+
+def content_of(item: Item, files: Iterable[Path]) -> str:
+    """SHA-256 of what an item's entry depends on: its stems and gains, and its audio files.
+
+    Raises:
+        OSError: if a file is missing.
+    """
+    parts = [[part.id, part.path, part.gain] for part in item.stems]
+    marks = [[path.name, _file_mark(path)] for path in files]
+    return hashlib.sha256(json.dumps([item.audio, parts, marks]).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is kept of an item.
+
+    Attributes:
+        codes: `[K, S]`.
+        classes: pitch classes `[S']`, -1 where silent.
+    """
+
+    codes: torch.Tensor
+    classes: torch.Tensor
+
+
+class Store:
+    """The entries of one data set for one codec and one chroma.
+
+    Args:
+        root: the data set's folder.
+        codec_hash: `state_hash` of the codec.
+        codec_frame_rate: of the codec, in Hz.
+        chroma: what decides pitch classes beside the audio, see `MelodyConditioner.identity`.
+    """
+
+    def __init__(self, root: Path, codec_hash: str, codec_frame_rate: float, chroma: str) -> None:
+        self.codec_frame_rate = codec_frame_rate
+        key = hashlib.sha256(f"{codec_hash} {chroma}".encode()).hexdigest()[:16]
+        self.folder = root / FOLDER / key
+        self._open: Callable[[str], Any] = lru_cache(maxsize=_OPEN)(self._load)
+
+    def has(self, track: str, contents: Mapping[str, str]) -> bool:
+        """Whether a track's file is whole and holds just these items, made of these contents (`content_of`)."""
+        try:
+            with safe_open(self._path(track), "numpy") as file:
+                return json.loads((file.metadata() or {}).get("contents", "null")) == dict(contents)
+        except (OSError, SafetensorError, ValueError):
+            return False
+
+    def put(self, track: str, contents: Mapping[str, str], entries: Mapping[str, Entry]) -> None:
+        """Write a track's file, whole or not at all."""
+        arrays: dict[str, np.ndarray] = {}
+        for item_id in sorted(entries):
+            arrays[f"{item_id}.codes"] = np.ascontiguousarray(entries[item_id].codes.numpy().astype(np.int16))
+            arrays[f"{item_id}.chroma"] = entries[item_id].classes.numpy().astype(np.int8)
+        proof = json.dumps(dict(sorted(contents.items())))
+        atomic.write_bytes(self._path(track), save(arrays, {"contents": proof}))
+
+    def codes(self, item: Item, start: int, frames: int) -> torch.Tensor:
+        """Codes `[K, frames]` from frame `start` on, the last frame repeated past the item's end."""
+        kept = self._open(item.track).get_slice(f"{item.id}.codes")
+        count = kept.get_shape()[1]
+        found = kept[:, min(start, count - 1) : min(start + frames, count)]
+        found = np.pad(found, ((0, 0), (0, frames - found.shape[1])), mode="edge")
+        return torch.from_numpy(found.astype(np.int64))
+
+    def pitch_classes(self, name: str, start: int, frames: int) -> torch.Tensor:
+        """Pitch classes `[frames]` of an item (`name_of`) from frame `start` on, -1 past its end."""
+        track, _, item_id = name.partition("/")
+        kept = self._open(track).get_slice(f"{item_id}.chroma")
+        count = kept.get_shape()[0]
+        classes = kept[start : min(start + frames, count)] if start < count else np.zeros(0, np.int8)
+        return torch.from_numpy(np.pad(classes.astype(np.int64), (0, frames - len(classes)), constant_values=-1))
+
+    def _path(self, track: str) -> Path:
+        return self.folder / f"{track}.safetensors"
+
+    def _load(self, track: str) -> Any:
+        return safe_open(self._path(track), "numpy").__enter__()  # stays mapped as long as the process reads
+
+
+def name_of(item: Item) -> str:
+    """How an item is named where its track is not at hand, as in `WavCondition.path`."""
+    return f"{item.track}/{item.id}"

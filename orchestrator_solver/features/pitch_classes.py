@@ -1,0 +1,65 @@
+"""The pitch class of every frame of a reference, of an excerpt or of a whole item in pieces."""
+
+from collections.abc import Callable
+
+import torch
+
+from .chroma import SILENCE_DBFS, VOICED_DB, Chroma, ChromaFrames
+
+Melodic = Callable[[torch.Tensor, int], torch.Tensor]
+
+
+PIECE_SECONDS = 60.0  # of a whole item at once
+
+
+_MARGIN_HOPS = 16  # four windows: more than any frame sees
+
+
+ONE_STEM = "one stem"  # in the place of `WavCondition.path`: the reference is not one of the store's, and not a mix
+
+
+def pitch_classes(chroma: Chroma, wav: torch.Tensor) -> torch.Tensor:
+    """Pitch class of each frame of `wav` `[B, 1, T]`, or -1 where silent: int64 `[B, S']`.
+
+    The argmax of an all-zero chroma frame is C: only what is voiced tells it from a C that sounds. In float32 whatever
+    the training's precision: loud spectra overflow in 16 bits.
+    """
+    with torch.autocast(wav.device.type, enabled=False):
+        return _heard(chroma(wav.float()))
+
+
+def _heard(frames: ChromaFrames) -> torch.Tensor:
+    return torch.where(frames.voiced, frames.classes, torch.full_like(frames.classes, -1))
+
+
+def pitch_classes_in_pieces(chroma: Chroma, wav: torch.Tensor, melodic: Melodic | None, seconds: float) -> torch.Tensor:
+    """As `pitch_classes` of a whole item `[1, 1, T]`, `[S']`, in pieces, so that memory does not grow with its length.
+
+    Each piece is computed with what is around it, and what is silent is judged by the whole. Without `melodic` the
+    frames are those of the whole at once; separation depends a little on where its own pieces lie.
+
+    Args:
+        chroma: what computes frames.
+        wav: of the item.
+        melodic: separates what carries the melody `[1, 1, T]` of a piece; None for what carries it alone.
+        seconds: of a piece.
+    """
+    hop, margin = chroma.hop, _MARGIN_HOPS * chroma.hop
+    piece = max(1, round(seconds * chroma.sample_rate / hop)) * hop
+    classes, powers = [], []
+    for start in range(0, wav.shape[-1], piece):
+        first = max(0, start - margin)
+        part = wav[..., first : start + piece + margin].float()
+        with torch.autocast(wav.device.type, enabled=False):
+            frames = chroma(melodic(part, chroma.sample_rate) if melodic else part)
+        last = start + piece >= wav.shape[-1]
+        here = slice((start - first) // hop, None if last else (start - first + piece) // hop)
+        classes.append(frames.classes[:, here])
+        powers.append(frames.power[:, here])
+    whole = torch.cat(classes, 1)
+    return _heard(ChromaFrames(whole[..., None], whole, torch.cat(powers, 1)))[0]
+
+
+def identity_of(chroma: Chroma, separator: str = "") -> str:
+    """What decides pitch classes beside the audio: the chroma's settings, and how mixes are separated."""
+    return f"{chroma.sample_rate} {chroma.window} {VOICED_DB} {SILENCE_DBFS} {separator}"

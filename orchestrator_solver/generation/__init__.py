@@ -1,0 +1,1 @@
+"""A user's reference -> recording."""

@@ -1,0 +1,199 @@
+"""Reading a user's reference: audio of any common format or a MIDI file, checked and put into one form."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from dataset_builder.errors import UserError
+
+SAMPLE_RATE = 32_000  # the highest of any model here (MusicGen's)
+MAX_SECONDS = 600.0  # longer ones are read only when a duration is asked for
+MIN_SECONDS = 1.0
+_USUAL_RATES = range(16_000, 96_001)
+_USUAL_PEAK = 1.5  # of full scale: what decoding and resampling loud music add is not worth a note
+_SILENCE_DBFS = -60.0
+_CANCELLED_DB = 30.0  # a sum of channels this far below them: they are each other's opposite
+_BLOCK = 1 << 16
+_MIDI_ENDINGS = (".mid", ".midi")
+
+
+@dataclass(frozen=True)
+class ReferenceAudio:
+    """A reference ready for use.
+
+    Attributes:
+        wav: float32 `[T]` mono, at least a second, finite, not silent, within -1..1.
+        sample_rate: in Hz.
+        bpm: quarters a minute, None where it cannot be told.
+        key: such as `G minor`, None where nothing has pitch.
+        notes: what was repaired or left out, one line each.
+        source: what the file was: format, rate, channels, seconds.
+    """
+
+    wav: np.ndarray
+    sample_rate: int
+    bpm: float | None
+    key: str | None
+    notes: tuple[str, ...]
+    source: dict[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        return len(self.wav) / self.sample_rate
+
+
+def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
+    """The reference in a wav, flac, mp3, ogg or MIDI file.
+
+    Args:
+        path: of the file; MIDI is told by its ending, the formats of audio by their content.
+        duration: seconds to read at most; without it the whole file.
+
+    Raises:
+        UserError: it is missing, not audio, broken, too short, too long, silent, or holds NaN or infinite samples.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file, expected audio (wav, flac, mp3, ogg) or MIDI")
+    if path.suffix.lower() in _MIDI_ENDINGS:
+        return _from_midi(path, duration)
+    return _from_audio(path, duration)
+
+
+def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
+    from dataset_builder.music import midi_file_synth
+    from dataset_builder.music.key import fast_key
+    from dataset_builder.music.midi import read_midi
+    from dataset_builder.music.midi_synth import end_of
+    from dataset_builder.music.tempo import track_bpm
+
+    score = read_midi(path)
+    seconds = end_of(path)
+    if not score.note_num():
+        raise UserError(f"{path} holds no notes")
+    _check_length(path, seconds, duration)
+    wav = midi_file_synth.render(path, min(seconds, duration or seconds))
+    wav = soxr.resample(wav, midi_file_synth.SAMPLE_RATE, SAMPLE_RATE)
+    if duration:
+        wav = wav[: round(duration * SAMPLE_RATE)]
+    _check_sound(path, wav)
+    source: dict[str, str | int | float] = {"format": "MIDI", "seconds": round(seconds, 3)}
+    # Loud chords of many voices pass full scale; that is the synthesiser's doing, not worth a note.
+    return ReferenceAudio(_within_scale(wav), SAMPLE_RATE, track_bpm(score), fast_key(path), (), source)
+
+
+def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
+    from dataset_builder.music.audio_tempo_key import key_of_audio, tempo_of_audio
+
+    notes: list[str] = []
+    wav, source = _decoded(path, duration, notes)
+    wav = _resampled(wav, int(source["sample_rate"]), notes)
+    _check_sound(path, wav)
+    peak = float(np.abs(wav).max())
+    if peak > _USUAL_PEAK:
+        notes.append(f"scaled down: its peak was {peak:.2f} times full scale")
+    wav = _within_scale(wav)
+    bpm, key = tempo_of_audio(wav, SAMPLE_RATE), key_of_audio(wav, SAMPLE_RATE)
+    return ReferenceAudio(wav, SAMPLE_RATE, bpm, key, tuple(notes), source)
+
+
+def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.ndarray, dict[str, str | int | float]]:
+    """Mono samples `[T]` at the file's own rate, as many as can be decoded, and what the file is."""
+    try:
+        with _quiet_decoder(), soundfile.SoundFile(path) as file:
+            rate, promised = file.samplerate, file.frames
+            _check_length(path, promised / rate, duration)
+            wanted = min(promised, round(duration * rate)) if duration else promised
+            samples = _mixed_down(file, wanted, notes)
+            source: dict[str, str | int | float] = {
+                "format": file.format, "sample_rate": rate, "channels": file.channels,
+                "seconds": round(promised / rate, 3),
+            }  # fmt: skip
+    except (OSError, soundfile.SoundFileError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "damaged, or of another format"
+        raise UserError(f"{path} cannot be read as audio ({reason}): expected wav, flac, mp3, ogg or MIDI") from error
+    if not np.isfinite(samples).all():
+        raise UserError(f"{path} holds NaN or infinite samples: export it again from the program that made it")
+    if len(samples) < wanted:
+        _check_length(path, len(samples) / rate, duration)
+        notes.append(f"the file breaks off after {len(samples) / rate:.1f} of {promised / rate:.1f} s")
+    return samples, source
+
+
+@contextmanager
+def _quiet_decoder() -> Iterator[None]:
+    """The MP3 decoder writes its own lines to stderr, past Python; ours say it in one."""
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - not a file
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _mixed_down(file: soundfile.SoundFile, frames: int, notes: list[str]) -> np.ndarray:
+    """The mean of a file's channels, or its loudest channel where they cancel each other out `[T]`."""
+    channels = file.channels
+    if channels > 2:
+        notes.append(f"{channels} channels mixed down to one")
+    mono, power = _read_blocks(file, frames, np.full(channels, 1 / channels, np.float32))
+    if np.square(mono, dtype=np.float64).sum() < power.max() * 10 ** (-_CANCELLED_DB / 10):
+        notes.append("the channels cancel each other out: only the loudest one is used")
+        file.seek(0)
+        mono, _ = _read_blocks(file, frames, np.eye(channels, dtype=np.float32)[power.argmax()])
+    return mono
+
+
+def _read_blocks(file: soundfile.SoundFile, frames: int, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Up to `frames` frames weighted by channel `[T]`, and the power of every channel.
+
+    Block by block, since ten minutes of six channels are large; what was decoded before a broken place is kept.
+    """
+    blocks, power = [np.zeros(0, np.float32)], np.zeros(file.channels)
+    while frames > 0:
+        try:
+            block = file.read(min(frames, _BLOCK), dtype="float32", always_2d=True)
+        except soundfile.SoundFileError:
+            break
+        if not len(block):
+            break
+        with np.errstate(invalid="ignore"):  # infinities are found later
+            blocks.append(block @ weights)
+        power += np.square(block, dtype=np.float64).sum(axis=0)
+        frames -= len(block)
+    return np.concatenate(blocks), power
+
+
+def _check_length(path: Path, seconds: float, duration: float | None) -> None:
+    if seconds <= 0:
+        raise UserError(f"{path} holds no sound (zero seconds): it is empty or damaged")
+    if seconds < MIN_SECONDS:
+        raise UserError(f"{path} is {seconds:.2f} s long, expected at least {MIN_SECONDS:.0f} s")
+    if seconds > MAX_SECONDS and not duration:
+        raise UserError(
+            f"{path} is {seconds / 60:.0f} minutes long, expected at most {MAX_SECONDS / 60:.0f}: "
+            "say with --duration how many seconds to use"
+        )
+
+
+def _check_sound(path: Path, wav: np.ndarray) -> None:
+    if np.abs(wav).max(initial=0.0) < 10 ** (_SILENCE_DBFS / 20):
+        raise UserError(f"{path} is silent (nothing above {_SILENCE_DBFS:.0f} dBFS): expected music")
+
+
+def _resampled(wav: np.ndarray, rate: int, notes: list[str]) -> np.ndarray:
+    if rate not in _USUAL_RATES:
+        lost = f", there is nothing above {rate / 2000:g} kHz in it" if rate < _USUAL_RATES.start else ""
+        notes.append(f"unusual sample rate of {rate / 1000:g} kHz: resampled{lost}")
+    return wav if rate == SAMPLE_RATE else soxr.resample(wav, rate, SAMPLE_RATE)
+
+
+def _within_scale(wav: np.ndarray) -> np.ndarray:
+    return wav / max(1.0, float(np.abs(wav).max()))

@@ -1,0 +1,1 @@
+"""Language model and full-size conditioners, built and loaded."""

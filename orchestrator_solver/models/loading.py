@@ -1,0 +1,59 @@
+"""Models from packages: language models and codecs, ready for use."""
+
+import torch
+from audiocraft.models import CompressionModel
+from audiocraft.models import builders as audiocraft_builders
+from audiocraft.models import loaders as audiocraft_loaders
+from audiocraft.models.lm import LMModel
+
+from ..nano import spectral_codec
+from ..seams import registry
+from ..weights.hub import from_hub
+from ..weights.package import PREFIX, TRAINING_ONLY, Package, folder_of, load
+from .builders import build_lm
+
+_BRINGS_ITS_CODEC = "facebook/musicgen-"  # repositories at the hub that hold a language model and its codec
+
+
+def load_codec_package(name: str, device: str | torch.device = "cpu") -> CompressionModel:
+    """The codec of this name, ready for use."""
+    package = load(name, "codec")
+    spectral_codec.register()
+    package.cfg.device = str(device)
+    model = audiocraft_builders.get_compression_model(package.cfg)
+    state = dict(package.state)
+    for key in model.state_dict():
+        if key.endswith(TRAINING_ONLY):
+            state[key] = state[key.replace("embed_avg", "embed")]
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def build_lm_from_package(package: Package, device: str | torch.device = "cpu") -> LMModel:
+    """The language model of a package, ready for use; its configuration is in `model.cfg`."""
+    package.cfg.device, package.cfg.dtype = str(device), "float32"
+    model = build_lm(package.cfg)
+    model.load_state_dict(package.state)
+    model.cfg = package.cfg
+    return model.eval()
+
+
+def load_codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
+    """The codec of this name: ours, a MusicGen's own, or one of audiocraft's.
+
+    Raises:
+        UserError: if it cannot be had.
+    """
+    name = name.removeprefix(PREFIX)
+    if folder_of(name):
+        return load_codec_package(name, device)
+    with from_hub(name):
+        if name.startswith(_BRINGS_ITS_CODEC):
+            return audiocraft_loaders.load_compression_model(name, device)
+        return registry.stock("codec")(name, device)
+
+
+def register() -> None:
+    """Let audiocraft's solvers find our codecs under `//pretrained/NAME`."""
+    spectral_codec.register()
+    registry.replace("codec", load_codec)

@@ -1,0 +1,128 @@
+"""What a run generates, beside what it was to follow and what stands in the data set, with prompt and scores."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+from audiocraft.modules.conditioners import SegmentWithAttributes
+
+from dataset_builder.errors import UserError
+from dataset_builder.music.instruments import CLASSES
+from dataset_builder.runtime import atomic
+
+from ..metrics.clips import Clips
+from ..metrics.presence import Presence
+from ..metrics.sim import Sim
+
+FOLDER = "sample_tables"
+AUDIO = ("reference", "output", "target")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row.
+
+    Attributes:
+        item: of the target.
+        start: of the excerpt, in seconds.
+        prompt: as the model was given it.
+        sim: of the output against the reference; None where that is silent.
+        presence: of the instruments that the prompt names; None if musicnn can hear none of them.
+        reference: file that the model was to follow, relative to the table.
+        output: file that it played.
+        target: file of what stands in the data set.
+    """
+
+    item: str
+    start: float
+    prompt: str
+    sim: float | None
+    presence: float | None
+    reference: str
+    output: str
+    target: str
+
+
+class SampleTable:
+    """Collects what is generated in an epoch, by one process, and writes it to `FOLDER/EPOCH/`.
+
+    Args:
+        folder: of the run.
+        epoch: counted from 1.
+        rank: of the process, each of which has a table of its own.
+        sample_rate: of all audio, in Hz.
+    """
+
+    def __init__(self, folder: Path, epoch: int, rank: int, sample_rate: int) -> None:
+        self.folder = folder / FOLDER / f"{epoch:04d}"
+        self.rank, self.sample_rate = rank, sample_rate
+        self.rows: list[tuple[SegmentWithAttributes, dict[str, np.ndarray]]] = []
+
+    def add(self, infos: Sequence[SegmentWithAttributes], output: torch.Tensor, target: torch.Tensor) -> None:
+        """Add a batch: outputs and targets `[B, 1, T]`; each reference is the melody condition of its info."""
+        for info, played, wanted in zip(infos, output, target, strict=True):
+            reference = info.self_wav.wav[0]
+            sounds = dict(zip(AUDIO, (reference, played, wanted), strict=True))
+            self.rows.append((info, {name: wav[0].detach().float().cpu().numpy() for name, wav in sounds.items()}))
+
+    def write(self) -> list[Sample]:
+        """Score the rows and write them, with their audio; returns them."""
+        scores = self._scores(Sim()), self._presence()
+        samples = []
+        for number, (info, sounds) in enumerate(self.rows):
+            names = {name: f"{self.rank}_{number:03d}_{name}.flac" for name in AUDIO}
+            for name, wav in sounds.items():
+                with atomic.replacing(self.folder / names[name]) as temporary:
+                    soundfile.write(temporary, np.clip(wav, -1.0, 1.0), self.sample_rate, subtype="PCM_16")
+            sim, presence = (values[number] for values in scores)
+            samples.append(Sample(str(info.meta.path), float(info.seek_time), _prompt(info), sim, presence, **names))
+        lines = "".join(json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in samples)
+        atomic.write_text(self.folder / f"{self.rank}.jsonl", lines)
+        return samples
+
+    def _presence(self) -> list[float | None]:
+        try:
+            return self._scores(Presence())
+        except UserError:  # musicnn is not installed
+            return [None] * len(self.rows)
+
+    def _scores(self, metric: Sim | Presence) -> list[float | None]:
+        if not self.rows:
+            return []
+        sounds = [row for _, row in self.rows]
+        prompts = [_prompt(info) for info, _ in self.rows]
+        clips = Clips(
+            [row["output"] for row in sounds], [row["target"] for row in sounds], [row["reference"] for row in sounds],
+            [tuple(filter(partial(_names, prompt), CLASSES)) for prompt in prompts], prompts, self.sample_rate,
+        )  # fmt: skip
+        return [None if math.isnan(value) else round(float(value), 4) for value in metric(clips)]
+
+
+def _prompt(info: SegmentWithAttributes) -> str:
+    return info.description or ""
+
+
+def _names(prompt: str, instrument: str) -> bool:
+    """Whether a prompt asks for an instrument: its list of names is at its end."""
+    names = prompt.rpartition("Instruments: ")[2].rstrip(".")
+    return instrument in names.split(", ")
+
+
+def wandb_table(samples: Sequence[Sample], folder: Path | None) -> Any:
+    """The rows as a table of Weights and Biases; with the folder of their audio, to be played."""
+    import wandb
+
+    facts = ("item", "start", "prompt", "sim", "presence")
+    heard = AUDIO if folder else ()
+    rows = [
+        [getattr(sample, name) for name in facts] + [wandb.Audio(f"{folder}/{getattr(sample, name)}") for name in heard]
+        for sample in samples
+    ]
+    return wandb.Table(columns=[*facts, *heard], data=rows)

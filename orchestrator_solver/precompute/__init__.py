@@ -1,0 +1,1 @@
+"""Fill the stores with the frozen encoders."""

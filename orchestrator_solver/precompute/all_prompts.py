@@ -1,0 +1,49 @@
+"""Every prompt that drawing excerpts of an item can come to, so that their text states can be computed beforehand."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dataset_builder.errors import UserError
+from dataset_builder.items import prompt
+from dataset_builder.items.item import Item
+
+from ..data.dataset import Drawing
+
+
+def prompts_of(item: Item, seconds: float, drawing: Drawing) -> set[str]:
+    """The prompts of all excerpts of an item, by what sounds in each.
+
+    Args:
+        item: which one.
+        seconds: of an excerpt.
+        drawing: how prompts are drawn.
+
+    Raises:
+        UserError: if any part of the names may be named: too many prompts.
+    """
+    if drawing.names_partial:
+        raise UserError(
+            "orchestrator.names_partial=true has too many prompts to compute their texts beforehand: set it to false"
+        )
+    described = item.description if drawing.description_p > 0 else None
+    texts = {described, None} if drawing.description_p < 1 else {described}
+    found = {prompt.compose(names, text) for names in _sounding(item, seconds, drawing.grid) for text in texts}
+    if drawing.names_p < 1:
+        found.add(prompt.compose((), item.description))
+    return found - {""}
+
+
+def _sounding(item: Item, seconds: float, grid: float) -> Iterator[tuple[str, ...]]:
+    """What sounds in an excerpt, for every start that makes a difference."""
+    last = max(0.0, item.duration - seconds)
+    starts = np.arange(0, round(last / grid) + 1) * grid
+    edges = np.array([edge for spans in item.activity.values() for span in spans for edge in span])
+    # Who sounds long enough can only change where an edge of a span comes into the excerpt or leaves it.
+    near = np.concatenate([edges, edges - seconds]) if len(edges) else np.zeros(1)
+    wanted = {0, len(starts) - 1}
+    for place in np.floor(near / grid).astype(int):
+        wanted.update(range(place - 1, place + 3))
+    for index in sorted(wanted):
+        if 0 <= index < len(starts):
+            yield item.sounding(starts[index], starts[index] + seconds) or item.instruments

@@ -1,0 +1,1 @@
+"""A process of a run: signals, random state, checkpoints, FSDP, progress."""

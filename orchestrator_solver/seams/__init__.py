@@ -1,0 +1,1 @@
+"""Everything done to audiocraft, flashy, torch, demucs."""

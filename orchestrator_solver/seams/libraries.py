@@ -1,0 +1,55 @@
+"""Seams of running: flashy's backends, torch's workers, audiocraft's call of ffmpeg, Dora's warnings."""
+
+import subprocess
+import warnings
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from .registry import ModuleView, patches
+
+
+@patches("flashy.distrib")
+def choose_backend(module: ModuleType) -> None:
+    """Why: the default, nccl, wants a GPU, and with nccl alone a run on `device=cpu` fails beside a GPU that is not
+    used. Goes when: flashy leaves the choice to torch."""
+    init = module.init
+
+    def init_for_devices(backend: str | None = None) -> None:
+        from torch import cuda
+
+        init(backend or ("cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo"))
+
+    module.init = init_for_devices  # type: ignore[attr-defined]
+
+
+@patches("torch.multiprocessing")
+def preload_in_workers(module: ModuleType) -> None:
+    """Why: workers of the forkserver (Python's default on Linux from 3.14) import audiocraft anew, without these
+    hooks. Ours fork by default (`mp_start_method`). Goes when: the other seams are gone."""
+    if "forkserver" in module.get_all_start_methods():
+        module.set_forkserver_preload(["orchestrator_solver"])
+
+
+@patches("audiocraft.data.audio")
+def bring_ffmpeg(module: ModuleType) -> None:
+    """Why: `audio_write` runs a program called ffmpeg, which no Python package puts on the PATH; imageio-ffmpeg carries
+    one. A system's own is preferred. Goes when: audio_write encodes without it."""
+
+    def run(command: Sequence[str], *args: Any, **kwargs: Any) -> Any:
+        if command[0] == "ffmpeg":
+            from shutil import which
+
+            from imageio_ffmpeg import get_ffmpeg_exe
+
+            command = [which("ffmpeg") or get_ffmpeg_exe(), *command[1:]]
+        return subprocess.run(command, *args, **kwargs)
+
+    module.sp = ModuleView(subprocess, run=run)  # type: ignore[attr-defined]
+
+
+@patches("dora.hydra")
+def accept_old_hydra_behaviour(module: ModuleType) -> None:
+    """Why: every command would print a page of warnings that Hydra 1.4 drops `version_base="1.1"`, which audiocraft's
+    and Dora's way of changing folders rests on; hydra-core is pinned below 1.4. Goes when: Dora supports 1.3's."""
+    warnings.filterwarnings("ignore", message=r"\s*version_base=", category=UserWarning)

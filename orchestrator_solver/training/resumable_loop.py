@@ -1,0 +1,144 @@
+"""audiocraft's loop over epochs and steps, made exact, resumable at every step, and safe to stop."""
+
+from typing import Any
+
+import flashy
+import torch
+from audiocraft.utils.checkpoint import flush_stale_checkpoints
+from audiocraft.utils.utils import get_dataset_from_loader, model_hash
+from omegaconf import DictConfig
+from torch import distributed
+
+from dataset_builder.errors import UserError
+
+from ..monitoring.monitored_solver import Watched
+from ..runtime import run_checkpoint
+from ..runtime.deadlock import PatientDeadlockDetect
+from ..runtime.random_state import Generators, seed_all
+from ..runtime.running_means import Means
+from ..runtime.stop_signals import Stopped, StopRequest
+from ..runtime.throughput import Pace
+
+
+class ExactLoop(Watched):
+    """A solver whose runs have the same losses to the last bit, interrupted or not.
+
+    All that is random in a step follows from (run seed, epoch, step, process), and an epoch can be left and taken up
+    between any two steps: `progress` holds the steps done and the sums of their metrics.
+    """
+
+    def __init__(self, cfg: DictConfig) -> None:
+        self.stop = StopRequest()
+        super().__init__(cfg)
+        self.deadlock_detect = PatientDeadlockDetect(**cfg.deadlock)
+        self.progress = Means()
+        self.generators = Generators()
+        self.register_stateful("progress", "generators")
+
+    def build_model(self) -> None:
+        """The model, if the schedule fits the run.
+
+        Raises:
+            UserError: if the learning rate would still be rising at the end.
+        """
+        cosine = self.cfg.schedule.cosine
+        if self.cfg.schedule.lr_scheduler == "cosine" and 0 < self.total_updates <= cosine.warmup:
+            raise UserError(
+                f"schedule.cosine.warmup={cosine.warmup} is not below the run's {self.total_updates} updates "
+                f"({self.cfg.optim.epochs} epochs of {self.train_updates_per_epoch}): lower it"
+            )
+        super().build_model()
+
+    def run(self) -> None:
+        """Train to the end, or until asked to stop; then save between two steps and leave.
+
+        Raises:
+            SystemExit: after having been asked to stop.
+        """
+        with self.stop.listening():
+            try:
+                super().run()
+                return
+            except Stopped as stopped:
+                self._save_last()
+                flashy.distrib.barrier()  # whoever leaves first has the others ended, by Dora or by Slurm
+                self.logger.warning(
+                    "%s: saved after %d of %d updates of epoch %d; the same command goes on from there",
+                    stopped, self.progress.steps, self.train_updates_per_epoch, self.epoch,
+                )  # fmt: skip
+        self.stop.leave(flashy.distrib.rank())
+
+    def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
+        """The steps of a stage that are left; returns the means of the whole stage."""
+        self.model.train(self.is_training)
+        loader = self.dataloaders[dataset_split]
+        get_dataset_from_loader(loader).current_epoch = self.epoch
+        updates = self.train_updates_per_epoch if self.is_training else len(loader)
+        means = self.progress if self.is_training else Means()
+        first = means.steps
+        pace = Pace(loader.batch_size * flashy.distrib.world_size() * self.cfg.dataset.segment_duration)
+        if first < updates:
+            loader.sampler.start = first * loader.batch_size
+            loader.between = self.stop_if_asked
+            if self.cfg.benchmark_no_load:
+                loader = [next(iter(loader))] * (updates - first)
+            with self.profiler, self.deadlock_detect:
+                self._steps(loader, means, updates, pace)
+        return {**flashy.distrib.average_metrics(means.values(), updates), **pace.figures()}
+
+    def _steps(self, loader: Any, means: Means, updates: int, pace: Pace) -> None:
+        lines = self.log_progress(self.current_stage, loader, total=updates - means.steps, updates=self.log_updates)
+        recent = Means()
+        for batch in lines:
+            self.deadlock_detect.update("batch")
+            index = means.steps
+            seed_all(self.cfg.seed, self.current_stage, self.epoch, index, flashy.distrib.rank())
+            metrics = self.run_step(index, batch, {})
+            self.deadlock_detect.update("step")
+            if self.ema is not None and self.is_training and (index + 1) % self.cfg.optim.ema.updates == 0:
+                self.ema.step()
+            self.profiler.step()
+            means.add(metrics)
+            pace.step()
+            if lines.update(**recent.add(metrics)):
+                if self.is_training:
+                    self.log_steps({**recent.values(), **pace.figures()}, (self.epoch - 1) * updates + index + 1)
+                recent = Means()
+            self.deadlock_detect.update("end_batch")
+
+    def stop_if_asked(self) -> None:
+        """Leave a stage between two steps (`MeetingLoader`) if any process was asked to: all stop after the same one.
+
+        Raises:
+            Stopped: if so.
+        """
+        number = torch.tensor(self.stop.asked())
+        flashy.distrib.all_reduce(number, distributed.ReduceOp.MAX)
+        if number:
+            self.stop.obey(int(number))
+
+    def commit(self, save_checkpoints: bool = True) -> None:
+        """Close an epoch: the next one starts at its first step."""
+        self.progress.reset()
+        super().commit(save_checkpoints)
+
+    def save_checkpoints(self) -> None:
+        """Save the epoch's checkpoint if one is due, then the last, and remove old ones."""
+        every, keep = self.cfg.checkpoint.save_every, self.cfg.checkpoint.keep_every_states
+        epoch = self.epoch - 1  # the one that was just closed
+        if every and epoch % every == 0:
+            state = {name: value for name, value in self.state_dict().items() if not keep or name in keep}
+            self._save(state, self.epoch_checkpoint_path(epoch))
+        if self.cfg.checkpoint.save_last:
+            self._save_last()
+        if flashy.distrib.is_rank_zero() or self.cfg.fsdp.use:
+            flush_stale_checkpoints(self.checkpoint_path(), self.cfg.checkpoint.keep_last)
+
+    def _save_last(self) -> None:
+        self.logger.info("Model hash: %s", model_hash(self.model))
+        self._save(self.state_dict(), self.checkpoint_path())
+
+    def _save(self, state: dict, path: Any) -> None:
+        if flashy.distrib.is_rank_zero() or self.cfg.fsdp.use:
+            run_checkpoint.save(state, path, self.cfg.fsdp.use)
+            self.logger.info("Checkpoint saved to %s", path)

@@ -1,0 +1,134 @@
+"""The recipe: MusicGen fine-tuned to play a reference on the instruments that the prompt names."""
+
+import math
+from typing import Any
+
+import flashy
+import torch
+from audiocraft.modules.conditioners import SegmentWithAttributes
+from audiocraft.solvers.musicgen import MusicGenSolver
+from audiocraft.utils.utils import get_dataset_from_loader
+
+from ..data.dataloaders import build_loaders
+from ..data.dataset import ExcerptDataset
+from ..models import lora
+from ..monitoring.sample_table import SampleTable
+from ..precompute.encoders import attach_store, frontend_in
+from ..runtime.fsdp import shard
+from ..weights.package import check_fits, folder_of, load
+from ..weights.published import published
+from .condition_dropout import drop_conditions
+from .gradients import PreparedBatch
+from .resumable_loop import ExactLoop
+from .update import Updater
+
+Batch = tuple[torch.Tensor, list[SegmentWithAttributes]]
+
+
+def _positions(count: int) -> range:
+    """Where in the batch of all processes this one's samples are."""
+    return range(flashy.distrib.rank(), count * flashy.distrib.world_size(), flashy.distrib.world_size())
+
+
+class OrchestratorSolver(ExactLoop, MusicGenSolver):
+    """audiocraft's MusicGen solver on excerpts with a reference that may be another item.
+
+    What differs: the data (`ExcerptDataset`), codes and chroma that may come from a store, condition dropout drawn for
+    every sample, and weights that are read from safetensors under `//pretrained/NAME`.
+    """
+
+    updater: Updater | None = None
+    table: SampleTable | None = None
+
+    def build_dataloaders(self) -> None:
+        """Loaders of excerpts; the store is attached once the codec is known (`build_model`)."""
+        self.dataloaders = build_loaders(self.cfg)
+
+    def build_model(self) -> None:
+        """Model and optimizer; then the store, which is keyed by the codec."""
+        if self.device == "cpu":
+            self.best_state.dtype = torch.float32  # audiocraft keeps the best state in autocast's precision
+        super().build_model()
+        if not self.cfg.orchestrator.store:
+            return
+        frontend = frontend_in(self.model, self.compression_model)
+        for stage in set(self.dataloaders) - {"generate"}:  # which writes the targets' audio beside what it generates
+            dataset = get_dataset_from_loader(self.dataloaders[stage])
+            assert isinstance(dataset, ExcerptDataset)
+            dataset.store = attach_store(frontend, dataset.root, list(dataset.known.values()))
+
+    def load_from_pretrained(self, name: str) -> dict:
+        """Weights to start from: ours if there is a folder of that name, otherwise audiocraft's."""
+        package = load(name, "lm") if folder_of(name) else published(name)
+        check_fits(self.cfg, package.state, name)
+        return {"best_state": {"model": package.state}}
+
+    def load_state_dict(self, state: dict) -> None:
+        """A saved or published state; the best one with the additions of LoRA that this model has, or without."""
+        best = state.get("best_state")
+        if best and "model" in best:
+            wanted = self.best_state.states["model"]
+            state = {**state, "best_state": {**best, "model": lora.fit_state(best["model"], wanted)}}
+        super().load_state_dict(state)
+
+    def wrap_with_fsdp(self, model: torch.nn.Module, *args: Any, **kwargs: Any) -> torch.nn.Module:
+        """The model, sharded over processes, on GPUs or CPUs."""
+        wrapped = shard(self.cfg.fsdp, model, self.device)
+        self._fsdp_modules.append(wrapped)
+        return wrapped
+
+    def run_step(self, idx: int, batch: Batch, metrics: dict) -> dict:
+        """One update (`Updater`) or validation step (audiocraft's)."""
+        self._step = idx
+        if not self.is_training:
+            return super().run_step(idx, batch, metrics)
+        self.updater = self.updater or Updater(self)
+        prepared = PreparedBatch(*self._prepare_tokens_and_attributes(batch))
+        self.deadlock_detect.update("tokens_and_conditions")
+        return {**metrics, **self.updater(prepared, batch[1])}
+
+    def run_generate_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict:
+        """audiocraft's; what is played goes into the table of samples."""
+        outputs = super().run_generate_step(batch, *args, **kwargs)
+        if self.table is not None and outputs["prompt_audio"] is None:  # else it begins with the target itself
+            self.table.add(batch[1], outputs["gen_audio"], batch[0])
+        return outputs
+
+    def generate(self) -> dict:
+        """Samples, as audiocraft writes them, and a table of them with references, targets, prompts and scores."""
+        loader: Any = self.dataloaders["generate"]
+        loader.between = self.stop_if_asked
+        self.table = SampleTable(self.folder, self.epoch, flashy.distrib.rank(), self.cfg.sample_rate)
+        return {**super().generate(), **self.log_samples(self.table)}
+
+    def _prepare_tokens_and_attributes(
+        self, batch: Batch, check_synchronization_points: bool = False
+    ) -> tuple[dict, torch.Tensor, torch.Tensor]:
+        """Conditions, codes `[B, K, S]` and the mask of valid codes `[B, K, S]` of a batch."""
+        audio, infos = batch
+        attributes = [info.to_condition_attributes() for info in infos]
+        if self.model.training:
+            p = self.cfg.classifier_free_guidance.training_dropout
+            attributes = drop_conditions(attributes, p, (self.cfg.seed, self.epoch, self._step), _positions(len(infos)))
+        tokenized = self.model.condition_provider.tokenize(self.model.att_dropout(attributes))
+        codes = self._codes(audio, infos)
+        with self.autocast:
+            conditions = self.model.condition_provider(tokenized)
+        mask = torch.ones_like(codes, dtype=torch.bool)
+        for i, info in enumerate(infos):
+            mask[i, :, math.floor(info.n_frames / info.sample_rate * self.compression_model.frame_rate) :] = False
+        return conditions, codes, mask
+
+    def _codes(self, audio: torch.Tensor, infos: list[SegmentWithAttributes]) -> torch.Tensor:
+        if all(info.audio_tokens is not None for info in infos):
+            return torch.stack([info.audio_tokens for info in infos]).to(self.device)
+        with torch.no_grad():
+            codes, scale = self.compression_model.encode(audio.to(self.device))
+        assert scale is None, "a codec that rescales has no place in a language model"
+        return codes
+
+    def evaluate(self) -> dict:
+        """The base metrics (cross-entropy) of the test split; Table 1 is made by `orchestrator evaluate`."""
+        self.model.eval()
+        with torch.no_grad():
+            return self.common_train_valid("evaluate") if self.cfg.evaluate.metrics.base else {}

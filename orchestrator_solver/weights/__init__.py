@@ -1,0 +1,1 @@
+"""Weights on disk and at the hub, read without unpickling."""

@@ -1,0 +1,180 @@
+import gzip
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+from support.serial_pool import Here
+from support.written_items import write_items
+
+from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.repair import repair
+from dataset_builder.dataset import manifest
+from dataset_builder.dataset.integrity import check
+from dataset_builder.dataset.materialise import materialise
+from dataset_builder.errors import UserError
+from dataset_builder.runtime import atomic, process_pool
+from dataset_builder.runtime.checksums import digest_of, write_checksums
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    monkeypatch.setattr(process_pool, "ProcessPoolExecutor", Here)
+
+
+@pytest.fixture
+def data(tiny_slakh, tmp_path, make_item):
+    """A data set of one virtual item."""
+    shutil.copytree(tiny_slakh, tmp_path / "slakh")
+    manifest.write_origin(tmp_path, manifest.Origin("slakh", {}))
+    item = make_item(duration=6.0, references=(), activity={"S00": ((0.0, 2.0),), "S01": ((0.0, 6.0),)})
+    write_items(tmp_path, [item])
+    return sealed(tmp_path)
+
+
+def sealed(root):
+    """Record the hashes of what is there, as a build does at its end."""
+    paths = [*root.glob("egs/*/*"), *root.glob("items/*.json")]
+    write_checksums(root / "SHA256SUMS", {str(path.relative_to(root)): digest_of(path) for path in paths})
+    return root
+
+
+def change(root, **values):
+    path = root / "items" / "Track00001-sub2-1.json"
+    atomic.write_json(path, {**json.loads(path.read_text()), **values})
+
+
+def test_a_whole_data_set_has_no_fault(data):
+    assert check(data) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"duration": 9.0}, "the manifest says duration 6.0, its sidecar 9.0"),
+        ({"duration": 9.0}, "lasts 9.00 s, its audio 6.00 s"),
+        ({"description": "A violin piece."}, "its description names violin"),
+        ({"instruments": []}, "no instruments"),
+        ({"activity": {"S00": [[0, 2]]}}, "no activity of S01"),
+        ({"activity": {"S00": [[0, 2]], "S01": [[5, 8]]}}, "activity outside"),
+        ({"references": [{"item": "Track00009-mix", "melody": 1.0}]}, "its reference Track00009-mix is not an item"),
+        ({"split": "valid"}, "is in the manifest of train, its sidecar says valid"),
+    ],
+)
+def test_faults_of_an_item(data, values, fault):
+    change(data, **values)
+    assert any(fault in line for line in check(data)), check(data)
+
+
+def test_a_sidecar_of_other_bytes(data):
+    change(data, title="Another")
+    assert check(data) == ["Track00001-sub2-1: its sidecar is not what was written"]
+
+
+def test_files_that_are_missing_torn_or_too_many(data):
+    (data / "items" / "Track00001-sub2-1.json").write_text("{")
+    (data / "items" / "Other.json").write_text("{}")
+    (data / "egs" / "test" / "data.jsonl.gz").unlink()
+    faults = " ".join(check(data))
+    for fault in ("Track00001-sub2-1.json is missing or torn", "items/Other.json is not of this data set",
+                  "egs/test/data.jsonl.gz is missing", "no manifest"):  # fmt: skip
+        assert fault in faults
+
+
+@pytest.mark.parametrize("sums", [None, "torn", "00  ../../kept", "00  /etc/kept", "00  items/../../kept"])
+def test_a_data_set_that_is_not_finished_is_refused(data, sums):
+    (data / "SHA256SUMS").unlink()
+    if sums:
+        (data / "SHA256SUMS").write_text(sums)
+    with pytest.raises(UserError, match=r"run (its|the) build again"):
+        check(data)
+
+
+def test_missing_and_broken_audio(data):
+    (data / "slakh" / "train" / "Track00001" / "stems" / "S00.flac").unlink()
+    assert any("S00.flac cannot be read as audio" in line for line in check(data))
+
+
+def test_an_item_in_two_splits(data):
+    shutil.copytree(data / "egs" / "train", data / "egs" / "test", dirs_exist_ok=True)
+    faults = check(data)
+    assert any("stands twice" in line for line in faults) and any("is in train and in test" in line for line in faults)
+
+
+def test_a_broken_manifest(data):
+    with gzip.open(data / "egs" / "train" / "data.jsonl.gz", "wt") as file:
+        file.write("{}\n")
+    assert any("the data set is broken" in line for line in check(data))
+    with pytest.raises(UserError, match="the data set is broken"):
+        manifest.load(data, "train")
+
+
+@pytest.fixture
+def finished(tiny_slakh, tmp_path):
+    """A data set that is materialised."""
+    root = tmp_path / "data"
+    build(BuildSettings("slakh", root, tiny_slakh, captions="none"))
+    materialise(root)
+    return root
+
+
+def test_what_is_torn_or_missing_is_found_and_repaired_when_told_to(finished):
+    whole = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    assert check(finished) == []
+    for name in ("items/Track00001-sub2-1.flac", "items/Track00001-sub2-2.json", "tracks/Track00003.json"):
+        (finished / name).write_bytes((finished / name).read_bytes()[:90])
+    for name in ("items/Track00002-mix.json", "items/Track00001-sub3-1.flac", "items/Track00001-S00.flac",
+                 "report.html"):  # fmt: skip
+        (finished / name).unlink()
+    (finished / "left_out.jsonl").write_text("torn")
+    faults = check(finished)
+    for name in (
+        "items/Track00001-sub2-1.flac is not", "sub2-2.json is missing or torn", "tracks/Track00003.json is not",
+        "Track00002-mix.json is missing or torn", "sub3-1.flac is missing", "S00.flac is missing",
+        "report.html is missing", "left_out.jsonl is not what was written",
+    ):  # fmt: skip
+        assert any(name in fault for fault in faults), (name, faults)
+    assert (finished / "left_out.jsonl").read_text() == "torn", "a check changes nothing"
+    repair(finished)
+    assert check(finished) == []
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == whole
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_one_changed_bit_anywhere_is_found_and_repaired(finished, seed):
+    """But for dataset.json, which says where the source is and may change."""
+    rng = np.random.default_rng(seed)
+    paths = sorted(path for path in finished.rglob("*") if path.is_file() and not path.is_symlink())
+    paths = [path for path in paths if path.name not in (".lock", "dataset.json")]
+    path = paths[rng.integers(len(paths))]
+    whole = path.read_bytes()
+    torn = bytearray(whole)
+    torn[rng.integers(len(torn))] ^= 1 << int(rng.integers(8))
+    path.write_bytes(torn)
+    assert faults_of(finished), path
+    repair(finished)
+    assert path.read_bytes() == whole and faults_of(finished) == []
+
+
+def faults_of(root):
+    try:
+        return check(root)
+    except UserError as error:
+        return [str(error)]
+
+
+def test_a_materialised_set_that_moved_is_found_and_repaired(finished, tmp_path):
+    moved = finished.rename(tmp_path / "elsewhere")
+    assert [fault.partition(" ")[0] for fault in check(moved)] == [
+        f"files/{split}/data.jsonl.gz" for split in manifest.SPLITS
+    ]
+    repair(moved)
+    assert check(moved) == []
+
+
+def test_sums_are_read_by_sha256sum(finished):
+    """The format is coreutils': hash, two blanks, path."""
+    for line in (finished / "SHA256SUMS").read_text().splitlines():
+        digest, name = line[:64], line[66:]
+        assert line[64:66] == "  " and hashlib.sha256((finished / name).read_bytes()).hexdigest() == digest

@@ -1,0 +1,315 @@
+"""Against a real HTTP server on loopback: what is sent, kept, asked again, given up and paid for."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from support.chat_server import GOOD, ChatServer
+
+from dataset_builder.dataset.costs import Cost
+from dataset_builder.descriptor.chat_describer import ChatDescriber
+from dataset_builder.errors import UserError
+from dataset_builder.items.facts import Facts
+from dataset_builder.llm import client, failures
+from dataset_builder.llm.answer_cache import Answer, AnswerStore, request_id
+from dataset_builder.llm.ask_all import Asked, ask_all
+from dataset_builder.llm.description_prompt import first_request, format_input, without_instruments
+from dataset_builder.llm.prices import PRICES, estimate, price_of
+from dataset_builder.llm.settings import ChatSettings
+
+FACTS = Facts("Track00001-mix", "A calm piano piece.", None, 79.6, "E- major")
+
+
+@pytest.fixture
+def settings(server: ChatServer, tmp_path: Path) -> ChatSettings:
+    return ChatSettings(base_url=server.url, cache=tmp_path / "answers", backoff=0.001, attempts=3, timeout=5.0)
+
+
+def changed(settings: ChatSettings, **values: object) -> ChatSettings:
+    return ChatSettings(**{**vars(settings), **values})  # type: ignore[arg-type]
+
+
+def test_the_prompt_is_the_papers() -> None:
+    assert format_input(FACTS) == (
+        "Create a short simple overall musical description with just a sentence using the following information. "
+        "Do not include any instrument name. General description: A calm piano piece, Tempo:80 BPM, Key:E-flat major"
+    )
+
+
+def test_an_answer_is_kept_and_never_asked_for_again(
+    server: ChatServer, settings: ChatSettings, tmp_path: Path
+) -> None:
+    server.replies = [" A calm piece\nin E-flat major. "]
+    assert ChatDescriber(settings).describe(FACTS) == "A calm piece in E-flat major."
+    assert ChatDescriber(settings).describe(FACTS) == "A calm piece in E-flat major."
+    assert len(server.asked) == 1 and server.keys == {"Bearer sk-secret"}
+    assert server.asked[0]["model"] == "gpt-4o"
+    assert server.asked[0]["messages"] == [{"role": "user", "content": format_input(FACTS)}]
+    kept = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert "E-flat" in kept and "sk-secret" not in kept
+
+
+def test_a_refusal_is_told_and_may_be_asked_again(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = [("refusal",)]
+    with pytest.raises(UserError, match=r"the model refuses.*; run it again"):
+        ChatDescriber(settings).describe(FACTS)
+    assert ChatDescriber(settings).describe(FACTS) == GOOD
+
+
+def test_another_model_is_another_question(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = ["One.", "Two."]
+    assert ChatDescriber(settings).describe(FACTS) == "One."
+    assert ChatDescriber(changed(settings, model="gpt-5")).describe(FACTS) == "Two."
+
+
+def test_an_answer_with_instruments_is_asked_for_once_more(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = ["A calm piano piece.", "A calm piece."]
+    assert ChatDescriber(settings).describe(FACTS) == "A calm piece."
+    assert [message["role"] for message in server.asked[1]["messages"]] == ["user", "assistant", "user"]
+    assert "piano" in server.asked[1]["messages"][2]["content"]
+
+
+def test_then_it_is_cleaned(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = ["A piano piece.", "A calm, slow piano piece with violins."]
+    assert ChatDescriber(settings).describe(FACTS) == "A calm, slow piece."
+
+
+def test_a_flood_of_words_is_asked_for_again_then_cut(server: ChatServer, settings: ChatSettings) -> None:
+    flood = "It is calm. " + "It goes on and on. " * 1000
+    server.replies = [flood, flood]
+    asked = ask_all(["q"], settings).outcomes["q"]
+    assert asked.description and 1 <= len(asked.description.split()) <= 60
+    assert len(server.asked[1]["messages"][1]["content"].split()) < 200
+    server.replies = ["on " * 5000] * 2
+    assert "no sentence" in ask_all(["other"], settings).outcomes["other"].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Gentle guitar music in C major.", "Gentle music in C major."),
+        ("A piece featuring a flute, drums and strings.", "A piece."),
+        ("Violins, slow and soft.", "Slow and soft."),
+        ("A calm piece.", "A calm piece."),
+    ],
+)
+def test_without_instruments(text: str, expected: str) -> None:
+    assert without_instruments(text) == expected
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [(429, {"Retry-After": "0"}), (429, {}), (500, {}), ("cut",), ("no json",), None, ("hang",)],
+    ids=lambda reply: str(reply),
+)
+def test_what_may_pass_is_tried_again(server: ChatServer, settings: ChatSettings, reply: object) -> None:
+    server.replies = [reply]
+    timeout = 0.2 if reply == ("hang",) else 5.0
+    assert ask_all(["q"], changed(settings, timeout=timeout)).outcomes["q"].description == GOOD
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [((429, {}), "status 429"), ((500, {}), "status 500"), (("cut",), "connection failed"),
+     (("no json",), "no chat completion|no JSON"), (None, "empty"), (("hang",), "no answer in time"),
+     ((400, {}), "status 400")],
+)  # fmt: skip
+def test_what_does_not_pass_is_a_reason_and_the_next_run_asks_again(
+    server: ChatServer, settings: ChatSettings, reply: object, reason: str
+) -> None:
+    import re
+
+    server.replies = [reply] * (1 if reply == (400, {}) else 3)
+    timeout = 0.1 if reply == ("hang",) else 5.0
+    outcomes = ask_all(["q"], changed(settings, timeout=timeout)).outcomes
+    assert outcomes["q"].description is None and re.search(reason, outcomes["q"].reason)
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD
+
+
+def test_a_refusal_is_a_reason(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = [("refusal",), "I'm sorry, I can't describe that."]
+    asked = ask_all(["a", "b"], settings)
+    assert all(outcome.description is None and "refuses" in outcome.reason for outcome in asked.outcomes.values())
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [((401, {}), "refuses OPENAI_API_KEY"), ((403, {}), "refuses OPENAI_API_KEY"),
+     ((404, {}), "does not know 'gpt-4o'"), ((429, {"quota": "1"}), "quota .* is used up")],
+)  # fmt: skip
+def test_what_is_hopeless_stops_at_once(
+    server: ChatServer, settings: ChatSettings, reply: object, message: str
+) -> None:
+    server.replies = [GOOD, *[reply] * 99]
+    with pytest.raises(UserError, match=message) as caught:
+        ask_all([f"question {n}" for n in range(50)], changed(settings, concurrency=1))
+    assert "sk-secret" not in str(caught.value) and "\n" not in str(caught.value)
+    assert len(server.asked) == 2  # the first was answered, and its answer is kept
+    server.replies = []
+    assert len(ask_all([f"question {n}" for n in range(50)], settings).outcomes) == 50
+    assert len(server.asked) == 2 + 49
+
+
+def test_requests_go_out_together_up_to_the_limit(server: ChatServer, settings: ChatSettings) -> None:
+    server.barrier = threading.Barrier(4)  # nobody is answered before four have asked
+    asked = ask_all([f"question {n}" for n in range(12)], changed(settings, concurrency=4))
+    assert len(asked.outcomes) == 12 and server.most_at_once == 4
+
+
+def test_jobs_are_taken_only_when_there_is_somebody_for_them() -> None:
+    """So that a data set of any size takes no more memory than is at work."""
+    begun: list[int] = []
+    finished: list[int] = []
+
+    def jobs() -> Iterator[int]:
+        for number in range(1000):
+            begun.append(number)
+            yield number
+
+    async def work(number: int) -> None:
+        assert len(begun) - len(finished) <= 4
+        await asyncio.sleep(0)
+        finished.append(number)
+
+    asyncio.run(client.each(jobs(), 4, work))
+    assert sorted(finished) == list(range(1000))
+
+
+def test_the_same_question_is_asked_once(server: ChatServer, settings: ChatSettings) -> None:
+    assert set(ask_all(["q", "q", "q"], settings).outcomes) == {"q"} and len(server.asked) == 1
+
+
+def test_a_kill_repeats_no_answer_that_arrived(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = ["A piano piece.", (500, {}), (500, {}), (500, {})]
+    assert ask_all(["q"], settings).outcomes["q"].description is None  # the second request of its conversation failed
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD
+    first = [body for body in server.asked if len(body["messages"]) == 1]
+    assert len(first) == 1
+
+
+def test_a_torn_answer_is_asked_for_again(server: ChatServer, settings: ChatSettings) -> None:
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD
+    (path,) = (settings.cache or Path()).rglob("*.json")
+    path.write_text('{"text": "A ca')
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD and len(server.asked) == 2
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    class Error:
+        def __init__(self, told: str):
+            self.response = type("Response", (), {"headers": {"Retry-After": told}})
+
+    assert failures.retry_after(Error("2.5")) == 2.5  # type: ignore[arg-type]
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert 25 < (failures.retry_after(Error(later)) or 0) <= 30  # type: ignore[arg-type]
+    assert failures.retry_after(Error("soon")) is None  # type: ignore[arg-type]
+
+
+def test_the_budget_is_never_passed(server: ChatServer, settings: ChatSettings) -> None:
+    questions = [f"question {n:02d}" for n in range(40)]
+    most = PRICES["gpt-4o"].most(first_request(questions[0]))
+    asked = ask_all(questions, changed(settings, budget=5 * most, concurrency=8))
+    assert "budget" in asked.stopped and 0 < len(asked.outcomes) < 40
+    assert asked.cost.dollars is not None and asked.cost.dollars <= 5 * most
+    assert server.most_at_once <= 5  # what is in flight counts as the most that it can cost
+    more = ask_all(questions, settings)
+    assert len(more.outcomes) == 40 and more.cost.calls == 40 - asked.cost.calls
+
+
+def test_an_answer_that_never_came_counts_against_the_budget(server: ChatServer, settings: ChatSettings) -> None:
+    most = PRICES["gpt-4o"].most(first_request("q"))
+    server.replies = [("hang",)] * 9
+    asked = ask_all(["q"], changed(settings, budget=1.5 * most, timeout=0.1))
+    assert asked.stopped and len(server.asked) == 1
+
+
+def test_a_server_that_does_not_count_is_budgeted_at_the_most(server: ChatServer, settings: ChatSettings) -> None:
+    server.counts = False
+    most = PRICES["gpt-4o"].most(first_request("question 00"))
+    asked = ask_all([f"question {n:02d}" for n in range(20)], changed(settings, budget=3.5 * most))
+    assert asked.stopped and len(server.asked) == 3 and asked.cost.dollars is None
+
+
+def test_an_answer_that_is_empty_is_paid_for(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = [None]
+    assert ask_all(["q"], settings).cost.calls == 2
+
+
+def test_what_was_spent_is_known_when_a_run_ends_by_an_error(server: ChatServer, settings: ChatSettings) -> None:
+    server.replies = [GOOD, GOOD, (401, {})]
+    result = Asked()
+    with pytest.raises(UserError):
+        ask_all(["a", "b", "c"], changed(settings, concurrency=1), result=result)
+    assert result.cost.calls == 2
+
+
+def test_a_budget_without_a_price_is_refused(settings: ChatSettings) -> None:
+    with pytest.raises(UserError, match="--price"):
+        ask_all(["q"], changed(settings, model="llama", budget=1.0))
+    assert price_of("llama", "1,2").of(10**6, 10**6) == 3.0  # type: ignore[union-attr]
+    for wrong in ("1", "a,b", "-1,2"):
+        with pytest.raises(UserError):
+            price_of("llama", wrong)
+
+
+def test_no_request_costs_more_than_the_most() -> None:
+    messages = first_request(format_input(FACTS))
+    price = PRICES["gpt-4o"]
+    roughly = estimate([messages], price)
+    assert roughly.calls == 1 and 60 < roughly.tokens_in < 115
+    assert roughly.dollars is not None and 0 < roughly.dollars < price.most(messages)
+    cost = Cost().plus(Answer(GOOD, 100, 10), price)
+    assert cost.dollars == pytest.approx(100 * 2.5e-6 + 10 * 10e-6)
+
+
+def test_rate_limits_are_kept(server: ChatServer, settings: ChatSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = []
+
+    class Limiter:
+        max_rate = 100.0
+
+        def __init__(self, rate: float, period: float):
+            waited.append((rate, period))
+
+        async def acquire(self, amount: float = 1) -> None:
+            waited.append(amount)
+
+        async def __aenter__(self) -> None:
+            waited.append("request")
+
+        async def __aexit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(client, "AsyncLimiter", Limiter)
+    ask_all(["q"], changed(settings, requests_per_minute=60, tokens_per_minute=9000))
+    assert waited == [(1.0, 1.0), (900.0, 6.0), "request", 100.0]
+
+
+@pytest.mark.parametrize(
+    "values", [{"concurrency": 0}, {"attempts": 0}, {"timeout": 0.0}, {"budget": -1.0}, {"requests_per_minute": 0.0}]
+)
+def test_settings_that_make_no_sense(values: dict) -> None:
+    with pytest.raises(UserError):
+        ChatSettings(**values)
+
+
+def test_without_a_key_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(UserError, match="need OPENAI_API_KEY"):
+        ChatDescriber()
+
+
+def test_a_request_has_one_name(tmp_path: Path) -> None:
+    name = request_id("m", first_request("q"))
+    assert name == request_id("m", first_request("q")) != request_id("n", first_request("q"))
+    store = AnswerStore(tmp_path)
+    store.put(name, Answer("é", 1, 2))
+    assert store.get(name) == Answer("é", 1, 2) and json.loads(next(tmp_path.rglob("*.json")).read_text())
+    store.forget(name)
+    assert store.get(name) is None

@@ -1,0 +1,103 @@
+"""`orchestrator doctor`: what it finds, what it calls missing, and what it never says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dataset_builder.errors import UserError
+from orchestrator_solver import cli
+from orchestrator_solver.bench import random_hub
+from orchestrator_solver.configuration import compose, preflight
+from orchestrator_solver.models import loading
+from orchestrator_solver.seams import environment
+from orchestrator_solver.weights import hub
+from orchestrator_solver.workflows import doctor
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, empty_hub: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of runs, no keys, no cache."""
+    monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "OPENAI_API_KEY", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def _status(*overrides: str) -> dict[str, doctor.Finding]:
+    return {finding.subject: finding for finding in doctor.examine(compose.composed(list(overrides)))}
+
+
+def test_a_run_that_finds_all(tiny_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--data", str(tiny_data), "--json"]) == 0
+    findings = json.loads(capsys.readouterr().out)
+    assert {finding["status"] for finding in findings} == {"ok", "note"}
+    assert {finding["subject"] for finding in findings} >= {"seams", "disk", "data train", "packages"}
+
+
+def test_a_run_that_lacks_all(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli.main(["doctor", "--data", str(machine), "solver=orchestrator", "logging.log_wandb=true"])
+    out = capsys.readouterr().out
+    assert code == 1
+    for words in ("missing GPU", "missing data train", "missing facebook/musicgen-melody", "missing t5-base",
+                  "missing adefossez/HTDemucs", "missing key of wandb", "hf download t5-base"):  # fmt: skip
+        assert words in out
+
+
+def test_published_weights_are_found(empty_hub: Path) -> None:
+    for model in hub.MODELS.values():
+        for name in model.files:
+            random_hub.put(empty_hub, model.repo, name if isinstance(name, str) else name[-1], Path.touch)
+    found = _status("solver=orchestrator")
+    assert {found[name].status for name in ("facebook/musicgen-melody", "t5-base", "adefossez/HTDemucs")} == {"ok"}
+
+
+def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("WANDB_API_KEY", "OPENAI_API_KEY", "HF_TOKEN"):
+        monkeypatch.setenv(name, "hf_secret")
+    found = list(doctor.keys(compose.composed(["solver=orchestrator_nano"])))
+    assert {finding.status for finding in found} == {"ok"}
+    assert not any("secret" in str(finding) for finding in found)
+
+
+def test_audio_that_is_gone(tiny_data: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_SOURCE_ROOT", str(machine))
+    (gone, *_) = doctor.data(compose.composed(["solver=orchestrator_nano", f"dset_root={tiny_data}"]))
+    assert gone.status == "missing" and "Track00001" in gone.detail and "ORCHESTRATOR_SOURCE_ROOT" in gone.cure
+
+
+def test_versions_that_are_not_the_locks(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine / "requirements.lock").write_text(
+        "torch==1.0.0\nnumpy==1.0.0\n# a comment\nother==1.0 ; sys_platform == 'never'\n"
+    )
+    monkeypatch.setattr(environment, "PROJECT", machine)
+    found = {finding.subject: finding for finding in doctor.versions(preflight.DictConfig({}))}
+    assert found["torch"].status == "missing" and found["packages"].status == "note"
+    assert "2 of 2" in found["packages"].detail and "numpy" in found["packages"].detail
+
+
+def test_a_folder_of_runs_that_cannot_be_written(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", "/proc/runs")
+    found = {finding.subject: finding for finding in doctor.runs(compose.composed(["solver=orchestrator_nano"]))}
+    assert found["folder of runs"].status == "missing"
+
+
+def test_unknown_configurations() -> None:
+    with pytest.raises(UserError, match="no configuration"):
+        compose.composed(["solver=nothing"])
+
+
+@pytest.mark.parametrize(("scale", "billions"), [("small", 0.32), ("medium", 1.38), ("large", 2.43)])
+def test_parameters_by_formula(scale: str, billions: float) -> None:
+    """Of the language model alone; MusicGen's 300M, 1.5B and 3.3B also count T5, EnCodec and cross attention."""
+    cfg = compose.composed(["solver=orchestrator", f"model/lm/model_scale@_global_={scale}"])
+    assert doctor.parameters(cfg) / 1e9 == pytest.approx(billions, rel=0.02)
+
+
+def test_parameters_of_a_model(tiny_models: Path) -> None:
+    from orchestrator_solver.weights import package
+
+    model = loading.build_lm_from_package(package.load(str(tiny_models), "lm"))
+    counted = sum(value.numel() for name, value in model.named_parameters() if "condition_provider" not in name)
+    assert doctor.parameters(model.cfg) == pytest.approx(counted, rel=0.05)

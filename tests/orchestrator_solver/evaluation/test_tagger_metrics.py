@@ -1,0 +1,142 @@
+"""KL and presence from the tagger's probabilities, against other formulas and on known sounds."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import rel_entr
+from sklearn.metrics import roc_auc_score
+
+import orchestrator_solver  # noqa: F401  closes audiocraft's seams
+from dataset_builder.errors import UserError
+from dataset_builder.music.instruments import CLASSES
+from dataset_builder.musicnn.tagger import TAGS
+from orchestrator_solver.metrics.clips import Clips
+from orchestrator_solver.metrics.kl import TaggerKL, kl_divergence
+from orchestrator_solver.metrics.presence import GROUPS, Calibration, Presence, group_scores, presence
+from orchestrator_solver.metrics.registry import METRICS, build_metrics
+
+RATE = 16_000
+
+
+def random_rows(count: int = 20) -> np.ndarray:
+    return np.random.default_rng(0).beta(0.3, 2, size=(count, 50))
+
+
+def clips(generated, targets, instruments=(("violin",),), rate=RATE) -> Clips:
+    return Clips(generated, targets, targets, list(instruments), ["violin"] * len(generated), rate)
+
+
+def test_kl_equals_scipy_and_audiocraft():
+    from audiocraft.metrics.kld import kl_divergence as audiocrafts
+
+    target, generated = random_rows(), random_rows()[::-1]
+    p, q = (rows / rows.sum(axis=1, keepdims=True) for rows in (target, generated))
+    ours = kl_divergence(target, generated)
+    assert ours == pytest.approx(rel_entr(p, q + 1e-6).sum(axis=1))
+    assert ours == pytest.approx(audiocrafts(torch.from_numpy(q.copy()), torch.from_numpy(p)).numpy())
+
+
+def test_kl_is_zero_for_itself_positive_for_others_and_finite_at_zero():
+    rows = random_rows()
+    assert kl_divergence(rows, rows) == pytest.approx(0, abs=1e-4)
+    assert (kl_divergence(rows, rows[::-1]) > 0.1).all()
+    one, other = np.eye(50)[:1], np.eye(50)[1:2]
+    assert kl_divergence(one, other)[0] == pytest.approx(-np.log(1e-6), rel=1e-3)
+    assert kl_divergence(3 * rows, rows) == pytest.approx(kl_divergence(rows, rows))  # scale is normalised away
+
+
+def test_kl_of_sounds():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(scale=0.1, size=4 * RATE).astype(np.float32)
+    time = np.arange(4 * RATE) / RATE
+    tone = (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    metric = TaggerKL()
+    same, different = metric(clips([noise, tone], [noise, noise], [()] * 2))
+    assert same == pytest.approx(0, abs=1e-4) and different > 0.2
+    assert metric.label == "KL(musicnn)" and not metric.higher_is_better
+
+
+def test_presence_is_the_area_under_the_roc_curve():
+    rng = np.random.default_rng(1)
+    asked = ("violin", "drums", "acoustic piano")
+    wanted = [bool(set(asked) & group.classes) for group in GROUPS.values()]
+    for _ in range(20):
+        scores = rng.normal(size=len(GROUPS))
+        assert presence(scores, asked) == pytest.approx(roc_auc_score(wanted, scores))
+
+
+def test_presence_of_chance_is_half():
+    rng = np.random.default_rng(2)
+    scores = [presence(rng.normal(size=len(GROUPS)), rng.choice(CLASSES, size=3)) for _ in range(2000)]
+    assert np.nanmean(scores) == pytest.approx(0.5, abs=0.03)
+    assert presence(np.zeros(len(GROUPS)), ("violin",)) == 0.5
+
+
+def test_presence_is_undefined_without_a_pair():
+    scores = np.arange(len(GROUPS), dtype=float)
+    assert np.isnan(presence(scores, ("trumpet",)))
+    assert np.isnan(presence(scores, ()))
+    assert np.isnan(presence(scores, [name for group in GROUPS.values() for name in group.classes]))
+
+
+def test_similar_classes_leave_their_group_out():
+    names = list(GROUPS)
+    scores = np.zeros(len(names))
+    scores[names.index("bowed strings")], scores[names.index("piano")] = 2, 1
+    assert presence(scores, ("acoustic piano",)) < 1  # strings, not asked for, are heard louder
+    assert presence(scores, ("acoustic piano", "trumpet")) == 1  # what sounds like strings may be the trumpet
+    assert presence(scores, ("acoustic piano", "trumpet", "violin")) == 1
+
+
+def test_groups_do_not_overlap_and_stay_in_the_vocabulary():
+    classes = [name for group in GROUPS.values() for name in group.classes]
+    assert len(classes) == len(set(classes)) and set(classes) <= set(CLASSES)
+    for group in GROUPS.values():
+        assert group.classes and group.similar <= set(CLASSES) - group.classes
+
+
+def test_group_scores_are_standardised_log_odds():
+    calibration = Calibration(dict.fromkeys(TAGS, -2.0), dict.fromkeys(TAGS, 0.5))
+    row = np.full((1, 50), 0.5)
+    assert group_scores(row, TAGS, calibration) == pytest.approx(4.0)
+    assert np.isfinite(group_scores(np.array([[0.0] * 25 + [1.0] * 25]), TAGS, calibration)).all()
+
+
+def test_shipped_calibration_covers_the_groups_tags():
+    calibration = Calibration.shipped()
+    tags = {tag for group in GROUPS.values() for tag in group.tags}
+    assert tags <= set(calibration.mean) and all(calibration.deviation[tag] > 0 for tag in tags)
+
+
+def test_presence_hears_a_drum_beat():
+    burst = np.exp(-np.arange(RATE // 4) / 900) * np.random.default_rng(0).normal(size=RATE // 4)
+    beat = np.tile(burst, 24).astype(np.float32) * 0.3
+    right, wrong = Presence()(clips([beat, beat], [beat, beat], [("drums",), ("pipe",)]))
+    assert right > 0.9 and wrong < 0.5
+
+
+def test_metrics_are_built_by_name():
+    metrics = build_metrics(["sim", "sim_soft", "sim_all_frames"])
+    assert [metric.label for metric in metrics.values()] == ["SIM", "SIM (soft)", "SIM (all frames)"]
+    with pytest.raises(UserError, match="unknown metric fad: expected one of sim, "):
+        build_metrics(["fad"])
+
+
+@pytest.mark.parametrize(("name", "package"), [("kl_passt", "hear21passt"), ("clap", "laion_clap")])
+def test_the_papers_metrics_say_what_is_missing(name, package):
+    if importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed")
+    with pytest.raises(UserError, match=f"pip install.*{package}|{package}.*pip install") as raised:
+        build_metrics([name])
+    assert "\n" not in str(raised.value)
+    assert name in METRICS
+
+
+def test_clap_says_when_the_checkpoint_is_missing(monkeypatch):
+    from orchestrator_solver.metrics import paper_networks as module
+
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object())
+    with pytest.raises(UserError, match=r"nowhere\.pt is not a file"):
+        build_metrics(["clap"], clap={"checkpoint": "nowhere.pt"})

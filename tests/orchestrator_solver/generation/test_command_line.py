@@ -1,0 +1,259 @@
+"""The program's commands, from the outside: exit codes, single lines, files whole or not at all."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from orchestrator_solver import cli
+from orchestrator_solver.commands import COMMANDS
+from orchestrator_solver.generation import recordings
+from orchestrator_solver.generation.model import OrchestratorModel
+from orchestrator_solver.weights import package
+
+RATE = 16_000
+MELODY = (60, 62, 64, 67, 65, 64, 62, 60)
+
+
+class FakeModel:
+    """Plays the reference back, with a little of the seed's noise."""
+
+    name, sha256, max_seconds, sample_rate = "fake", "f" * 64, 8.0, RATE
+    trained_instruments = ("violin", "drums")
+
+    def __init__(self) -> None:
+        self.asked: list[dict] = []
+
+    def generate(self, prompts: Sequence[str], references: Sequence[np.ndarray], reference_sample_rate: int,
+                 duration: float | None = None, seed: int = 0, guidance: float = 3.0, temperature: float = 1.0,
+                 top_k: int = 250, progress: Callable[[float], None] | None = None,
+                 one_stem: bool | Sequence[bool] = False) -> torch.Tensor:  # fmt: skip
+        self.asked.append({"prompt": prompts[0], "duration": duration, "seed": seed, "guidance": guidance})
+        seconds = duration or len(references[0]) / reference_sample_rate
+        wav = np.random.default_rng(seed).standard_normal(round(seconds * RATE)) * 0.01
+        wav[: len(references[0]) // 2] += references[0][::2][: len(wav)]
+        if progress:
+            progress(0.5)
+            progress(1.0)
+        return torch.from_numpy(np.stack([wav] * len(prompts)).astype("f"))[:, None]
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
+    fake = FakeModel()
+    monkeypatch.setattr("orchestrator_solver.generation.model.load_model", lambda name: fake)
+    return fake
+
+
+@pytest.fixture(scope="session")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("song") / "My söng.wav"
+    time_ = np.arange(4 * 32_000) / 32_000
+    pitch = np.array(MELODY)[(time_ * 2).astype(int)]
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * time_), 32_000)
+    return path
+
+
+def orchestrate(*words: object) -> int:
+    return cli.main(["orchestrate", *map(str, words)])
+
+
+def test_help_comes_at_once_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from orchestrator_solver import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert not {'torch', 'librosa', 'audiocraft', 'numpy'} & set(sys.modules), 'heavy'"
+    )
+    begun = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in COMMANDS)
+    assert time.perf_counter() - begun < 5  # a loaded machine; 0.1 s on an idle one
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main([name, "--help"])
+    assert end.value.code == 0
+    assert len(capsys.readouterr().out.splitlines()) > 5
+    assert callable(import_module(f"orchestrator_solver.commands.{name}").run)
+
+
+def test_a_recording_and_its_record(model: FakeModel, song: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder"
+    assert orchestrate(song, "--instruments", "drum, violins", "--out", out, "--seed", 7, "--guidance", 2) == 0
+    assert sorted(path.name for path in out.iterdir()) == [f"My-song-violin-drums-s7.{end}" for end in ("json", "wav")]
+    record = json.loads((out / "My-song-violin-drums-s7.json").read_text())
+    assert record["prompt"].endswith("Instruments: violin, drums.")
+    assert record["description"]["source"] == "template" and record["description"]["text"] in record["prompt"]
+    assert record["reference"]["key"] == "C major" and record["reference"]["file"] == song.name
+    assert record["model"] == {"name": "fake", "sha256": "f" * 64}
+    assert record["warnings"] == []
+    assert record["scores"]["SIM"] > 0.9
+    assert record["settings"]["guidance"] == 2.0 and record["seed"] == 7
+    info = soundfile.info(out / "My-song-violin-drums-s7.wav")
+    assert info.duration == pytest.approx(4.0) and info.samplerate == RATE and info.subtype == "PCM_16"
+    assert model.asked == [{"prompt": record["prompt"], "duration": 4.0, "seed": 7, "guidance": 2.0}]
+
+
+def test_takes_have_their_own_seeds_and_are_the_same_again(model: FakeModel, song: Path, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        assert orchestrate(song, "--instruments", "violin", "--out", tmp_path / folder, "--samples", 2,
+                           "--no-describe", "--format", "flac") == 0  # fmt: skip
+    ours = {path.name: path.read_bytes() for path in (tmp_path / "a").glob("*.flac")}
+    assert sorted(ours) == ["My-song-violin-s0.flac", "My-song-violin-s1.flac"]
+    assert len(set(ours.values())) == 2
+    assert ours == {path.name: path.read_bytes() for path in (tmp_path / "b").glob("*.flac")}
+    assert {asked["prompt"] for asked in model.asked} == {"violin"}
+
+
+def test_a_description_of_ones_own(model: FakeModel, song: Path, tmp_path: Path) -> None:
+    assert orchestrate(song, "--instruments", "violin", "--out", tmp_path, "--description", "A calm waltz.") == 0
+    record = json.loads((tmp_path / "My-song-violin-s0.json").read_text())
+    assert record["prompt"] == "A calm waltz. Instruments: violin."
+    assert record["description"]["source"] == "user"
+
+
+def test_what_the_user_is_warned_of(
+    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert orchestrate(song, "--instruments", "tuba, violin", "--out", tmp_path, "--duration", 6,
+                       "--description", "A tune for flute.") == 0  # fmt: skip
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert len(lines) == 3
+    for words in ("never trained on tuba", "names instruments (flute)", "ends after 4.0 s"):
+        assert any(words in line for line in lines)
+    record = json.loads((tmp_path / "My-song-violin-tuba-s0.json").read_text())
+    assert [f"warning: {line}" for line in record["warnings"]] == lines
+    assert record["seconds"]["audio"] == 6.0
+
+
+def one_line_error(capsys: pytest.CaptureFixture[str]) -> str:
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), lines
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("instruments", "reference", "words"),
+    [
+        ("violni", None, "did you mean violin"), (" , ", None, "no instrument named"),
+        ("violin", "missing.wav", "no such file"), ("violin", b"not audio", "cannot be read as audio"),
+        ("violin", b"MThd", "cannot be read as audio"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line_and_leave_nothing(
+    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    instruments: str, reference: str | bytes | None, words: str,
+) -> None:  # fmt: skip
+    path = song if reference is None else tmp_path / "a.wav"
+    if isinstance(reference, bytes):
+        path.write_bytes(reference)
+    assert orchestrate(path, "--instruments", instruments, "--out", tmp_path / "out" / "deep") == 2
+    assert words in one_line_error(capsys)
+    assert not (tmp_path / "out").exists() and not model.asked
+
+
+def test_an_output_folder_that_cannot_be_written(
+    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
+        assert orchestrate(song, "--instruments", "violin", "--out", folder) == 2
+        assert "cannot write" in one_line_error(capsys)
+    assert not model.asked
+    if os.getuid():  # root may write anywhere
+        (tmp_path / "locked").mkdir(mode=0o500)
+        assert orchestrate(song, "--instruments", "violin", "--out", tmp_path / "locked") == 2
+
+
+def test_checking_a_folder_leaves_no_trace(tmp_path: Path) -> None:
+    recordings.check_writable(tmp_path / "a" / "b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing(
+    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recordings.soundfile, "write", full)
+    assert orchestrate(song, "--instruments", "violin", "--out", tmp_path, "--no-describe") == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interruption_leaves_nothing(
+    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model, "generate", interrupt)
+    assert orchestrate(song, "--instruments", "violin", "--out", tmp_path, "--no-describe") == 130
+    assert capsys.readouterr().err.splitlines()[-1].startswith("stopped")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damage", ["truncated", "changed", "no json", "bad json", "absent"])
+def test_a_torn_checkpoint(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str) -> None:
+    from omegaconf import OmegaConf
+
+    folder = tmp_path / "model"
+    package.save(folder, "codec", OmegaConf.create({"sample_rate": RATE}), {"w": torch.ones(64)}, {})
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    damages = {
+        "truncated": lambda: weights.write_bytes(content[:-9]),
+        "changed": lambda: weights.write_bytes(content[:-1] + b"\x01"),
+        "no json": lambda: (folder / "model.json").unlink(),
+        "bad json": lambda: (folder / "model.json").write_text("{"),
+        "absent": weights.unlink,
+    }
+    damages[damage]()
+    assert orchestrate(song, "--instruments", "violin", "--out", tmp_path / "out", "--model", folder) == 2
+    assert str(folder) in one_line_error(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", ["--duration=0", "--duration=nan", "--samples=0", "--seed=-1", "--format=mp3"])
+def test_settings_out_of_range(song: Path, tmp_path: Path, value: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        orchestrate(song, "--instruments", "violin", "--out", tmp_path, value)
+    assert end.value.code == 2
+
+
+def test_the_shipped_model_plays(song: Path, tmp_path: Path) -> None:
+    words = ("--instruments", "violin, drums", "--duration", 2, "--no-describe")
+    for folder in ("a", "b"):
+        assert orchestrate(song, *words, "--out", tmp_path / folder) == 0
+    wav, rate = soundfile.read(tmp_path / "a" / "My-song-violin-drums-s0.wav")
+    assert rate == RATE and len(wav) == 2 * RATE and np.abs(wav).max() > 0.01
+    again, _ = soundfile.read(tmp_path / "b" / "My-song-violin-drums-s0.wav")
+    np.testing.assert_array_equal(wav, again)
+
+
+def test_the_fake_takes_what_the_model_takes() -> None:
+    from inspect import signature
+
+    assert list(signature(FakeModel.generate).parameters) == list(signature(OrchestratorModel.generate).parameters)
+
+
+def test_preparing_for_a_gpu_that_is_not_there_is_one_line(
+    tiny_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert cli.main(["prepare", str(tiny_data), "solver=orchestrator_lora"]) == 2
+    assert "torch sees no GPU here" in capsys.readouterr().err.splitlines()[-1]

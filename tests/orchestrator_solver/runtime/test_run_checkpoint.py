@@ -1,0 +1,99 @@
+"""A run's checkpoints: a full disk or a kill while saving leaves the one before, alone or in parts."""
+
+import errno
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from audiocraft.utils.checkpoint import check_sharded_checkpoint
+
+from dataset_builder.errors import UserError
+from orchestrator_solver.runtime import run_checkpoint
+
+OLD, NEW = {"epoch": 1}, {"epoch": 2, "weights": torch.zeros(1000)}
+
+
+def _full(state: object, file: object) -> None:
+    file.write(b"half")  # type: ignore[attr-defined]
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_keeps_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.th"
+    run_checkpoint.save(OLD, path, sharded=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", _full)
+        with pytest.raises(UserError, match=r"checkpoint\.th cannot be written: No space left .* is whole"):
+            run_checkpoint.save(NEW, path, sharded=False)
+    assert torch.load(path) == OLD and [p.name for p in tmp_path.iterdir()] == ["checkpoint.th"]
+    run_checkpoint.save(NEW, path, sharded=False)
+    assert torch.load(path)["epoch"] == 2
+
+
+def test_other_mistakes_are_not_hidden(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        run_checkpoint.save(OLD, tmp_path / "nowhere" / "checkpoint.th", sharded=False)
+
+
+def _kill_at(place: str, path: Path) -> None:
+    """Save in this process, which kills itself at one of the places where files change."""
+    names = {"write": (torch, "save"), "sync": (os, "fsync"), "rename": (Path, "replace")}
+    owner, name = names[place]
+    setattr(owner, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    run_checkpoint.save(NEW, path, sharded=False)
+
+
+@pytest.mark.parametrize("place", ["write", "sync", "rename"])
+def test_a_kill_keeps_the_last_one(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "checkpoint.th"
+    run_checkpoint.save(OLD, path, sharded=False)
+    process = multiprocessing.get_context("fork").Process(target=_kill_at, args=(place, path))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert torch.load(path) == OLD
+    run_checkpoint.save(NEW, path, sharded=False)
+    assert torch.load(path)["epoch"] == 2 and len(list(tmp_path.iterdir())) == 1
+
+
+def _part(rank: int, folder: Path, case: str) -> None:
+    torch.distributed.init_process_group("gloo", f"file://{folder}/meet", world_size=2, rank=rank)
+    path = folder / ("checkpoint.th" if rank == 0 else "checkpoint.th.1")
+    run_checkpoint.save({**OLD, "rank": rank}, path, sharded=True)
+    if case == "full" and rank == 1:
+        torch.save = _full  # type: ignore[assignment]
+    if case == "renamed by one" and rank == 1:
+        Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+    try:
+        run_checkpoint.save({**NEW, "rank": rank}, path, sharded=True)
+    except UserError:
+        os._exit(2)
+    except RuntimeError:  # the other one is gone
+        os._exit(3)
+
+
+def _save_in_parts(folder: Path, case: str) -> list[int | None]:
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_part, args=(rank, folder, case)) for rank in (0, 1)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    return [process.exitcode for process in processes]
+
+
+def test_a_disk_that_is_full_for_one_keeps_the_parts_of_all(tmp_path: Path) -> None:
+    assert _save_in_parts(tmp_path, "full") == [2, 2]
+    for rank, name in enumerate(("checkpoint.th", "checkpoint.th.1")):
+        assert torch.load(tmp_path / name) == {**OLD, "rank": rank}
+    assert not list(tmp_path.glob("*.tmp*"))
+
+
+def test_a_renaming_that_was_cut_is_finished_on_loading(tmp_path: Path) -> None:
+    codes = _save_in_parts(tmp_path, "renamed by one")
+    assert codes[1] == -signal.SIGKILL and (tmp_path / "checkpoint.th.1.tmp").exists()
+    check_sharded_checkpoint(tmp_path / "checkpoint.th.1", tmp_path / "checkpoint.th")
+    assert {torch.load(tmp_path / name)["epoch"] for name in ("checkpoint.th", "checkpoint.th.1")} == {2}

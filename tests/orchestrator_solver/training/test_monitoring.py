@@ -1,0 +1,137 @@
+"""What is seen of a run: time left, pace, tables of samples with scores, and the dashboard."""
+
+import io
+import json
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import flashy
+import numpy as np
+import pytest
+import soundfile
+import torch
+from audiocraft.modules.conditioners import WavCondition
+
+from orchestrator_solver import cli
+from orchestrator_solver.monitoring import sample_table, wandb_workspace
+from orchestrator_solver.monitoring.sample_table import SampleTable
+from orchestrator_solver.monitoring.stage_progress import TimeLeftBar
+from orchestrator_solver.runtime.throughput import OF_THE_MACHINE, Pace, memory_gib
+
+RATE = 16_000
+
+
+def tone(hertz: float, seconds: float = 2.0) -> torch.Tensor:
+    """`[1, T]`."""
+    return 0.3 * torch.sin(2 * torch.pi * hertz * torch.arange(round(seconds * RATE)) / RATE)[None]
+
+
+def info(item: str, prompt: str | None, reference: torch.Tensor) -> SimpleNamespace:
+    condition = WavCondition(reference[None], torch.tensor([reference.shape[-1]]), [RATE], [None], [0.0])
+    return SimpleNamespace(
+        meta=SimpleNamespace(path=item), seek_time=1.5, description=prompt, self_wav=condition
+    )  # fmt: skip
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SampleTable:
+    """Two samples: one that follows its reference, one whose reference is silent."""
+    monkeypatch.setattr(sample_table, "Presence", lambda: lambda clips: np.array([0.75, float("nan")]))
+    found = SampleTable(tmp_path, 3, 0, RATE)
+    infos = [info("T1-mix", "Calm. Instruments: violin, drums.", tone(440.0)), info("T1-S01", None, 0 * tone(440.0))]
+    outputs = torch.stack([tone(440.0), tone(523.25)])
+    found.add(infos, outputs, torch.stack([tone(440.0), tone(440.0)]))
+    return found
+
+
+def test_a_table_has_audio_prompt_and_scores(table: SampleTable, tmp_path: Path) -> None:
+    table.write()
+    folder = tmp_path / "sample_tables" / "0003"
+    first, second = (json.loads(line) for line in (folder / "0.jsonl").read_text().splitlines())
+    assert (first["item"], first["start"], first["sim"], first["presence"]) == ("T1-mix", 1.5, 1.0, 0.75)
+    assert first["prompt"] == "Calm. Instruments: violin, drums." and second["prompt"] == ""
+    assert second["sim"] is None and second["presence"] is None
+    wav, rate = soundfile.read(folder / second["output"])
+    assert rate == RATE and np.abs(wav - tone(523.25)[0].numpy()).max() < 1e-4
+    assert len(list(folder.iterdir())) == 1 + 2 * 3
+
+
+def test_the_instruments_that_a_prompt_asks_for() -> None:
+    prompt = "Piano-like. Instruments: violin, drums."
+    asked = [name for name in ("violin", "drums", "viola", "piano") if sample_table._names(prompt, name)]
+    assert asked == ["violin", "drums"]
+    assert sample_table._names("violin, electric bass", "electric bass") and not sample_table._names(
+        "electric bass", "bass"
+    )
+
+
+def test_a_table_for_wandb(table: SampleTable) -> None:
+    rows = table.write()
+    assert sample_table.wandb_table(rows, None).columns == ["item", "start", "prompt", "sim", "presence"], (
+        "without media"
+    )
+    shown = sample_table.wandb_table(rows, table.folder)
+    assert shown.columns == ["item", "start", "prompt", "sim", "presence", "reference", "output", "target"]
+    assert type(shown.data[0][5]).__name__ == "Audio" and len(shown.data) == 2
+
+
+def test_lines_say_how_long_it_takes(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        bar = TimeLeftBar(logging.getLogger("bar"), range(20), updates=5, total=20, name="Train | Epoch 2")
+        for _ in bar:
+            bar.update(ce=1.0)
+    assert caplog.messages[0].startswith("Train | Epoch 2 | 4/20 |") and "left 00:0" in caplog.messages[0]
+    assert "ce 1.0" in caplog.messages[0] and len(caplog.messages) == 4
+
+
+@pytest.mark.parametrize(("terminal", "rank", "shown"), [(True, 0, True), (False, 0, False), (True, 1, False)])
+def test_a_bar_is_for_a_terminal(
+    terminal: bool, rank: int, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setattr(flashy.distrib, "is_rank_zero", lambda: rank == 0)
+    list(TimeLeftBar(logging.getLogger("bar"), range(3), updates=0, total=3, name="Valid"))
+    assert ("Valid" in screen.getvalue()) is shown
+
+
+def test_pace_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [10.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    pace = Pace(audio_per_step=240.0)
+    pace.step()
+    pace.step()
+    now[0] = 14.0
+    figures = pace.figures()
+    assert figures["audio_per_second"] == 120.0 and figures.keys() < OF_THE_MACHINE
+    assert 0.05 < figures["memory_gib"] == pytest.approx(memory_gib(), abs=1.0)
+
+
+def test_the_dashboard_shows_what_is_logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "dashboard.json"
+    assert cli.main(["dashboard", "--out", str(out), "--project", "p"]) == 0 and str(out) in capsys.readouterr().out
+    text = out.read_text()
+    for name in ("steps/ce", "steps/d", "steps/lr", "steps/grad_norm", "steps/audio_per_second", "steps/memory_gib",
+                 "valid/ce_q4", "train/skipped", "train/nonfinite", "generate/sim", "samples/table"):  # fmt: skip
+        assert name in text, name
+    sections = json.loads(text)["spec"]["section"]["panelBankConfig"]["sections"]
+    assert [section["name"] for section in sections] == list(wandb_workspace.SECTIONS)
+
+
+def test_publishing_without_a_key_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr("orchestrator_solver.configuration.preflight.wandb_can_log", lambda: False)
+    assert cli.main(["dashboard", "--publish", "--entity", "me"]) == 2
+    assert "no key of wandb here" in capsys.readouterr().err
+
+
+def test_a_server_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    class Unreachable:
+        def save(self) -> None:
+            raise ConnectionError("no network")
+
+    monkeypatch.setattr("orchestrator_solver.configuration.preflight.wandb_can_log", lambda: True)
+    monkeypatch.setattr(wandb_workspace, "workspace", lambda *_: Unreachable())
+    assert cli.main(["dashboard", "--publish", "--entity", "me"]) == 2
+    assert capsys.readouterr().err.strip().endswith("me/music-orchestrator: no network")

@@ -1,0 +1,71 @@
+"""Published models in their true formats, widths and places: loaded, conditioned and played by the real code."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support import hub_cache
+
+from dataset_builder.errors import UserError
+from orchestrator_solver.generation.model import OrchestratorModel, load_model
+from orchestrator_solver.models import loading
+from orchestrator_solver.weights import hub, published
+
+MELODY = "//pretrained/facebook/musicgen-melody"
+RATE = 32_000
+
+
+@pytest.fixture(scope="module")
+def melody(filled_hub: Path) -> OrchestratorModel:
+    """MusicGen Melody of the local cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        hub_cache.use(filled_hub, patch)
+        model = load_model(MELODY)
+        assert model.lm.condition_provider.conditioners["self_wav"].separator.network is not None
+        return model
+
+
+def tone(seconds: float, hertz: float = 440.0) -> np.ndarray:
+    return (0.2 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+def test_weights_are_those_of_the_file(melody: OrchestratorModel, hub_home: Path) -> None:
+    kept = published.published(MELODY).state
+    assert kept.keys() == melody.lm.state_dict().keys()
+    assert all(torch.equal(kept[name].float(), value) for name, value in melody.lm.state_dict().items())
+
+
+def test_musicgen_melody_loads_as_it_is_published(melody: OrchestratorModel) -> None:
+    assert (melody.sample_rate, melody.codec.frame_rate, melody.codec.num_codebooks) == (32_000, 50, 4)
+    assert melody.max_seconds == 30 and melody.lm.dim == 1536
+    assert melody.facts["published"] == "facebook/musicgen-melody"
+
+
+def test_musicgen_melody_plays(melody: OrchestratorModel) -> None:
+    wav = melody.generate(["violin", None], [tone(0.5), tone(0.5)], RATE, duration=0.2, one_stem=[True, True])
+    assert wav.shape == (2, 1, round(0.2 * RATE)) and wav.isfinite().all()
+
+
+@pytest.mark.slow
+def test_a_folder_of_audiocrafts_format(melody: OrchestratorModel, hub_home: Path) -> None:
+    (folder,) = (hub_home / "hub" / "models--facebook--musicgen-melody" / "snapshots").iterdir()
+    model = load_model(f"//pretrained/{folder}")
+    assert model.sha256 == melody.sha256 and model.codec.num_codebooks == 4
+
+
+def test_what_is_missing_is_said_with_where_and_how(empty_hub: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        load_model(MELODY)
+    words = str(caught.value)
+    assert "state_dict.bin" in words and str(empty_hub) in words
+    assert "hf download facebook/musicgen-melody" in words
+
+
+@pytest.mark.slow
+def test_transformers_encodec(hub_home: Path) -> None:
+    hub_cache.put_encodec(hub_home)
+    codec = loading.load_codec("//pretrained/facebook/encodec_32khz")
+    codes, scale = codec.encode(torch.zeros(1, 1, 6400))
+    assert scale is None and codes.shape == (1, 4, 10)
+    assert not hub.missing("facebook/encodec_32khz")

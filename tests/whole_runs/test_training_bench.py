@@ -1,0 +1,35 @@
+"""The measurements of training on small sizes: that they run, and say what they say; figures want a quiet machine."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from support.hub_cache import small_separator
+
+from dataset_builder.errors import UserError
+from orchestrator_solver import cli
+from orchestrator_solver.bench import random_hub, startup, training
+from orchestrator_solver.bench.training import WANTED, Case, bench_training
+
+
+@pytest.mark.slow
+def test_training_from_the_store_against_audiocraft(
+    tiny_slakh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its caches, with that of chroma, and with that of whole batches; each side trains the same model."""
+    monkeypatch.setattr(training, "slakh_root", lambda *_: tiny_slakh)
+    monkeypatch.setattr(random_hub, "separator_package", small_separator)
+    for name in ("put_t5", "put_codec"):
+        monkeypatch.setattr(random_hub, name, partial(getattr(random_hub, name), layers=1))
+    report = bench_training(tmp_path, [Case(cache, "nano") for cache in WANTED], seconds=1.92, turns=1)
+    assert [case.cache for case in report.cases] == ["none", "chroma", "batch"]
+    assert all(min(case.ours) > 0 and len(case.theirs) == 2 and 0 < case.loading < 1 for case in report.cases)
+    assert report.cases[0].faster > 1 and report.cases[0].parameters > 4e6
+    assert "wanted" in report.text() and len(report.text().splitlines()) == 5
+
+
+def test_a_run_that_fails_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match=r"the run ended early: .*no such run"):
+        startup._seconds(["sh", "-c", "echo no such run >&2; exit 1"], tmp_path, None)
+    assert startup._seconds(["sh", "-c", "echo one >&2; echo Train here >&2; sleep 60"], tmp_path, "Train") < 30
+    assert cli.main(["bench", "startup"]) == 2 and "needs --data" in capsys.readouterr().err
