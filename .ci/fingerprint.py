@@ -28,7 +28,7 @@ RUN = ["solver=orchestrator_nano", "optim.epochs=2", "optim.updates_per_epoch=25
        "dataset.evaluate.num_samples=16", "dataset.generate.num_samples=2", "generate.every=2", "evaluate.every=2",
        "num_threads=1", "dataset.num_workers=1", "logging.log_tensorboard=true", "logging.log_updates=25"]  # fmt: skip
 TIMES = re.compile(r"duration|seconds|_per_second|eta|memory")  # what of a history is no result
-TUNE = """import sys; from pretty_midi import *; midi, part = PrettyMIDI(), Instrument(0); pitches = [60, 62, 64, 65, 67, 69]
+TUNE = """import sys; from pretty_midi import *; midi, part = PrettyMIDI(), Instrument(0); pitches = 60, 62, 64, 65, 67
 for index, pitch in enumerate(pitches): part.notes.append(Note(90, pitch, index / 2, index / 2 + .5))
 midi.instruments.append(part); midi.write(sys.argv[1])"""
 

@@ -18,11 +18,11 @@ _PITCHED_HZ = (100.0, 2000.0)
 # What a note is heard as beside itself: its third harmonic, 7 semitones up, and its fifth, 4 up. Of some instruments
 # the third is louder than the note itself, so that a shift by 7 says nothing.
 _THIRD, _FIFTH, _TWELFTH = 0.5, 0.2, 7
-_LIKE, _MORE_LIKE = 0.5, 0.3  # correlation with the MIDI, shifted; and how much more than without
+_MIN_CORRELATION, _MORE_LIKE = 0.5, 0.3  # correlation with the MIDI, shifted; and how much more than without
 
 
 @dataclass
-class Listener:
+class DefectDetector:
     """Gathers one file, given as consecutive mono blocks of a multiple of 4 windows (the last one may be shorter).
 
     Args:
@@ -125,5 +125,5 @@ class Listener:
         """
         likeness = self.likeness(sounding)
         best = int(np.argmax(likeness))
-        clear = likeness[best] > _LIKE and likeness[best] - likeness[0] > _MORE_LIKE
+        clear = likeness[best] > _MIN_CORRELATION and likeness[best] - likeness[0] > _MORE_LIKE
         return best if clear and best != _TWELFTH else None

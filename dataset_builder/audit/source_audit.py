@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..runtime import atomic
-from ..runtime.process_pool import share_out
+from ..runtime.process_pool import parallel_map
 from ..sources.registry import READERS
 from .defects import KINDS, Defect
 from .track_audit import audit_track
@@ -23,7 +23,7 @@ def audit_source(source: str, root: Path, workers: int) -> list[Defect]:
     with tempfile.TemporaryDirectory() as folder:
         results = [Path(folder) / f"{path.name}.json" for _, path in tracks]
         jobs = [(source, path, split, result) for (split, path), result in zip(tracks, results, strict=True)]
-        share_out(_one_track, jobs, workers, "audit")
+        parallel_map(_one_track, jobs, workers, "audit")
         return [Defect(**line) for result in results for line in json.loads(result.read_text())]
 
 

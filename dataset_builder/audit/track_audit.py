@@ -19,7 +19,7 @@ from ..sources.registry import READERS
 from ..sources.track import Stem, Track
 from ..sources.untrusted_yaml import read_yaml
 from .defects import STOP, USE, Defect
-from .detectors import Listener
+from .detectors import DefectDetector
 from .slakh_errata import known_of
 
 _BLOCK = 1 << 17  # samples of every file at a time
@@ -171,7 +171,7 @@ def _heard(track: Track, stems: list[Stem], mixed: Path | None) -> Iterator[Defe
     with ExitStack() as stack:
         files = {stem.id: stack.enter_context(soundfile.SoundFile(stem.audio)) for stem in stems}
         mix = stack.enter_context(soundfile.SoundFile(mixed)) if mixed is not None else None
-        listeners = {name: Listener(file.samplerate) for name, file in files.items()}
+        listeners = {name: DefectDetector(file.samplerate) for name, file in files.items()}
         difference = _listen(files, listeners, mix)
     for stem in stems:
         yield from _judged(track, stem, listeners[stem.id])
@@ -181,7 +181,7 @@ def _heard(track: Track, stems: list[Stem], mixed: Path | None) -> Iterator[Defe
 
 
 def _listen(
-    files: dict[str, soundfile.SoundFile], listeners: dict[str, Listener], mix: soundfile.SoundFile | None
+    files: dict[str, soundfile.SoundFile], listeners: dict[str, DefectDetector], mix: soundfile.SoundFile | None
 ) -> float:
     """Read all files abreast; returns the largest difference between the mix and the stems' sum."""
     difference, length = 0.0, max([file.frames for file in files.values()] + [mix.frames if mix else 0], default=0)
@@ -203,7 +203,7 @@ def _block(file: soundfile.SoundFile) -> np.ndarray:
     return wav[:, 0] if wav.shape[1] == 1 else wav.mean(axis=1)
 
 
-def _judged(track: Track, stem: Stem, listener: Listener) -> Iterator[Defect]:
+def _judged(track: Track, stem: Stem, listener: DefectDetector) -> Iterator[Defect]:
     if listener.clipped:
         yield Defect("clipped", track.id, stem.id, f"{listener.clipped} times")
     if stem.is_drum:

@@ -9,12 +9,12 @@ import numpy as np
 import soundfile
 
 from ..audio import reading
-from ..audit.detectors import Listener
+from ..audit.detectors import DefectDetector
 from ..audit.track_audit import sounding_classes
 from ..build.settings import recorded
 from ..build.track_list import list_tracks
 from ..errors import UserError
-from ..runtime.process_pool import share_out
+from ..runtime.process_pool import parallel_map
 from ..seeds import rng_for
 from ..sources.registry import READERS
 from ..sources.track import Stem
@@ -123,7 +123,7 @@ def bench_audit(data: Path, every: int, workers: int) -> AuditReport:
     settings = recorded(data, workers)
     tracks = list_tracks(settings).tracks
     jobs = [(settings.source, folder, split, index % every == 0) for index, (split, folder) in enumerate(tracks)]
-    heard = [stem for stems in share_out(_one_track, jobs, workers, "listen") for stem in stems]
+    heard = [stem for stems in parallel_map(_one_track, jobs, workers, "listen") for stem in stems]
     if not heard:
         raise UserError(f"{data} has no pitched stem")
     names = dict.fromkeys(name for stem in heard for name in stem.found)
@@ -163,7 +163,7 @@ def _heard(track: str, stem: Stem, inject: bool) -> _Heard:
     return _Heard(f"{track}-{stem.id}", flagged, listener.flatness(), listener.steadiness(), found)
 
 
-def _listen(wav: np.ndarray, rate: int) -> Listener:
-    listener = Listener(rate)
+def _listen(wav: np.ndarray, rate: int) -> DefectDetector:
+    listener = DefectDetector(rate)
     listener.add(wav.astype(np.float32))
     return listener

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from ..audit import exclusions as why
 from ..audit.exclusions import LeftOut
 from ..descriptor.captions.captioner import Caption, CaptionError
-from ..descriptor.captions.registry import CaptionSettings, build_captioner, ears_of
+from ..descriptor.captions.registry import CaptionSettings, audio_llm_settings, build_captioner
 from ..descriptor.captions.table_captioner import TableCaptioner
-from ..descriptor.describers import REMOTE
+from ..descriptor.describers import DESCRIBED_AFTER_ITEMS
 from ..descriptor.music_descriptor import MusicDescriptor, windows_of
 from ..items.item import Item
 from ..items.track_results import TrackResult, read_result, write_result
@@ -38,14 +38,14 @@ class _Track:
 
 
 def caption_tracks(
-    settings: BuildSettings, source_root: Path, track_ids: Sequence[str], ears: ChatSettings | None
+    settings: BuildSettings, source_root: Path, track_ids: Sequence[str], audio_llm: ChatSettings | None
 ) -> str:
     """Put captions, and the descriptions by a template that follow from them, into the tracks' results.
 
     Returns why it ended before all were asked for, if it did.
 
     Args:
-        settings: whose captioner is one of `LATE`.
+        settings: whose captioner is one of `CAPTIONED_AFTER_ITEMS`.
         source_root: the items' paths are relative to it.
         track_ids: tracks whose results are there.
         ears: how the model that hears is reached; by default as the settings say, without limits.
@@ -55,12 +55,12 @@ def caption_tracks(
             before is kept.
     """
     captioner = build_captioner(settings.caption_settings())
-    describer = "none" if settings.descriptions in REMOTE else settings.descriptions
+    describer = "none" if settings.descriptions in DESCRIBED_AFTER_ITEMS else settings.descriptions
     words = MusicDescriptor.load(CaptionSettings("none"), describer)
     if isinstance(captioner, TableCaptioner):
         _from_table(settings.out, captioner, track_ids, words)
         return ""
-    hearing = _Hearing(settings, source_root, ears or ears_of(settings.caption_settings()), words)
+    hearing = _CaptionRun(settings, source_root, audio_llm or audio_llm_settings(settings.caption_settings()), words)
     hearing.run(track_ids)
     return hearing.stopped
 
@@ -95,26 +95,26 @@ def _write(out: Path, name: str, result: TrackResult, heard: Mapping[str, Heard]
         write_result(out, name, changed)
 
 
-class _Hearing:
+class _CaptionRun:
     """One run of the stage by a model that hears."""
 
-    def __init__(self, settings: BuildSettings, source_root: Path, ears: ChatSettings, words: MusicDescriptor):
+    def __init__(self, settings: BuildSettings, source_root: Path, audio_llm: ChatSettings, words: MusicDescriptor):
         from ..dataset.costs import Ledger
         from ..descriptor.captions.chat_captioner import ChatCaptioner  # openai takes a second to import
-        from ..llm.client import Desk, Paid
+        from ..llm.client import ChatClient, Spending
 
-        self.settings, self.source_root, self.ears, self.words = settings, source_root, ears, words
-        self.captioner, self.paid, self.stopped = ChatCaptioner(ears), Paid(), ""
-        self.desk = Desk(ears, self.paid, Ledger(settings.out, ears.model))
+        self.settings, self.source_root, self.audio_llm, self.words = settings, source_root, audio_llm, words
+        self.captioner, self.paid, self.stopped = ChatCaptioner(audio_llm), Spending(), ""
+        self.client = ChatClient(audio_llm, self.paid, Ledger(settings.out, audio_llm.model))
 
     def run(self, track_ids: Sequence[str]) -> None:
         from ..llm.client import each
 
         async def hear_all(jobs: Iterable[tuple[_Track, Item]]) -> None:
-            async with self.desk.open():
-                await each(jobs, self.ears.concurrency, self._hear)
+            async with self.client.open():
+                await each(jobs, self.audio_llm.concurrency, self._hear)
 
-        with tqdm(total=len(track_ids), desc=f"captions by {self.ears.model}", unit="track") as bar:
+        with tqdm(total=len(track_ids), desc=f"captions by {self.audio_llm.model}", unit="track") as bar:
             asyncio.run(hear_all(self._jobs(track_ids, bar.update)))
         print(f"captions: {self.paid.cost.text()}{self.stopped and f'; stopped: {self.stopped}'}", flush=True)
 
@@ -142,9 +142,9 @@ class _Hearing:
             return self.stopped
         wavs = await asyncio.to_thread(windows_of, item, self.source_root, captioner, self.settings.caption_windows)
         try:
-            return [await captioner.hear(self.desk, wav, captioner.sample_rate) for wav in wavs]
+            return [await captioner.request_caption(self.client, wav, captioner.sample_rate) for wav in wavs]
         except CaptionError as error:
             return str(error)
         except BudgetReachedError:
-            self.stopped = f"the budget of ${self.ears.budget:g} is reached"
+            self.stopped = f"the budget of ${self.audio_llm.budget:g} is reached"
             return self.stopped

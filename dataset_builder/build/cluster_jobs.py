@@ -94,7 +94,7 @@ class ShardJob(Checkpointable):
 
 
 def launch_build(
-    settings: BuildSettings, launch: Launch, chat: ChatSettings | None = None, ears: ChatSettings | None = None
+    settings: BuildSettings, launch: Launch, chat: ChatSettings | None = None, audio_llm: ChatSettings | None = None
 ) -> Report:
     """Make a data set by jobs, one for each shard, and merge them; models elsewhere are asked for words from here.
 
@@ -105,7 +105,7 @@ def launch_build(
     shards = {shard: (settings, shard) for shard in launch.parts()}
     results = [result_path(settings.out, path.name) for _, path in source.tracks]
     _run(build_shard, shards, results, settings.out, settings.workers, launch, f"merge {settings.out}")
-    return merge(settings.out, settings.workers, chat, settings.caption_settings(), ears)
+    return merge(settings.out, settings.workers, chat, settings.caption_settings(), audio_llm)
 
 
 def launch_materialise(root: Path, workers: int, launch: Launch) -> None:

@@ -2,7 +2,7 @@
 
 from ..descriptor.captions.chat_captioner import MAX_TOKENS, QUESTION, TOKENS_A_SECOND, ChatCaptioner
 from ..descriptor.captions.registry import build_captioner
-from ..descriptor.describers import REMOTE
+from ..descriptor.describers import DESCRIBED_AFTER_ITEMS
 from ..errors import UserError
 from ..items.facts import Facts
 from ..items.plan import plan_folder
@@ -16,7 +16,7 @@ WORDS = {"none": 1, "musicnn": 4}  # of what is said of a window, about
 WORDS_HEARD = 45  # likewise, by a model
 
 
-def forecast(settings: BuildSettings, chat: ChatSettings, ears: ChatSettings) -> str:
+def forecast(settings: BuildSettings, chat: ChatSettings, audio_llm: ChatSettings) -> str:
     """Calls, tokens and money of captions and descriptions by models elsewhere, at most: for a terminal.
 
     Equal questions are asked once, and what is kept from before is not asked at all, so that it may well be less.
@@ -35,13 +35,13 @@ def forecast(settings: BuildSettings, chat: ChatSettings, ears: ChatSettings) ->
     items = sum(plan.total(split) for split in plan.items)
     lines = [f"{items} items at most, before silent or broken stems are left out; nothing was sent"]
     if settings.captions == "chat":
-        captions = _captions(items * settings.caption_windows, ears).text(ears.options)
-        lines.append(f"captions by {ears.model}: {captions}")
+        captions = _captions(items * settings.caption_windows, audio_llm).text(audio_llm.options)
+        lines.append(f"captions by {audio_llm.model}: {captions}")
         lines.append(
             f"  assumed: {settings.caption_windows} windows of {ChatCaptioner.seconds:g} s an item, "
             f"{TOKENS_A_SECOND} tokens a second, {ANSWER_TOKENS} an answer"
         )
-    if settings.descriptions in REMOTE:
+    if settings.descriptions in DESCRIBED_AFTER_ITEMS:
         words = settings.caption_windows * WORDS.get(settings.captions, WORDS_HEARD)
         request = first_request(format_input(Facts("", " ".join(["calm"] * words), None, 120.0, "C-sharp minor")))
         lines.append(f"descriptions by {chat.model}: {estimate([request] * items, _price(chat)).text()}")
@@ -51,9 +51,9 @@ def forecast(settings: BuildSettings, chat: ChatSettings, ears: ChatSettings) ->
     return "\n".join(lines)
 
 
-def _captions(clips: int, ears: ChatSettings) -> Estimate:
+def _captions(clips: int, audio_llm: ChatSettings) -> Estimate:
     tokens = round(TOKENS_A_SECOND * ChatCaptioner.seconds) + len(QUESTION) // 4
-    tokens_in, tokens_out, price = clips * tokens, clips * ANSWER_TOKENS, _price(ears)
+    tokens_in, tokens_out, price = clips * tokens, clips * ANSWER_TOKENS, _price(audio_llm)
     most = price.of(2 * tokens_in, clips * MAX_TOKENS) if price else 0.0
     return Estimate(clips, tokens_in, tokens_out, price, most, again=False)
 

@@ -20,20 +20,20 @@ from ..audit.track_audit import audit_track, look_at_track
 from ..dataset import manifest
 from ..dataset.finalize import TrackSummary, finish, finish_track
 from ..dataset.report import Report
-from ..descriptor.captions.registry import LATE, CaptionSettings, build_captioner
-from ..descriptor.describers import DESCRIBERS, REMOTE
+from ..descriptor.captions.registry import CAPTIONED_AFTER_ITEMS, CaptionSettings, build_captioner
+from ..descriptor.describers import DESCRIBED_AFTER_ITEMS, DESCRIBERS
 from ..descriptor.music_descriptor import MusicDescriptor, build_from
 from ..errors import UserError
-from ..items.item_builder import TrackReader
+from ..items.item_builder import ItemBuilder
 from ..items.track_results import TrackResult, find_result, result_path, write_result
 from ..llm.settings import ChatSettings
 from ..runtime import atomic, locks
-from ..runtime.process_pool import share_out
+from ..runtime.process_pool import parallel_map
 from ..runtime.shards import Shard
 from ..sources.registry import READERS
 from .ownership import claim, refuse_if_lacking
 from .settings import BuildSettings, recorded
-from .text_stages import late_words
+from .text_stages import text_stages
 from .track_list import TrackList, list_tracks, render
 
 __all__ = ["BuildSettings", "Shard", "build", "build_shard", "describe", "make_again", "merge", "prepare"]
@@ -41,7 +41,7 @@ __all__ = ["BuildSettings", "Shard", "build", "build_shard", "describe", "make_a
 FOLDERS = ("tracks", "items", "egs", "slakh")  # in which a build writes; others may be at work beside them
 
 
-def build(settings: BuildSettings, chat: ChatSettings | None = None, ears: ChatSettings | None = None) -> Report:
+def build(settings: BuildSettings, chat: ChatSettings | None = None, audio_llm: ChatSettings | None = None) -> Report:
     """Make the data set, or finish it.
 
     Args:
@@ -58,7 +58,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, ears: ChatS
         claim(settings, source)
         atomic.remove_leftovers(settings.out, *FOLDERS)
         made = _items_stage(settings, source, source.tracks)
-        made = {} if late_words(settings, source, chat, ears) else made  # which lacked them
+        made = {} if text_stages(settings, source, chat, audio_llm) else made  # which lacked them
         return _finish_stage(settings, source, made)
 
 
@@ -78,7 +78,7 @@ def build_shard(settings: BuildSettings, shard: Shard) -> int:
 
 def merge(
     out: Path, workers: int = 2, chat: ChatSettings | None = None, captions: CaptionSettings | None = None,
-    ears: ChatSettings | None = None,
+    audio_llm: ChatSettings | None = None,
 ) -> Report:  # fmt: skip
     """Make a data set of its shards' results: the same bytes as a build without shards.
 
@@ -99,7 +99,7 @@ def merge(
     with locks.alone(out):
         refuse_if_lacking(out, source)
         atomic.remove_leftovers(out, *FOLDERS)
-        late_words(settings, source, chat, ears)
+        text_stages(settings, source, chat, audio_llm)
         return _finish_stage(settings, source, {})
 
 
@@ -112,8 +112,10 @@ def make_again(out: Path, workers: int = 2) -> Report:
     settings = recorded(out, workers)
     source = list_tracks(settings)
     jobs = [(out, folder.name) for _, folder in source.tracks]
-    if not all(share_out(_is_whole, jobs, workers, "results")):
-        if settings.captions in {*LATE, "mu-llama"} or settings.descriptions in REMOTE:  # whose words are not here
+    if not all(parallel_map(_is_whole, jobs, workers, "results")):
+        if (
+            settings.captions in {*CAPTIONED_AFTER_ITEMS, "mu-llama"} or settings.descriptions in DESCRIBED_AFTER_ITEMS
+        ):  # whose words are not here
             words = f"--captions {settings.captions} --descriptions {settings.descriptions}"
             raise UserError(f"{out} lacks results of tracks, and others word them: build it again ({words})")
         return build(settings)
@@ -141,12 +143,14 @@ def _items_stage(
     names = [folder.name for _, folder in tracks]
     render(settings, set(names))
     begun = [
-        (settings.out, name, settings.captions in LATE) for name in names if result_path(settings.out, name).is_file()
+        (settings.out, name, settings.captions in CAPTIONED_AFTER_ITEMS)
+        for name in names
+        if result_path(settings.out, name).is_file()
     ]
-    found = share_out(_done_before, begun, settings.workers, "found")
+    found = parallel_map(_done_before, begun, settings.workers, "found")
     done = {name: summary for (_, name, _), summary in zip(begun, found, strict=True) if summary}
     jobs = [(settings, source.root, *track) for track in tracks if track[1].name not in done]
-    made = share_out(_one_track, jobs, settings.workers, "items")
+    made = parallel_map(_one_track, jobs, settings.workers, "items")
     return {**done, **{folder.name: summary for (_, _, _, folder), summary in zip(jobs, made, strict=True)}}
 
 
@@ -164,11 +168,11 @@ def _is_whole(out: Path, track_id: str) -> bool:
 
 def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> TrackSummary:
     """Make a track's result, and its sidecars while its items are at hand."""
-    describer = "none" if settings.descriptions in REMOTE else settings.descriptions
+    describer = "none" if settings.descriptions in DESCRIBED_AFTER_ITEMS else settings.descriptions
     chosen = policies(settings.policy, audited=settings.audit)
     look = audit_track if settings.audit else partial(look_at_track, chosen=chosen)
     skip = skipped(look(settings.source, folder, split), chosen)
-    captions = CaptionSettings("none") if settings.captions in LATE else settings.caption_settings()
+    captions = CaptionSettings("none") if settings.captions in CAPTIONED_AFTER_ITEMS else settings.caption_settings()
     descriptor = MusicDescriptor.load(captions, describer)
     try:
         track = READERS[settings.source].read_track(folder, split)
@@ -176,7 +180,7 @@ def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: P
         detail = str(error).replace(f"{source_root}/", "")
         result = TrackResult([], [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)])
     else:
-        reader = TrackReader(
+        reader = ItemBuilder(
             track, source_root, settings.submixes, settings.key_backend, settings.grouping, skip,
             follow_links=chosen["link-out"] == USE,
         )  # fmt: skip
@@ -223,7 +227,7 @@ def _finish_stage(settings: BuildSettings, source: TrackList, made: dict[str, Tr
     """Sidecars of the tracks that were done before, then what is made of all."""
     names = [folder.name for _, folder in source.tracks]
     older = [name for name in names if name not in made]
-    summaries = share_out(finish_track, [(settings.out, name) for name in older], settings.workers, "sidecars")
+    summaries = parallel_map(finish_track, [(settings.out, name) for name in older], settings.workers, "sidecars")
     every = {**made, **dict(zip(older, summaries, strict=True))}
     omitted = [LeftOut(name, "track", "", why.OMITTED) for name in source.omitted]
     report = finish(settings.out, [every[name] for name in names], omitted)

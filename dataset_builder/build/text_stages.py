@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from ..descriptor.captions.registry import LATE
-from ..descriptor.describers import REMOTE
+from ..descriptor.captions.registry import CAPTIONED_AFTER_ITEMS
+from ..descriptor.describers import DESCRIBED_AFTER_ITEMS
 from ..llm.settings import ChatSettings
 from .caption_stage import caption_tracks
 from .settings import BuildSettings
 from .track_list import TrackList
 
 
-def late_words(
-    settings: BuildSettings, source: TrackList, chat: ChatSettings | None, ears: ChatSettings | None
+def text_stages(
+    settings: BuildSettings, source: TrackList, chat: ChatSettings | None, audio_llm: ChatSettings | None
 ) -> bool:
     """Put them into the results of the tracks, which are all there; returns whether any were to be put.
 
@@ -25,9 +25,9 @@ def late_words(
         UserError: as `caption_tracks` and `describe_tracks`.
     """
     names, stopped = [folder.name for _, folder in source.tracks], ""
-    if settings.captions in LATE:
-        stopped = caption_tracks(settings, source.root, names, ears)
-    if settings.descriptions in REMOTE:
+    if settings.captions in CAPTIONED_AFTER_ITEMS:
+        stopped = caption_tracks(settings, source.root, names, audio_llm)
+    if settings.descriptions in DESCRIBED_AFTER_ITEMS:
         from .description_stage import describe_tracks, describe_without_asking  # openai takes a second to import
 
         chat = replace(chat or ChatSettings(), model=settings.chat_model)
@@ -36,4 +36,4 @@ def late_words(
         else:
             described = describe_tracks(settings.out, names, chat)
         print(described.text(), flush=True)
-    return settings.captions in LATE or settings.descriptions in REMOTE
+    return settings.captions in CAPTIONED_AFTER_ITEMS or settings.descriptions in DESCRIBED_AFTER_ITEMS

@@ -17,7 +17,7 @@ from ..music.key import KEY_BACKENDS
 from ..nano.corpus import NanoSettings
 from ..sources.registry import READERS
 from .materialise import materialise_data
-from .options import add_caption_options, add_chat_options, add_launch_options, chat_settings, ears, launch_of
+from .options import add_caption_options, add_chat_options, add_launch_options, audio_llm, chat_settings, launch_of
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     if args.estimate:
         from ..build.cost_forecast import forecast
 
-        print(forecast(settings, chat_settings(args), ears(args, settings.caption_settings())))
+        print(forecast(settings, chat_settings(args), audio_llm(args, settings.caption_settings())))
         return 0
     if args.shard:
         if args.launcher or args.materialise:
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _built(settings: BuildSettings, args: argparse.Namespace) -> Report:
-    hearing = ears(args, settings.caption_settings())
+    hearing = audio_llm(args, settings.caption_settings())
     if not args.launcher:
         return build(settings, chat_settings(args), hearing)
     from ..build.cluster_jobs import launch_build

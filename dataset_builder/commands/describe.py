@@ -74,13 +74,13 @@ def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
 def _submit(root: Path, settings: ChatSettings) -> None:
     from ..build.description_stage import questions_of
     from ..llm.answered import estimate_for, forget_failures, pending
-    from ..llm.batch_api import BatchDesk
+    from ..llm.batch_api import BatchClient
 
     questions = questions_of(root, _tracks(root))
     print(estimate_for(questions, settings).text())
     with locks.alone(root):
         forget_failures(questions, settings)
-        states = BatchDesk(root, settings).submit(pending(questions, settings))
+        states = BatchClient(root, settings).submit(pending(questions, settings))
     for state in states:
         print(f"submitted batch {state.id}: {state.total} requests")
     if not states:
@@ -88,9 +88,9 @@ def _submit(root: Path, settings: ChatSettings) -> None:
 
 
 def _poll(root: Path, settings: ChatSettings) -> None:
-    from ..llm.batch_api import BatchDesk
+    from ..llm.batch_api import BatchClient
 
-    states = BatchDesk(root, settings).states()
+    states = BatchClient(root, settings).states()
     for state in states:
         print(f"batch {state.id or '-'}: {state.status}, {state.done} of {state.total} requests")
     if not states:
@@ -101,10 +101,10 @@ def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
     from ..build.description_stage import questions_of, write_descriptions
     from ..build.pipeline import describe
     from ..llm.answered import settled
-    from ..llm.batch_api import BatchDesk
+    from ..llm.batch_api import BatchClient
 
     with locks.alone(root):
-        collected = BatchDesk(root, settings).collect()
+        collected = BatchClient(root, settings).collect()
     for failure in collected.failures:
         print(failure)
 

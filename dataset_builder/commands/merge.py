@@ -7,7 +7,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from .options import add_caption_options, add_chat_options, chat_settings, ears
+from .options import add_caption_options, add_chat_options, audio_llm, chat_settings
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -26,5 +26,5 @@ def run(args: argparse.Namespace) -> int:
 
     captions = replace(recorded(args.root, 1), caption_url=args.caption_url, caption_table=args.caption_table)
     settings = captions.caption_settings()
-    print(merge(args.root, args.workers, chat_settings(args), settings, ears(args, settings)).text())
+    print(merge(args.root, args.workers, chat_settings(args), settings, audio_llm(args, settings)).text())
     return 0

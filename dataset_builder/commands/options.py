@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..descriptor.captions.registry import CaptionSettings, ears_of
+from ..descriptor.captions.registry import CaptionSettings, audio_llm_settings
 from ..llm.settings import ChatSettings
 
 
@@ -45,13 +45,13 @@ def add_caption_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--caption-timeout", type=float, default=120.0, help="chat: seconds for one (default: 120)")
 
 
-def ears(args: argparse.Namespace, settings: CaptionSettings) -> ChatSettings:
+def audio_llm(args: argparse.Namespace, settings: CaptionSettings) -> ChatSettings:
     """How the model that hears is reached, by these options.
 
     Raises:
         UserError: for numbers that make no sense.
     """
-    return ears_of(
+    return audio_llm_settings(
         settings, concurrency=args.caption_concurrency, requests_per_minute=args.caption_rpm,
         tokens_per_minute=args.caption_tpm, budget=args.caption_budget, price=args.caption_price,
         timeout=args.caption_timeout,

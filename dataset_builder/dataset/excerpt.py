@@ -10,7 +10,7 @@ from ..items.item import Item
 from .manifest import source_root
 
 _STEP = 0.05  # seconds between the starts that are considered: activity is known no finer
-_ENOUGH = 0.5  # share of an excerpt in which the item has to sound
+_MIN_SOUNDING_SHARE = 0.5  # share of an excerpt in which the item has to sound
 
 
 def audio_files(item: Item, root: Path) -> list[Path]:
@@ -56,7 +56,7 @@ def draw_start(item: Item, duration: float, rng: np.random.Generator) -> float:
     starts = np.linspace(0.0, last, max(2, round(last / _STEP) + 1)) if last > 0 else np.zeros(1)
     sounding = _sounding_until(union(*item.activity.values()), starts + duration)
     sounding -= _sounding_until(union(*item.activity.values()), starts)
-    enough = np.flatnonzero(sounding >= min(_ENOUGH * duration, sounding.max() - 1e-6))
+    enough = np.flatnonzero(sounding >= min(_MIN_SOUNDING_SHARE * duration, sounding.max() - 1e-6))
     return float(starts[enough[int(rng.integers(len(enough)))]])
 
 

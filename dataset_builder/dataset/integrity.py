@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..items.item import Item
 from ..music.instruments import instrument_words_in
 from ..runtime.checksums import digest_of, read_checksums
-from ..runtime.process_pool import share_out
+from ..runtime.process_pool import parallel_map
 from . import manifest, materialise
 from .finalize import SUMS
 
@@ -65,7 +65,7 @@ def check(root: Path, workers: int = 1) -> list[str]:
             continue
         lines += [_Line(split, meta, sums.get(str(meta["info_path"]))) for meta in metas]
     chunks = [lines[start : start + _CHUNK] for start in range(0, len(lines), _CHUNK)]
-    findings = share_out(_of_chunk, [(root, base, chunk) for chunk in chunks], workers, "check", "part")
+    findings = parallel_map(_of_chunk, [(root, base, chunk) for chunk in chunks], workers, "check", "part")
     faults += [fault for found in findings for fault in found.faults]
     return faults + list(_across(findings)) + _of_materialised(root, lines, workers)
 
@@ -176,7 +176,7 @@ def _of_materialised(root: Path, lines: Sequence[_Line], workers: int) -> list[s
     names = [Path(str(line.meta["info_path"])).with_suffix(".flac").as_posix() for line in lines]
     chunks = [names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK)]
     jobs = [(root, {name: sums.get(name) for name in chunk}) for chunk in chunks]
-    found = share_out(_of_flacs, jobs, workers, "check files", "part")
+    found = parallel_map(_of_flacs, jobs, workers, "check files", "part")
     return [*faults, *(fault for part in found for fault in part)]
 
 

@@ -19,7 +19,7 @@ from ..errors import UserError
 from ..items.item import Item
 from ..runtime import atomic, locks
 from ..runtime.checksums import digest_of, read_checksums, write_checksums
-from ..runtime.process_pool import share_out
+from ..runtime.process_pool import parallel_map
 from ..runtime.shards import Shard
 from . import manifest
 
@@ -95,7 +95,7 @@ def _write_missing(
             tracks[item.track, item.sample_rate].append(item)
     jobs = [(root, base, members) for members in tracks.values()]
     written: dict[str, str] = {}
-    for digests in share_out(_write_flacs, jobs, workers, "materialise"):
+    for digests in parallel_map(_write_flacs, jobs, workers, "materialise"):
         written.update(digests)
     return written
 

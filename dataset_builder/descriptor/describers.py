@@ -30,4 +30,4 @@ class Describer(Protocol):
 
 # Name in the configuration -> class, called without arguments.
 DESCRIBERS: dict[str, Callable[[], Describer]] = {"template": TemplateDescriber, "chat": ChatDescriber}
-REMOTE = frozenset({"chat"})  # a data set's items are described together, after they are all there
+DESCRIBED_AFTER_ITEMS = frozenset({"chat"})  # a data set's items are described together, after they are all there

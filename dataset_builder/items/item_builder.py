@@ -50,7 +50,7 @@ class _Group(NamedTuple):
 
 
 @dataclass
-class TrackReader:
+class ItemBuilder:
     """Turns a track into items; what cannot be used is listed in `left_out` with its reason.
 
     Args:

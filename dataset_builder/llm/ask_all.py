@@ -10,7 +10,7 @@ import openai
 from ..dataset.costs import Ledger
 from .answer_cache import Answer, AnswerStore
 from .budget import BudgetReachedError
-from .client import Ask, Desk, Paid, each
+from .client import ChatClient, ChatRequest, Spending, each
 from .description_prompt import MAX_TOKENS, Message
 from .dialogue import Outcome, Request, next_step
 from .failures import NoAnswerError, reason
@@ -19,7 +19,7 @@ from .settings import ChatSettings
 
 
 @dataclass
-class Asked(Paid):
+class ChatRun(Spending):
     """What came of a run.
 
     Attributes:
@@ -34,8 +34,8 @@ class Asked(Paid):
 
 def ask_all(
     questions: Iterable[str], settings: ChatSettings, progress: Callable[[], object] | None = None,
-    result: Asked | None = None, ledger: Ledger | None = None, spent: float = 0.0,
-) -> Asked:  # fmt: skip
+    result: ChatRun | None = None, ledger: Ledger | None = None, spent: float = 0.0,
+) -> ChatRun:  # fmt: skip
     """Ask each question that is not answered yet; every answer is kept as soon as it is there.
 
     Args:
@@ -49,8 +49,8 @@ def ask_all(
     Raises:
         UserError: without a key, if the server refuses it or does not know the model, or the quota is used up.
     """
-    result = result or Asked()
-    asking = _Asking(Desk(settings, result, ledger, spent), result, progress or (lambda: None))
+    result = result or ChatRun()
+    asking = _Asking(ChatClient(settings, result, ledger, spent), result, progress or (lambda: None))
     asyncio.run(asking.run(dict.fromkeys(questions)))
     return result
 
@@ -58,19 +58,19 @@ def ask_all(
 class _Asking:
     """One run, and what it has got so far."""
 
-    def __init__(self, desk: Desk, result: Asked, progress: Callable[[], object]):
-        self.desk, self.settings, self.result, self.progress = desk, desk.settings, result, progress
+    def __init__(self, client: ChatClient, result: ChatRun, progress: Callable[[], object]):
+        self.client, self.settings, self.result, self.progress = client, client.settings, result, progress
         self.store = AnswerStore(self.settings.cache)
 
     async def run(self, questions: Iterable[str]) -> None:
-        async with self.desk.open():
+        async with self.client.open():
             await each(questions, self.settings.concurrency, self._settle)
 
     async def _settle(self, question: str) -> None:
         """Lead a question's conversation to its end."""
         while isinstance(step := next_step(question, self.settings.model, self.store), Request):
             try:
-                await self.desk.ask(request_of(step.messages), partial(self._keep, step.name))
+                await self.client.ask(request_of(step.messages), partial(self._keep, step.name))
             except BudgetReachedError:
                 self.result.stopped = f"the budget of ${self.settings.budget:g} is reached"
                 return
@@ -84,7 +84,7 @@ class _Asking:
         self.store.put(name, answer)
 
 
-def request_of(messages: list[Message]) -> Ask:
+def request_of(messages: list[Message]) -> ChatRequest:
     """The request of these messages."""
     tokens = sum(len(message["content"]) for message in messages) // 4
-    return Ask(messages, tokens, most_in(messages), MAX_TOKENS)
+    return ChatRequest(messages, tokens, most_in(messages), MAX_TOKENS)

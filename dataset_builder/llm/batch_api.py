@@ -57,7 +57,7 @@ class Collected:
     failures: list[str] = field(default_factory=list)
 
 
-class BatchDesk:
+class BatchClient:
     """Submits, finds and collects the batches of a data set.
 
     Args:
@@ -191,9 +191,9 @@ def under_way(out: Path, settings: ChatSettings) -> dict[str, list[Message]]:
     """The requests of a data set's batches whose answers are not here yet; nobody is asked if there are none.
 
     Raises:
-        UserError: as `BatchDesk.under_way`.
+        UserError: as `BatchClient.under_way`.
     """
-    return BatchDesk(out, settings).under_way() if BatchFiles(out).names() else {}
+    return BatchClient(out, settings).under_way() if BatchFiles(out).names() else {}
 
 
 def dollars_at_most(requests: Mapping[str, list[Message]], settings: ChatSettings) -> float:

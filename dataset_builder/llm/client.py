@@ -25,14 +25,14 @@ _Job = TypeVar("_Job")
 
 
 @dataclass
-class Paid:
+class Spending:
     """What a run has paid so far, for a caller that wants it also when the run ends by an error."""
 
     cost: Cost = field(default_factory=Cost)
 
 
 @dataclass(frozen=True)
-class Ask:
+class ChatRequest:
     """One request.
 
     Attributes:
@@ -48,7 +48,7 @@ class Ask:
     max_tokens: int
 
 
-class Desk:
+class ChatClient:
     """One run's client, limits and costs.
 
     Args:
@@ -61,7 +61,7 @@ class Desk:
         UserError: for a budget without a price.
     """
 
-    def __init__(self, settings: ChatSettings, paid: Paid, ledger: Ledger | None = None, spent: float = 0.0):
+    def __init__(self, settings: ChatSettings, paid: Spending, ledger: Ledger | None = None, spent: float = 0.0):
         self.settings, self.paid, self.ledger = settings, paid, ledger
         self.price = price_of(settings.model, settings.price)
         if settings.budget is not None and self.price is None:
@@ -76,12 +76,12 @@ class Desk:
         self.tokens = _limiter(settings.tokens_per_minute, (settings.tokens_per_minute or 0.0) / _BURSTS)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator["Desk"]:
+    async def open(self) -> AsyncIterator["ChatClient"]:
         """The desk, whose connections are closed at the end."""
         async with self.client:
             yield self
 
-    async def ask(self, request: Ask, keep: Callable[[Answer], None]) -> None:
+    async def ask(self, request: ChatRequest, keep: Callable[[Answer], None]) -> None:
         """Ask, with attempts; an answer is kept as soon as it is paid for.
 
         Raises:
@@ -103,7 +103,7 @@ class Desk:
         doubling = tenacity.wait_exponential_jitter(self.settings.backoff, LONGEST_WAIT, jitter=self.settings.backoff)
         return min(LONGEST_WAIT, told) if told is not None else float(doubling(state))
 
-    async def _attempt(self, request: Ask, keep: Callable[[Answer], None]) -> None:
+    async def _attempt(self, request: ChatRequest, keep: Callable[[Answer], None]) -> None:
         most = self.price.of(request.most_in, request.max_tokens) if self.price else 0.0
         await self.budget.reserve(most)
         cost = 0.0
@@ -140,7 +140,7 @@ class Desk:
             self.ledger.add(one)
         return one.dollars if one.dollars is not None else most
 
-    async def _send(self, request: Ask) -> Answer:
+    async def _send(self, request: ChatRequest) -> Answer:
         try:
             done = await self.client.chat.completions.create(
                 model=self.settings.model, messages=request.messages, temperature=0.0, max_tokens=request.max_tokens

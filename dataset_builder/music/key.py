@@ -18,7 +18,7 @@ MINOR = (18.2648, 0.737619, 14.0499, 16.8599, 0.702494, 14.4362, 0.702494, 18.61
 MAJOR_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-", "B")
 MINOR_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "G#", "A", "B-", "B")
 NAMES = tuple(f"{name} major" for name in MAJOR_NAMES) + tuple(f"{name} minor" for name in MINOR_NAMES)
-_DRAW = 1e-9  # correlations nearer than this are told apart as music21 does, by the rounding of its sums
+_TIE = 1e-9  # correlations nearer than this are told apart as music21 does, by the rounding of its sums
 
 
 def _profiles() -> np.ndarray:
@@ -37,7 +37,7 @@ def key_from_durations(histogram: np.ndarray) -> str | None:
         return None
     centred = histogram - histogram.mean()
     products = _PROFILES @ centred
-    nearest = np.flatnonzero(products >= products.max() - _DRAW * np.linalg.norm(centred))
+    nearest = np.flatnonzero(products >= products.max() - _TIE * np.linalg.norm(centred))
     if len(nearest) == 1:
         return NAMES[nearest[0]]
     return NAMES[max(nearest.tolist(), key=lambda index: (_correlation(index, histogram.tolist()), index % 12, index))]

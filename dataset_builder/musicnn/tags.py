@@ -43,7 +43,7 @@ _SAME = {"classic": "classical", "soft": "quiet"}  # said twice, they would read
 _OPPOSITE = {"slow": "fast", "fast": "slow", "loud": "quiet", "quiet": "loud"}
 
 
-_MOST = 2  # words of each sort
+_MAX_WORDS = 2  # words of each sort
 
 
 def moods(tags: Mapping[str, float]) -> list[str]:
@@ -63,4 +63,4 @@ def _chosen(tags: Mapping[str, float], thresholds: Mapping[str, float]) -> list[
         word = _SAME.get(tag, tag)
         if word not in words and _OPPOSITE.get(word) not in words:
             words.append(word)
-    return words[:_MOST]
+    return words[:_MAX_WORDS]

@@ -18,7 +18,7 @@ from ..errors import UserError
 _Result = TypeVar("_Result")
 
 
-def share_out(
+def parallel_map(
     function: Callable[..., _Result], jobs: Sequence[tuple[object, ...]], workers: int, what: str, unit: str = "track"
 ) -> list[_Result]:
     """Call `function(*job)` for every job in processes of their own; the first error ends it.

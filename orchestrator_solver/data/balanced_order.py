@@ -18,7 +18,7 @@ def _quotas(weights: dict[str, float]) -> dict[str, int]:
     return quotas
 
 
-class Rotation:
+class BalancedOrder:
     """An endless, seeded sequence over items grouped by kind.
 
     Args:

@@ -13,7 +13,7 @@ from dataset_builder.errors import UserError
 from ..features.feature_store import Store
 from ..runtime.stop_signals import ignore_in_worker
 from .dataset import Drawing, ExcerptDataset
-from .rank_sampler import MeetingLoader, RankSampler
+from .rank_sampler import RankSampler, SyncedLoader
 
 logger = logging.getLogger(__name__)
 STAGES = ("train", "valid", "evaluate", "generate")
@@ -61,7 +61,7 @@ def build_loaders(
         if stage == "train" or (cfg.fsdp.use and not RankSampler(len(dataset), *_place()).even(options["batch_size"])):
             dataset.num_samples = _whole_batches(stage, len(dataset), together)
         # The data set draws its own order, and in order a worker or a rank changes nothing.
-        loaders[stage] = MeetingLoader(
+        loaders[stage] = SyncedLoader(
             dataset, options["batch_size"], sampler=RankSampler(len(dataset), *_place()),
             num_workers=options["num_workers"], collate_fn=dataset.collater, worker_init_fn=ignore_in_worker,
         )  # fmt: skip

@@ -19,7 +19,7 @@ from dataset_builder.seeds import rng_for
 
 from ..features.feature_store import Store, name_of
 from ..features.pitch_classes import ONE_STEM
-from .balanced_order import Rotation
+from .balanced_order import BalancedOrder
 from .reference_policy import choose_reference, policy_weights
 
 ANY = "any kind"
@@ -63,8 +63,8 @@ def draw_prompt(sounding: tuple[str, ...], description: str | None, drawing: Dra
 class ExcerptDataset(MusicDataset):
     """Draws excerpts of a data set's items; the same index of the same epoch is always the same excerpt.
 
-    Kinds come in the shares of their weights, and no item of a kind comes twice before all have come once (`Rotation`);
-    or all items are of one kind.
+    Kinds come in the shares of their weights, and no item of a kind comes twice before all have come once
+    (`BalancedOrder`); or all items are of one kind.
     Draws are seeded by (seed, epoch, index): they do not depend on workers.
 
     Args:
@@ -102,7 +102,7 @@ class ExcerptDataset(MusicDataset):
         for item in wanted:
             self.by_kind[item.kind if item.kind in kinds else ANY].append(item)
         sizes = {kind: len(members) for kind, members in self.by_kind.items()}
-        self.rotation = Rotation(sizes, kinds, seed)
+        self.rotation = BalancedOrder(sizes, kinds, seed)
 
     def excerpt(self, index: int) -> Excerpt:
         """The excerpt of an index in the current epoch."""

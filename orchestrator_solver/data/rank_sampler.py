@@ -37,7 +37,7 @@ class RankSampler(Sampler[int]):
         return len(self.indices)
 
 
-class MeetingLoader(DataLoader):
+class SyncedLoader(DataLoader):
     """Batches of a `RankSampler`, between which all processes may meet: equally often, whoever has a batch more."""
 
     sampler: RankSampler

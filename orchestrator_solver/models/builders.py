@@ -9,7 +9,7 @@ from audiocraft.modules.conditioners import BaseConditioner
 from audiocraft.utils.utils import dict_from_config
 
 from ..nano.aligned_fuser import AlignedFuser
-from ..nano.bag_of_words import WordsConditioner
+from ..nano.bag_of_words import BagOfWordsConditioner
 from ..nano.chroma_conditioner import ChromaConditioner
 from ..seams import registry
 from . import lora
@@ -18,7 +18,7 @@ from .t5_conditioner import StoredT5Conditioner
 
 
 def _words(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
-    return WordsConditioner(cfg.transformer_lm.dim, **dict_from_config(args))
+    return BagOfWordsConditioner(cfg.transformer_lm.dim, **dict_from_config(args))
 
 
 def _chroma(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:

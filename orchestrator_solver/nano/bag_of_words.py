@@ -19,7 +19,7 @@ def word_bins(text: str, n_bins: int) -> list[int]:
     return [1 + zlib.crc32(token.encode()) % (n_bins - 1) for token in tokens]
 
 
-class WordsConditioner(TextConditioner):
+class BagOfWordsConditioner(TextConditioner):
     """The mean of the prompt's word embeddings beside the sum of its instruments' embeddings, `[B, 1, D]`.
 
     Small enough to be trained with the nano model and shipped with it: no text encoder, no download. A sum, so that

@@ -17,7 +17,7 @@ def seed_all(*parts: str | int) -> None:
     torch.manual_seed(seed % 2**63)
 
 
-class Generators:
+class RandomState:
     """Python's, numpy's and torch's generators as a part of a checkpoint."""
 
     def state_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 COUNTS = frozenset({"skipped", "nonfinite"})  # of which a stage has a sum
 
 
-class Means:
+class RunningMeans:
     """Adds up metrics step by step; a step that lacks a metric does not count for it."""
 
     def __init__(self) -> None:

@@ -37,7 +37,7 @@ class StopRequest:
         self._obeyed = threading.Event()
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def handle_signals(self) -> Iterator[None]:
         """Catch the signals while the block runs; afterwards they are handled as before."""
         read, write = os.pipe()
         os.set_blocking(write, False)
@@ -79,7 +79,7 @@ class StopRequest:
             self.signal = signal.SIGTERM
         return self.signal or 0
 
-    def obey(self, number: int) -> NoReturn:
+    def raise_stopped(self, number: int) -> NoReturn:
         """Stop here, between two steps.
 
         Args:
@@ -92,7 +92,7 @@ class StopRequest:
         self._obeyed.set()
         raise Stopped(self.signal.name)
 
-    def leave(self, rank: int) -> NoReturn:
+    def exit(self, rank: int) -> NoReturn:
         """End the process after saving: by submitit's own handler if it is to requeue the job, else as shells do.
 
         Args:

@@ -7,7 +7,7 @@ from torch import nn
 
 from ..data.dataloaders import build_loaders
 from ..data.dataset import ExcerptDataset
-from .resumable_loop import ExactLoop
+from .resumable_loop import ResumableLoop
 
 
 class AudioExcerpts(ExcerptDataset):
@@ -34,7 +34,7 @@ class _Scalar(nn.Module):
         return self.loss(estimate, target).sum()
 
 
-class OrchestratorCodecSolver(ExactLoop, CompressionSolver):
+class OrchestratorCodecSolver(ResumableLoop, CompressionSolver):
     """Trains a codec on the excerpts that the language model will be trained on."""
 
     def __init__(self, cfg: DictConfig) -> None:

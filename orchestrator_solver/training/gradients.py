@@ -60,8 +60,8 @@ def valid_counts(model: LMModel, batch: PreparedBatch) -> torch.Tensor:
     return (counts / flashy.distrib.world_size()).clamp(min=1)
 
 
-def at_once(
-    model: LMModel, batch: PreparedBatch, autocast: AbstractContextManager, synchronised: AbstractContextManager,
+def full_batch(
+    model: LMModel, batch: PreparedBatch, autocast: AbstractContextManager, sync: AbstractContextManager,
     scale: Scale = unscaled,
 ) -> Losses:  # fmt: skip
     """Add to the parameters' gradients those of the whole batch's cross-entropy.
@@ -77,7 +77,7 @@ def at_once(
     with autocast:
         sums = _sums(model, batch.codes, batch.mask, batch.conditions)
         loss = (sums / counts).mean()
-    with synchronised:
+    with sync:
         scale(loss).backward()
     return Losses(loss.detach(), (sums / counts).detach())
 

@@ -14,13 +14,13 @@ from dataset_builder.errors import UserError
 from ..monitoring.monitored_solver import Watched
 from ..runtime import run_checkpoint
 from ..runtime.deadlock import PatientDeadlockDetect
-from ..runtime.random_state import Generators, seed_all
-from ..runtime.running_means import Means
+from ..runtime.random_state import RandomState, seed_all
+from ..runtime.running_means import RunningMeans
 from ..runtime.stop_signals import Stopped, StopRequest
 from ..runtime.throughput import Pace
 
 
-class ExactLoop(Watched):
+class ResumableLoop(Watched):
     """A solver whose runs have the same losses to the last bit, interrupted or not.
 
     All that is random in a step follows from (run seed, epoch, step, process), and an epoch can be left and taken up
@@ -31,8 +31,8 @@ class ExactLoop(Watched):
         self.stop = StopRequest()
         super().__init__(cfg)
         self.deadlock_detect = PatientDeadlockDetect(**cfg.deadlock)
-        self.progress = Means()
-        self.generators = Generators()
+        self.progress = RunningMeans()
+        self.generators = RandomState()
         self.register_stateful("progress", "generators")
 
     def build_model(self) -> None:
@@ -55,7 +55,7 @@ class ExactLoop(Watched):
         Raises:
             SystemExit: after having been asked to stop.
         """
-        with self.stop.listening():
+        with self.stop.handle_signals():
             try:
                 super().run()
                 return
@@ -66,7 +66,7 @@ class ExactLoop(Watched):
                     "%s: saved after %d of %d updates of epoch %d; the same command goes on from there",
                     stopped, self.progress.steps, self.train_updates_per_epoch, self.epoch,
                 )  # fmt: skip
-        self.stop.leave(flashy.distrib.rank())
+        self.stop.exit(flashy.distrib.rank())
 
     def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
         """The steps of a stage that are left; returns the means of the whole stage."""
@@ -74,7 +74,7 @@ class ExactLoop(Watched):
         loader = self.dataloaders[dataset_split]
         get_dataset_from_loader(loader).current_epoch = self.epoch
         updates = self.train_updates_per_epoch if self.is_training else len(loader)
-        means = self.progress if self.is_training else Means()
+        means = self.progress if self.is_training else RunningMeans()
         first = means.steps
         pace = Pace(loader.batch_size * flashy.distrib.world_size() * self.cfg.dataset.segment_duration)
         if first < updates:
@@ -86,9 +86,9 @@ class ExactLoop(Watched):
                 self._steps(loader, means, updates, pace)
         return {**flashy.distrib.average_metrics(means.values(), updates), **pace.figures()}
 
-    def _steps(self, loader: Any, means: Means, updates: int, pace: Pace) -> None:
+    def _steps(self, loader: Any, means: RunningMeans, updates: int, pace: Pace) -> None:
         lines = self.log_progress(self.current_stage, loader, total=updates - means.steps, updates=self.log_updates)
-        recent = Means()
+        recent = RunningMeans()
         for batch in lines:
             self.deadlock_detect.update("batch")
             index = means.steps
@@ -103,11 +103,11 @@ class ExactLoop(Watched):
             if lines.update(**recent.add(metrics)):
                 if self.is_training:
                     self.log_steps({**recent.values(), **pace.figures()}, (self.epoch - 1) * updates + index + 1)
-                recent = Means()
+                recent = RunningMeans()
             self.deadlock_detect.update("end_batch")
 
     def stop_if_asked(self) -> None:
-        """Leave a stage between two steps (`MeetingLoader`) if any process was asked to: all stop after the same one.
+        """Leave a stage between two steps (`SyncedLoader`) if any process was asked to: all stop after the same one.
 
         Raises:
             Stopped: if so.
@@ -115,7 +115,7 @@ class ExactLoop(Watched):
         number = torch.tensor(self.stop.asked())
         flashy.distrib.all_reduce(number, distributed.ReduceOp.MAX)
         if number:
-            self.stop.obey(int(number))
+            self.stop.raise_stopped(int(number))
 
     def commit(self, save_checkpoints: bool = True) -> None:
         """Close an epoch: the next one starts at its first step."""

@@ -19,7 +19,7 @@ from ..weights.package import check_fits, folder_of, load
 from ..weights.published import published
 from .condition_dropout import drop_conditions
 from .gradients import PreparedBatch
-from .resumable_loop import ExactLoop
+from .resumable_loop import ResumableLoop
 from .update import Updater
 
 Batch = tuple[torch.Tensor, list[SegmentWithAttributes]]
@@ -30,7 +30,7 @@ def _positions(count: int) -> range:
     return range(flashy.distrib.rank(), count * flashy.distrib.world_size(), flashy.distrib.world_size())
 
 
-class OrchestratorSolver(ExactLoop, MusicGenSolver):
+class OrchestratorSolver(ResumableLoop, MusicGenSolver):
     """audiocraft's MusicGen solver on excerpts with a reference that may be another item.
 
     What differs: the data (`ExcerptDataset`), codes and chroma that may come from a store, condition dropout drawn for

@@ -11,7 +11,7 @@ from torch import distributed, nn
 
 from dataset_builder.errors import UserError
 
-from .gradients import Losses, MicroBatcher, PreparedBatch, at_once, unscaled
+from .gradients import Losses, MicroBatcher, PreparedBatch, full_batch, unscaled
 
 Infos = list[SegmentWithAttributes]
 
@@ -26,7 +26,7 @@ class Updater:
     def __init__(self, solver: MusicGenSolver) -> None:
         self.solver, self.cfg = solver, solver.cfg.optim
         self.micro_batcher = MicroBatcher(self.cfg.micro_batch) if self.cfg.micro_batch else None
-        self.offences: list[str] = []  # of the updates in a row that were not finite, which items
+        self.nonfinite_updates: list[str] = []  # of the updates in a row that were not finite, which items
 
     def __call__(self, batch: PreparedBatch, infos: Infos) -> dict[str, Any]:
         """Update once; returns the step's metrics, of which a step that was left out has none but the count.
@@ -53,9 +53,9 @@ class Updater:
             metrics["grad_scale"] = solver.scaler.get_scale()
             metrics["skipped"] = float(finite and not stepped)
         if metrics["nonfinite"]:
-            self._complain(batch, infos)
+            self._report_nonfinite(batch, infos)
             return metrics
-        self.offences.clear()
+        self.nonfinite_updates.clear()
         if stepped:
             metrics["grad_norm"] = norm
         for name, value in (("", losses.mean), *((f"_q{k + 1}", q) for k, q in enumerate(losses.per_codebook))):
@@ -68,7 +68,7 @@ class Updater:
         if self.micro_batcher:
             losses = self.micro_batcher(solver.model, batch, solver.autocast, scale)
         else:
-            losses = at_once(solver.model, batch, solver.autocast, self._eager(), scale)
+            losses = full_batch(solver.model, batch, solver.autocast, self._eager(), scale)
         if solver.cfg.fsdp.use:
             flashy.distrib.average_tensors(solver.model.buffers())
         elif self.micro_batcher or not self.cfg.eager_sync:
@@ -108,19 +108,21 @@ class Updater:
         scaler.update()  # and then lowers the scale
         return finite and scaler.get_scale() >= before
 
-    def _complain(self, batch: PreparedBatch, infos: Infos) -> None:
-        names = self._offenders(batch, infos)
-        self.offences.append(", ".join(names))
-        self.solver.logger.warning("Update left out, its loss or gradient is not finite: %s", self.offences[-1])
-        if len(self.offences) >= self.cfg.nonfinite_stop:
+    def _report_nonfinite(self, batch: PreparedBatch, infos: Infos) -> None:
+        names = self._nonfinite_items(batch, infos)
+        self.nonfinite_updates.append(", ".join(names))
+        self.solver.logger.warning(
+            "Update left out, its loss or gradient is not finite: %s", self.nonfinite_updates[-1]
+        )
+        if len(self.nonfinite_updates) >= self.cfg.nonfinite_stop:
             raise UserError(
-                f"{len(self.offences)} updates in a row had a loss or gradient that is not finite, the last one with "
-                f"{self.offences[-1]}: look at these items, or lower optim.lr; the last checkpoint is from before, "
-                "and the same command goes on from it"
+                f"{len(self.nonfinite_updates)} updates in a row had a loss or gradient that is not finite, the last "
+                f"one with {self.nonfinite_updates[-1]}: look at these items, or lower optim.lr; the last checkpoint "
+                "is from before, and the same command goes on from it"
             )
 
     @torch.no_grad()
-    def _offenders(self, batch: PreparedBatch, infos: Infos) -> list[str]:
+    def _nonfinite_items(self, batch: PreparedBatch, infos: Infos) -> list[str]:
         """The samples of all processes whose own loss is not finite; if none is, the whole batch."""
         model, bad = self.solver.model, []
         for i, info in enumerate(infos):

@@ -15,7 +15,7 @@ import soundfile
 
 from ...errors import UserError
 from ...llm.answer_cache import Answer
-from ...llm.client import Ask, Desk, Paid
+from ...llm.client import ChatClient, ChatRequest, Spending
 from ...llm.description_prompt import is_refusal
 from ...llm.failures import NoAnswerError, reason
 from ...llm.settings import ChatSettings
@@ -59,10 +59,10 @@ class ChatCaptioner:
         return asyncio.run(self._alone(wav, sample_rate))
 
     async def _alone(self, wav: np.ndarray, sample_rate: int) -> Caption:
-        async with Desk(self.settings, Paid()).open() as desk:
-            return await self.hear(desk, wav, sample_rate)
+        async with ChatClient(self.settings, Spending()).open() as client:
+            return await self.request_caption(client, wav, sample_rate)
 
-    async def hear(self, desk: Desk, wav: np.ndarray, sample_rate: int) -> Caption:
+    async def request_caption(self, client: ChatClient, wav: np.ndarray, sample_rate: int) -> Caption:
         """As `caption`, beside others at one desk; clips that are equal are asked about one after another.
 
         So one of them is asked about, and the others have its caption: models do not say the same twice.
@@ -77,9 +77,9 @@ class ChatCaptioner:
         async with self._turns.setdefault(name, asyncio.Lock()):
             if kept := cache.find(name):
                 return kept
-            return await self._ask(desk, name, await asyncio.to_thread(_request, wav, sample_rate))
+            return await self._ask(client, name, await asyncio.to_thread(_request, wav, sample_rate))
 
-    async def _ask(self, desk: Desk, name: str, request: Ask) -> Caption:
+    async def _ask(self, client: ChatClient, name: str, request: ChatRequest) -> Caption:
         found: list[Caption] = []
 
         def keep(answer: Answer) -> None:
@@ -87,20 +87,20 @@ class ChatCaptioner:
             cache.keep(name, self.who, found[0])
 
         try:
-            await desk.ask(request, keep)
+            await client.ask(request, keep)
         except (openai.OpenAIError, NoAnswerError) as error:
             raise CaptionError(f"{self.settings.model} at {self.settings.base_url}: {reason(error)}") from error
         return found[0]
 
 
-def _request(wav: np.ndarray, sample_rate: int) -> Ask:
+def _request(wav: np.ndarray, sample_rate: int) -> ChatRequest:
     file = io.BytesIO()
     soundfile.write(file, np.clip(wav, -1.0, 1.0), sample_rate, format="WAV", subtype="PCM_16")
     sound = {"data": base64.b64encode(file.getvalue()).decode(), "format": "wav"}
     content = [{"type": "text", "text": QUESTION}, {"type": "input_audio", "input_audio": sound}]
     tokens = round(TOKENS_A_SECOND * len(wav) / sample_rate)
     most = 2 * tokens + len(QUESTION) + _OVERHEAD
-    return Ask([{"role": "user", "content": content}], tokens + len(QUESTION) // 4, most, MAX_TOKENS)
+    return ChatRequest([{"role": "user", "content": content}], tokens + len(QUESTION) // 4, most, MAX_TOKENS)
 
 
 def _caption(answer: Answer, model: str) -> Caption:

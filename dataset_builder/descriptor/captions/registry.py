@@ -44,7 +44,7 @@ def _chat(settings: CaptionSettings) -> Captioner:
 
     if not settings.url or not settings.model:
         raise UserError("captions by a chat endpoint need --caption-url and --caption-model, see vLLM's audio models")
-    return ChatCaptioner(ears_of(settings))
+    return ChatCaptioner(audio_llm_settings(settings))
 
 
 def _mu_llama(settings: CaptionSettings) -> Captioner:
@@ -55,7 +55,7 @@ def _mu_llama(settings: CaptionSettings) -> Captioner:
     return MuLlamaCaptioner(settings.command, settings.model)
 
 
-def ears_of(settings: CaptionSettings, **limits: Any) -> ChatSettings:
+def audio_llm_settings(settings: CaptionSettings, **limits: Any) -> ChatSettings:
     """How a model that hears is reached.
 
     A variable of its own holds the key: nobody's OpenAI key is sent to another server. One's own server wants none.
@@ -75,7 +75,7 @@ CAPTIONERS: dict[str, Callable[[CaptionSettings], Captioner]] = {
 
 
 # Whose captions are put in when all items are there: many requests at once, or lines that somebody may still change.
-LATE = frozenset({"chat", "table"})
+CAPTIONED_AFTER_ITEMS = frozenset({"chat", "table"})
 
 
 def build_captioner(settings: CaptionSettings) -> Captioner | None:

@@ -17,7 +17,7 @@ from dataset_builder.errors import UserError
 from dataset_builder.llm import answer_cache
 from dataset_builder.llm.answered import pending
 from dataset_builder.llm.ask_all import ask_all
-from dataset_builder.llm.batch_api import BatchDesk
+from dataset_builder.llm.batch_api import BatchClient
 from dataset_builder.llm.settings import ChatSettings
 
 TRACKS = ["Track00001", "Track00002", "Track00003"]
@@ -123,11 +123,11 @@ def test_by_the_batch(server: ChatServer, data: Path, capsys: pytest.CaptureFixt
 def test_what_a_batch_is_to_answer_is_not_asked(server: ChatServer, data: Path, tmp_path: Path) -> None:
     settings = ChatSettings(base_url=server.url, cache=tmp_path / "answers")
     questions = questions_of(data, TRACKS)
-    BatchDesk(data, settings).submit(pending(questions[:2], settings))
+    BatchClient(data, settings).submit(pending(questions[:2], settings))
     described = describe_tracks(data, TRACKS, settings)
     assert len(server.asked) == len(questions) - 2 > 0 and described.missing > 0
     server.run_batch("batch-0")
-    BatchDesk(data, settings).collect()
+    BatchClient(data, settings).collect()
     assert describe_tracks(data, TRACKS, settings).missing == 0
     assert len(server.asked) == len(questions) - 2
 

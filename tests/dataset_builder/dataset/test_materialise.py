@@ -178,7 +178,7 @@ def test_shards_write_what_one_process_writes(built, monkeypatch):
 def test_a_shard_that_was_stopped_goes_on(built, monkeypatch):
     """Its first track is not written again, nor is what a shard of another division has finished."""
     out, whole = built
-    real, tracks = process_pool.share_out, []
+    real, tracks = process_pool.parallel_map, []
 
     def stop_after_one(function, jobs, *args):
         tracks.append(len(jobs))
@@ -186,7 +186,7 @@ def test_a_shard_that_was_stopped_goes_on(built, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("dataset_builder.dataset.materialise.share_out", stop_after_one)
+        patch.setattr("dataset_builder.dataset.materialise.parallel_map", stop_after_one)
         with pytest.raises(KeyboardInterrupt):
             materialise_shard(out, Shard(1, 1))
     assert not part_path(out, Shard(1, 1)).exists()

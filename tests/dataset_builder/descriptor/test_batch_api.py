@@ -11,7 +11,7 @@ from dataset_builder.llm import batch_files
 from dataset_builder.llm.answer_cache import Answer, AnswerStore
 from dataset_builder.llm.answered import forget_failures, pending, settled
 from dataset_builder.llm.ask_all import ask_all
-from dataset_builder.llm.batch_api import LABEL, BatchDesk, dollars_at_most, under_way
+from dataset_builder.llm.batch_api import LABEL, BatchClient, dollars_at_most, under_way
 from dataset_builder.llm.prices import PRICES
 from dataset_builder.llm.settings import ChatSettings
 
@@ -23,106 +23,106 @@ def settings(server: ChatServer, tmp_path: Path) -> ChatSettings:
     return ChatSettings(base_url=server.url, cache=tmp_path / "answers", attempts=1, timeout=5.0)
 
 
-def desk(tmp_path: Path, settings: ChatSettings) -> BatchDesk:
+def client(tmp_path: Path, settings: ChatSettings) -> BatchClient:
     """As another process on another day would open it."""
-    return BatchDesk(tmp_path / "data", settings)
+    return BatchClient(tmp_path / "data", settings)
 
 
 def test_submitted_today_collected_tomorrow(server: ChatServer, settings: ChatSettings, tmp_path: Path) -> None:
-    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     assert (state.status, state.total, state.done) == ("in_progress", 5, 0)
-    assert desk(tmp_path, settings).submit(pending(QUESTIONS, settings)) == []  # under way: not submitted twice
-    assert desk(tmp_path, settings).collect().answers == 0  # not over yet
+    assert client(tmp_path, settings).submit(pending(QUESTIONS, settings)) == []  # under way: not submitted twice
+    assert client(tmp_path, settings).collect().answers == 0  # not over yet
     server.run_batch(state.id)
-    collected = desk(tmp_path, settings).collect()
+    collected = client(tmp_path, settings).collect()
     assert collected.answers == 5 and not collected.failures
     assert collected.cost.dollars == pytest.approx(5 * 0.5 * (100 * 2.5e-6 + 10 * 10e-6))
     assert {outcome.description for outcome in settled(QUESTIONS, settings).values()} == {GOOD}
     assert pending(QUESTIONS, settings) == {} and len(server.batches) == 1 and server.asked == []
-    assert desk(tmp_path, settings).collect().answers == 0
+    assert client(tmp_path, settings).collect().answers == 0
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert kept and not any("sk-secret" in path.read_text() for path in kept)
 
 
 def test_a_batch_that_was_not_noted_is_found_again(server: ChatServer, settings: ChatSettings, tmp_path: Path) -> None:
-    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     server.batches["another"] = {**server.batches[state.id], "id": "another", "metadata": {LABEL: "other"}}
     (tmp_path / "data/batches" / f"{state.name}.json").unlink()  # killed between sending and noting
-    assert [found.id for found in desk(tmp_path, settings).states()] == [state.id]
-    assert desk(tmp_path, settings).submit(pending(QUESTIONS, settings)) == []
+    assert [found.id for found in client(tmp_path, settings).states()] == [state.id]
+    assert client(tmp_path, settings).submit(pending(QUESTIONS, settings)) == []
     server.run_batch(state.id)
-    assert desk(tmp_path, settings).collect().answers == 5
+    assert client(tmp_path, settings).collect().answers == 5
 
 
 def test_a_kill_before_sending_submits_it_once(
     server: ChatServer, settings: ChatSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(BatchDesk, "_submit", lambda self, name: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(BatchClient, "_submit", lambda self, name: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
-    assert desk(tmp_path, settings).states()[0].status == "not submitted"
-    assert len(desk(tmp_path, settings).submit(pending(QUESTIONS, settings))) == 1 and len(server.batches) == 1
+            client(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    assert client(tmp_path, settings).states()[0].status == "not submitted"
+    assert len(client(tmp_path, settings).submit(pending(QUESTIONS, settings))) == 1 and len(server.batches) == 1
 
 
 def test_what_failed_is_listed_and_submitted_again(server: ChatServer, settings: ChatSettings, tmp_path: Path) -> None:
-    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     server.run_batch(state.id, fail=5)
-    collected = desk(tmp_path, settings).collect()
+    collected = client(tmp_path, settings).collect()
     assert collected.answers == 0 and len(collected.failures) == 6 and "5 unanswered" in collected.failures[-1]
-    (again,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (again,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     assert again.id != state.id and again.total == 5
     server.run_batch(again.id)
-    assert desk(tmp_path, settings).collect().answers == 5
+    assert client(tmp_path, settings).collect().answers == 5
 
 
 def test_an_expired_batch_keeps_what_was_answered(server: ChatServer, settings: ChatSettings, tmp_path: Path) -> None:
-    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     server.run_batch(state.id, fail=2, status="expired")
-    assert desk(tmp_path, settings).collect().answers == 3
+    assert client(tmp_path, settings).collect().answers == 3
     assert len(pending(QUESTIONS, settings)) == 2
 
 
 def test_an_answer_with_instruments_goes_into_another_batch(
     server: ChatServer, settings: ChatSettings, tmp_path: Path
 ) -> None:
-    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     server.replies = ["A piano piece."]
     server.run_batch(state.id)
-    desk(tmp_path, settings).collect()
+    client(tmp_path, settings).collect()
     assert len(settled(QUESTIONS, settings)) == 4
-    (again,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (again,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     assert again.total == 1 and "piano" in server.files[server.batches[again.id]["input_file_id"]]
 
 
 def test_a_refusal_goes_into_another_batch(server: ChatServer, settings: ChatSettings, tmp_path: Path) -> None:
-    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     server.replies = ["I'm sorry, I can't."]
     server.run_batch(state.id)
-    desk(tmp_path, settings).collect()
+    client(tmp_path, settings).collect()
     assert sum("refuses" in outcome.reason for outcome in settled(QUESTIONS, settings).values()) == 1
     assert len(pending(QUESTIONS, settings)) == 1, "an estimate counts it"
     forget_failures(QUESTIONS, settings)
-    (again,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (again,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     server.run_batch(again.id)
-    assert desk(tmp_path, settings).collect().answers == again.total == 1
+    assert client(tmp_path, settings).collect().answers == again.total == 1
     assert {outcome.description for outcome in settled(QUESTIONS, settings).values()} == {GOOD}
 
 
 def test_lines_that_are_no_answers_are_listed(server: ChatServer, settings: ChatSettings, tmp_path: Path) -> None:
-    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     server.run_batch(state.id)
     lines = server.files["out-" + state.id].splitlines()
     broken = [lines[0][:40], "[]", '{"custom_id": "never asked", "response": {"status_code": 200}}', *lines[3:]]
     server.files["out-" + state.id] = "\n".join(broken)
-    collected = desk(tmp_path, settings).collect()
+    collected = client(tmp_path, settings).collect()
     assert collected.answers == 2 and len(collected.failures) == 4
 
 
 def test_a_batch_of_another_server_is_none_of_this_ones(
     server: ChatServer, settings: ChatSettings, tmp_path: Path
 ) -> None:
-    desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     elsewhere = ChatSettings(**{**vars(settings), "base_url": "http://127.0.0.1:1/v1"})
     assert under_way(tmp_path / "data", elsewhere) == {}, "it was asked, though it is not there"
 
@@ -135,17 +135,17 @@ def test_a_server_in_trouble_is_one_line_and_nothing_is_sent_twice(
 ) -> None:
     server.troubles = [trouble]
     with pytest.raises(UserError, match=words) as caught:
-        desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+        client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     assert "sk-secret" not in str(caught.value) and not server.batches
-    assert len(desk(tmp_path, settings).submit(pending(QUESTIONS, settings))) == 1
-    assert desk(tmp_path, settings).submit(pending(QUESTIONS, settings)) == [] and len(server.batches) == 1
+    assert len(client(tmp_path, settings).submit(pending(QUESTIONS, settings))) == 1
+    assert client(tmp_path, settings).submit(pending(QUESTIONS, settings)) == [] and len(server.batches) == 1
 
 
 def test_large_sets_are_split(
     server: ChatServer, settings: ChatSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_files, "MOST_REQUESTS", 2)
-    states = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    states = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     assert [state.total for state in states] == [2, 2, 1]
 
 
@@ -154,8 +154,8 @@ def test_the_budget_is_asked_before_anything_is_sent(
 ) -> None:
     poor = ChatSettings(**{**vars(settings), "budget": 1e-6})
     with pytest.raises(UserError, match="the budget is"):
-        desk(tmp_path, poor).submit(pending(QUESTIONS, poor))
-    assert server.files == {} and desk(tmp_path, settings).states() == []
+        client(tmp_path, poor).submit(pending(QUESTIONS, poor))
+    assert server.files == {} and client(tmp_path, settings).states() == []
 
 
 def test_what_is_under_way_counts_against_the_budget(
@@ -165,23 +165,23 @@ def test_what_is_under_way_counts_against_the_budget(
     first = pending(QUESTIONS, settings)
     most = 0.5 * sum(PRICES["gpt-4o"].most(messages) for messages in first.values())
     limited = ChatSettings(**{**vars(settings), "budget": 1.5 * most})
-    desk(tmp_path, limited).submit(first)
+    client(tmp_path, limited).submit(first)
     promised = dollars_at_most(under_way(tmp_path / "data", limited), limited)
     assert promised == pytest.approx(most)
     with pytest.raises(UserError, match=r"beside .* for what is under way"):
-        desk(tmp_path, limited).submit(pending([f"other {question}" for question in QUESTIONS], settings))
+        client(tmp_path, limited).submit(pending([f"other {question}" for question in QUESTIONS], settings))
     asked = ask_all([f"more {n}" for n in range(9)], limited, spent=promised)
     assert asked.stopped and asked.cost.dollars is not None and asked.cost.dollars + most <= 1.5 * most
     server.run_batch("batch-0")
     assert under_way(tmp_path / "data", limited), "what is not collected is not in the ledger yet"
-    assert desk(tmp_path, limited).collect().answers == 5
+    assert client(tmp_path, limited).collect().answers == 5
     assert under_way(tmp_path / "data", limited) == {}
 
 
 def test_collecting_that_is_killed_loses_no_cost(
     server: ChatServer, settings: ChatSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (state,) = desk(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     server.run_batch(state.id)
     put, done = AnswerStore.put, []
 
@@ -194,8 +194,8 @@ def test_collecting_that_is_killed_loses_no_cost(
     with monkeypatch.context() as patch:
         patch.setattr(AnswerStore, "put", killed)
         with pytest.raises(KeyboardInterrupt):
-            desk(tmp_path, settings).collect()
+            client(tmp_path, settings).collect()
     assert total_cost(tmp_path / "data").calls == 3
-    assert desk(tmp_path, settings).collect().answers == 2
+    assert client(tmp_path, settings).collect().answers == 2
     total = total_cost(tmp_path / "data")
     assert total.calls == 5 and total.dollars == pytest.approx(5 * 0.5 * (100 * 2.5e-6 + 10 * 10e-6))

@@ -17,7 +17,7 @@ from dataset_builder.errors import UserError
 from dataset_builder.items.facts import Facts
 from dataset_builder.llm import client, failures
 from dataset_builder.llm.answer_cache import Answer, AnswerStore, request_id
-from dataset_builder.llm.ask_all import Asked, ask_all
+from dataset_builder.llm.ask_all import ChatRun, ask_all
 from dataset_builder.llm.description_prompt import first_request, format_input, without_instruments
 from dataset_builder.llm.prices import PRICES, estimate, price_of
 from dataset_builder.llm.settings import ChatSettings
@@ -243,7 +243,7 @@ def test_an_answer_that_is_empty_is_paid_for(server: ChatServer, settings: ChatS
 
 def test_what_was_spent_is_known_when_a_run_ends_by_an_error(server: ChatServer, settings: ChatSettings) -> None:
     server.replies = [GOOD, GOOD, (401, {})]
-    result = Asked()
+    result = ChatRun()
     with pytest.raises(UserError):
         ask_all(["a", "b", "c"], changed(settings, concurrency=1), result=result)
     assert result.cost.calls == 2

@@ -19,7 +19,7 @@ from dataset_builder.descriptor.captions import chat_captioner as hearing
 from dataset_builder.descriptor.captions.captioner import CaptionError
 from dataset_builder.descriptor.captions.chat_captioner import ChatCaptioner
 from dataset_builder.descriptor.captions.mu_llama import MuLlamaCaptioner
-from dataset_builder.descriptor.captions.registry import CaptionSettings, build_captioner, ears_of
+from dataset_builder.descriptor.captions.registry import CaptionSettings, audio_llm_settings, build_captioner
 from dataset_builder.descriptor.captions.table_captioner import TableCaptioner
 from dataset_builder.errors import UserError
 
@@ -56,7 +56,9 @@ def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def chat_captioner(server: ChatServer, **limits: object) -> ChatCaptioner:
-    return ChatCaptioner(ears_of(CaptionSettings("chat", url=server.url, model="omni"), backoff=0.001, **limits))
+    return ChatCaptioner(
+        audio_llm_settings(CaptionSettings("chat", url=server.url, model="omni"), backoff=0.001, **limits)
+    )
 
 
 def command(tmp_path: Path, fault: str = "") -> str:
@@ -121,7 +123,7 @@ def test_a_model_that_hears_is_asked_again_by_other_settings(
 ) -> None:
     server.replies = ["One.", "Two.", "Three."]
     assert chat_captioner(server).caption(WAV, RATE).text == "One."
-    other = ChatCaptioner(ears_of(CaptionSettings("chat", url=server.url, model="flamingo")))
+    other = ChatCaptioner(audio_llm_settings(CaptionSettings("chat", url=server.url, model="flamingo")))
     assert other.caption(WAV, RATE).text == "Two."
     monkeypatch.setattr(hearing, decides, value)
     assert chat_captioner(server).caption(WAV, RATE).text == "Three."

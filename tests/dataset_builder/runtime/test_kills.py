@@ -130,8 +130,8 @@ def child_of(pid: int) -> set[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 def test_workers_end_with_their_parent():
-    imports = "import time; from dataset_builder.runtime.process_pool import share_out"
-    code = f"{imports}; share_out(time.sleep, [(60,)] * 2, 2, 'sleep')"
+    imports = "import time; from dataset_builder.runtime.process_pool import parallel_map"
+    code = f"{imports}; parallel_map(time.sleep, [(60,)] * 2, 2, 'sleep')"
     parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     try:
         until(lambda: len(child_of(parent.pid)) == 2)

@@ -11,7 +11,7 @@ import yaml
 
 from dataset_builder.__main__ import main
 from dataset_builder.audit.defects import KINDS, Defect, policies, skipped
-from dataset_builder.audit.detectors import Listener
+from dataset_builder.audit.detectors import DefectDetector
 from dataset_builder.audit.slakh_errata import known_defects
 from dataset_builder.audit.track_audit import audit_track
 from dataset_builder.errors import UserError
@@ -102,7 +102,7 @@ def test_a_stem_that_plays_other_pitches_is_found(track: Path) -> None:
 
 
 def test_clipping_across_blocks_is_counted_once() -> None:
-    whole, parts = Listener(RATE), Listener(RATE)
+    whole, parts = DefectDetector(RATE), DefectDetector(RATE)
     wav = np.concatenate([np.zeros(10), np.ones(6), np.zeros(10), np.ones(2), np.zeros(4)]).astype(np.float32)
     whole.add(wav)
     for part in np.split(wav, [13, 15]):

@@ -2,12 +2,12 @@
 
 import torch
 
-from orchestrator_solver.nano.bag_of_words import WordsConditioner, word_bins
+from orchestrator_solver.nano.bag_of_words import BagOfWordsConditioner, word_bins
 
 
-def _conditioner() -> WordsConditioner:
+def _conditioner() -> BagOfWordsConditioner:
     torch.manual_seed(0)
-    return WordsConditioner(output_dim=8, dim=4, n_bins=64)
+    return BagOfWordsConditioner(output_dim=8, dim=4, n_bins=64)
 
 
 def test_shapes_and_masks() -> None:

@@ -30,15 +30,15 @@ def _wait(stop: StopRequest) -> int:
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_remembered_until_a_step_ends(number: signal.Signals) -> None:
     before, stop = signal.getsignal(number), StopRequest()
-    with stop.listening():
+    with stop.handle_signals():
         assert stop.asked() == 0
         os.kill(os.getpid(), number)
         assert _wait(stop) == number
         with pytest.raises(Stopped, match=number.name):
-            stop.obey(number)
+            stop.raise_stopped(number)
     assert signal.getsignal(number) == before
     with pytest.raises(SystemExit) as left:
-        stop.leave(0)
+        stop.exit(0)
     assert left.value.code == 128 + number
 
 
@@ -57,11 +57,11 @@ def test_a_process_that_waits_for_ever_can_be_ended(patience: str, again: bool) 
 
 def test_saving_is_not_cut_by_another_signal() -> None:
     stop = StopRequest(patience=0.01)
-    with stop.listening():
+    with stop.handle_signals():
         os.kill(os.getpid(), signal.SIGUSR2)
         _wait(stop)
         with pytest.raises(Stopped):
-            stop.obey(signal.SIGUSR2)
+            stop.raise_stopped(signal.SIGUSR2)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.signal == signal.SIGUSR2  # and this process goes on
 
@@ -71,18 +71,18 @@ def test_a_job_is_requeued_by_the_handler_that_was_there(monkeypatch: pytest.Mon
     calls, stop = [], StopRequest()
     old = signal.signal(signal.SIGUSR2, lambda number, frame: calls.append(number))
     try:
-        with stop.listening():
+        with stop.handle_signals():
             os.kill(os.getpid(), signal.SIGUSR2)
             _wait(stop)
             with pytest.raises(Stopped):
-                stop.obey(signal.SIGUSR2)
+                stop.raise_stopped(signal.SIGUSR2)
         assert not calls
         with pytest.raises(SystemExit):
-            stop.leave(0)
+            stop.exit(0)
         assert calls == [signal.SIGUSR2]
         monkeypatch.setattr(signal, "pause", lambda: (_ for _ in ()).throw(TimeoutError))
         with pytest.raises(TimeoutError):
-            stop.leave(1)
+            stop.exit(1)
     finally:
         signal.signal(signal.SIGUSR2, old)
 

@@ -85,8 +85,8 @@ def test_a_checkpoint_of_audiocrafts_is_gone_on_with() -> None:
 
 def test_a_resumed_run_has_the_same_bits() -> None:
     whole, first = _model(), _model()
-    at_once = DAdaptAdam(whole.parameters(), **OPTIONS)
-    _train(whole, at_once, 40)
+    full_batch = DAdaptAdam(whole.parameters(), **OPTIONS)
+    _train(whole, full_batch, 40)
     begun = DAdaptAdam(first.parameters(), **OPTIONS)
     _train(first, begun, 25)
     resumed = copy.deepcopy(first)

@@ -20,7 +20,7 @@ def gradients(model: LMModel) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
-def at_once(model: LMModel) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def full_batch(model: LMModel) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """audiocraft's cross-entropy of the whole batch, and its gradients."""
     batch = tiny_batch(model)
     output = model.compute_predictions(batch.codes, [], batch.conditions)
@@ -33,7 +33,7 @@ def at_once(model: LMModel) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
 def test_parts_have_the_gradients_of_the_batch(size: int) -> None:
     model = tiny_lm()
-    wanted_loss, wanted = at_once(model)
+    wanted_loss, wanted = full_batch(model)
     model.zero_grad()
     losses = accumulate(model, tiny_batch(model), size, nullcontext())
     found = gradients(model)
@@ -52,7 +52,7 @@ def test_the_mask_of_the_pattern_is_the_models() -> None:
 
 def test_memory_that_runs_out_halves_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     model, sizes = tiny_lm(), []
-    _, wanted = at_once(model)
+    _, wanted = full_batch(model)
     model.zero_grad()
     compute = model.compute_predictions
 
@@ -97,7 +97,7 @@ def test_golden_loss() -> None:
 def test_checkpointing_changes_no_gradient() -> None:
     cfg = tiny_config()
     cfg.transformer_lm.checkpointing = "torch"
-    _, wanted = at_once(tiny_lm())
+    _, wanted = full_batch(tiny_lm())
     torch.manual_seed(0)
     model = build_lm(cfg).train()
     accumulate(model, tiny_batch(model), 5, nullcontext())

@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 from support.tiny_lm import tiny_batch, tiny_lm
 
 from dataset_builder.errors import UserError
-from orchestrator_solver.data.rank_sampler import MeetingLoader, RankSampler
-from orchestrator_solver.runtime.running_means import Means
+from orchestrator_solver.data.rank_sampler import RankSampler, SyncedLoader
+from orchestrator_solver.runtime.running_means import RunningMeans
 from orchestrator_solver.training.gradients import PreparedBatch
 from orchestrator_solver.training.update import Updater
 
@@ -96,7 +96,7 @@ def test_a_step_that_half_precision_skips_is_counted(poison: bool) -> None:
     if not poison:
         next(solver.model.parameters()).register_hook(bound(2))
     updater, before = Updater(solver), _weights(solver)
-    means = Means()
+    means = RunningMeans()
     for _ in range(2):
         means.add(updater(_poisoned(solver, 0) if poison else tiny_batch(solver.model), INFOS))
     found = means.values()
@@ -119,13 +119,13 @@ def _overflowing(times: int) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def test_means_can_be_saved_between_two_steps() -> None:
-    whole, half = Means(), Means()
+    whole, half = RunningMeans(), RunningMeans()
     steps = [{"ce": 1.0, "skipped": 1.0}, {"ce": 4.0, "skipped": 0.0}, {"skipped": 1.0}, {"ce": 2.5, "skipped": 0.0}]
     for step in steps:
         whole.add(step)
     for step in steps[:2]:
         half.add(step)
-    rest = Means()
+    rest = RunningMeans()
     rest.load_state_dict(half.state_dict())
     assert [rest.add(step) for step in steps[2:]][-1] == whole.values() == {"ce": 2.5, "skipped": 2.0}
     rest.reset()
@@ -149,7 +149,7 @@ def test_whether_processes_have_as_many_batches(length: int, even: bool) -> None
     assert (len({math.ceil(len(sampler) / 8) for sampler in samplers}) == 1) == even
     met: list[RankSampler] = []
     for sampler in samplers:
-        loader: MeetingLoader = MeetingLoader(torch.arange(length), 8, sampler=sampler)
+        loader: SyncedLoader = SyncedLoader(torch.arange(length), 8, sampler=sampler)
         loader.between = partial(met.append, sampler)  # type: ignore[method-assign]
         assert sum(map(len, loader)) == len(sampler)
     assert {met.count(sampler) for sampler in samplers} == {math.ceil(length / 64)}
