@@ -16,6 +16,9 @@ from dataset_builder.errors import UserError
 # Dora asserts that an argument holds "=", and that a section stays one.
 MISTAKES = (HydraException, OmegaConfBaseException, AssertionError)
 _NEAR = 80  # of 100: how alike two names of settings are
+# Sections whose keys are all read by this project: one that is added (`+optim.micro_batchs=2`) would do nothing.
+_CLOSED = ("orchestrator.", "lora.", "optim.", "checkpoint.", "logging.")
+_OPEN = ("optim.adam.",)  # handed to the optimizer, which refuses what it does not know
 
 
 class OneLineMain(HydraMain):
@@ -25,7 +28,9 @@ class OneLineMain(HydraMain):
         """The experiment of these overrides; ends the program with code 2 if there is a mistake in them."""
         try:
             xp = super().get_xp(argv)
-            require_types(self._get_base_config(list(argv))[0], xp.cfg)
+            base = self._get_base_config(list(argv))[0]
+            require_known(base, xp.cfg)
+            require_types(base, xp.cfg)
         except MISTAKES as error:
             sys.exit(_told(mistake(error, self._known(argv))))
         except UserError as error:
@@ -59,15 +64,32 @@ def mistake(error: Exception, known: Sequence[str] = ()) -> str:
     """
     said = " ".join(str(error).partition("Config search path")[0].split())
     if found := re.match(r"Could not override '([^']+)'", said):
-        near = [name for name, _, _ in process.extract(found[1], known, score_cutoff=_NEAR, limit=3)]
-        hint = f"did you mean {', '.join(near)}?" if near else "expected one of those in config/"
-        return f"no setting {found[1]!r}: {hint}"
+        return _no_setting(found[1], known)
     return said
+
+
+def _no_setting(name: str, known: Sequence[str]) -> str:
+    near = [found for found, _, _ in process.extract(name, known, score_cutoff=_NEAR, limit=3)]
+    hint = f"did you mean {', '.join(near)}?" if near else "expected one of those in config/"
+    return f"no setting {name!r}: {hint}"
 
 
 def settings_of(cfg: DictConfig) -> list[str]:
     """The names of all settings, as overrides call them (`optim.epochs`)."""
     return [name for name, _ in _leaves(OmegaConf.to_container(cfg, resolve=False))]
+
+
+def require_known(base: DictConfig, cfg: DictConfig) -> None:
+    """Stop at a setting that was added where nobody would read it.
+
+    Raises:
+        UserError: naming the setting, and the nearest ones that are read.
+    """
+    known = settings_of(base)
+    for name in settings_of(cfg):
+        ours = name.startswith(_CLOSED) and not name.startswith(_OPEN)
+        if (ours or "." not in name) and name not in known:
+            raise UserError(_no_setting(name, known))
 
 
 def require_types(base: DictConfig, cfg: DictConfig) -> None:

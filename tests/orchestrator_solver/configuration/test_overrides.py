@@ -13,6 +13,9 @@ from orchestrator_solver.configuration.overrides import require_types, settings_
     [
         ("optm.epochs=3", "no setting 'optm.epochs': did you mean optim.epochs"),
         ("zzz=1", "no setting 'zzz': expected one of those in config/"),
+        ("+optim.micro_batchs=2", "no setting 'optim.micro_batchs': did you mean optim.micro_batch?"),
+        ("+orchestrator.stores=true", "no setting 'orchestrator.stores': did you mean orchestrator.store?"),
+        ("+stor=true", "no setting 'stor': "),
         ("solver=nano", "Could not find 'solver/nano' Available options in 'solver': "),
         ("optim.epochs=many", "optim.epochs=many: expected a number, such as "),
         ("logging.log_wandb=perhaps", "logging.log_wandb=perhaps: expected true or false, such as "),
@@ -29,8 +32,9 @@ def test_a_mistake_is_one_line(override: str, line: str, capsys: pytest.CaptureF
 
 
 def test_overrides_that_are_right() -> None:
-    """A number for a number, a word for a word, null for either."""
-    xp = train.main.get_xp(["solver=orchestrator_nano", "optim.lr=1e-4", "device=cpu", "optim.updates_per_epoch=null"])
+    """A number for a number, a word for a word, null for either; an option more for the optimizer."""
+    changed = ["optim.lr=1e-4", "device=cpu", "optim.updates_per_epoch=null", "+optim.adam.amsgrad=true"]
+    xp = train.main.get_xp(["solver=orchestrator_nano", *changed])
     assert xp.cfg.optim.lr == 1e-4 and xp.cfg.optim.updates_per_epoch is None
 
 
