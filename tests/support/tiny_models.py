@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import torch
+from audiocraft.models import builders as audiocraft_builders
 from omegaconf import DictConfig, OmegaConf
 
 from dataset_builder.build.pipeline import BuildSettings, build
 from orchestrator_solver.models.builders import build_lm
+from orchestrator_solver.nano import spectral_codec
 from orchestrator_solver.weights import package
 
 SECONDS = 1.6  # of an excerpt: 40 codec frames, 25 chroma frames
@@ -49,9 +51,9 @@ def lm_config(codec: Path) -> DictConfig:
 
 def save_models(folder: Path) -> Path:
     """Packages `codec` and `lm` in a folder; returns that of the language model."""
-    package.spectral.register()
+    spectral_codec.register()
     torch.manual_seed(0)
-    codec = package.audiocraft_builders.get_compression_model(codec_config())
+    codec = audiocraft_builders.get_compression_model(codec_config())
     package.save(folder / "codec", "codec", codec_config(), codec.state_dict(), {})
     cfg = lm_config(folder / "codec")
     package.save(folder / "lm", "lm", cfg, build_lm(cfg).state_dict(), {"instruments": ["violin", "drums"]})
