@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -18,6 +17,7 @@ from ..runtime.process_pool import parallel_map
 from ..seeds import rng_for
 from ..sources.registry import READERS
 from ..sources.track import Stem
+from .measurement import Report
 
 _GRAIN = 0.25  # seconds
 _STEP = 800  # samples over which loudness is measured
@@ -82,7 +82,7 @@ class _Heard:
 
 
 @dataclass(frozen=True)
-class AuditReport:
+class AuditReport(Report):
     """Counts.
 
     Attributes:
@@ -106,10 +106,6 @@ class AuditReport:
         lines.append(f"  flattest spectrum {self.flatness:.3f}, steadiest {self.steadiness:.3f}")
         lines += [f"  {name:44} {found:5} of {count:5} found" for name, (found, count) in self.injected.items()]
         return "\n".join(lines)
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, as plain values for JSON."""
-        return vars(self)
 
 
 def bench_audit(data: Path, every: int, workers: int) -> AuditReport:

@@ -17,13 +17,14 @@ from ..errors import UserError
 from ..items.item import Item
 from ..sources import slakh
 from .comparison import Comparison, compare
+from .measurement import Report
 
 _LEAST = "dataset_builder.bench.minimal_build"
 _CAPTIONED = 12  # items
 
 
 @dataclass(frozen=True)
-class BuildReport:
+class BuildReport(Report):
     """Times of whole processes, from start to end.
 
     Attributes:

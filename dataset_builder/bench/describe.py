@@ -22,6 +22,7 @@ from ..llm.client import each
 from ..llm.description_prompt import MAX_TOKENS, first_request, format_input
 from ..llm.settings import KEY, ChatSettings
 from .comparison import Comparison, compare
+from .measurement import Report
 
 CONCURRENCY = 32
 _ANSWER = json.dumps({
@@ -33,7 +34,7 @@ _ANSWER = json.dumps({
 
 
 @dataclass(frozen=True)
-class DescribeReport:
+class DescribeReport(Report):
     """What was measured.
 
     Attributes:

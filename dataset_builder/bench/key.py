@@ -9,12 +9,13 @@ from ..music.key import KEY_BACKENDS
 from ..music.midi import read_midi
 from ..music.tempo import track_bpm
 from .comparison import Comparison, compare
+from .measurement import Report
 
 _TEMPO_TOLERANCE = 1e-3  # relative: pretty_midi rounds tempi to microseconds a quarter as it writes and reads
 
 
 @dataclass(frozen=True)
-class KeyReport:
+class KeyReport(Report):
     """Speed and agreement.
 
     Attributes:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from dataset_builder.bench.measurement import Report
 from dataset_builder.seeds import seed_of
 
 from ..evaluation.cells import BATCH, audio_of
@@ -18,7 +19,7 @@ from ..metrics.sim import sim
 
 
 @dataclass(frozen=True)
-class MelodyReport:
+class MelodyReport(Report):
     """How a model follows its reference.
 
     Attributes:

@@ -10,6 +10,7 @@ from audiocraft.models import builders
 from audiocraft.models.encodec import CompressionModel
 from tqdm import tqdm
 
+from dataset_builder.bench.measurement import Report
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import draw_start, read_excerpt
 from dataset_builder.items.item import Item
@@ -27,7 +28,7 @@ BATCH = 16
 
 
 @dataclass(frozen=True)
-class CodecReport:
+class CodecReport(Report):
     """Scores of a codec.
 
     Attributes:

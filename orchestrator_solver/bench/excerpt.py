@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
+from audiocraft.data.audio import audio_read
+from audiocraft.data.audio_utils import convert_audio
+
 from dataset_builder.bench.build import build_virtual
 from dataset_builder.bench.comparison import Comparison, compare
+from dataset_builder.bench.measurement import Report
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.errors import UserError
@@ -20,7 +24,7 @@ RATE = 32_000  # MusicGen's
 
 
 @dataclass(frozen=True)
-class ExcerptReport:
+class ExcerptReport(Report):
     """Times of one process, as one worker of a DataLoader.
 
     Attributes:
@@ -54,12 +58,6 @@ def bench_excerpt(root: Path, folder: Path, excerpts: int, repeats: int) -> Exce
     Raises:
         UserError: if no track is long enough.
     """
-    import torch
-
-    import_module("orchestrator_solver")  # only to let audiocraft, the other side, be imported beside today's torch
-    from audiocraft.data.audio import audio_read
-    from audiocraft.data.audio_utils import convert_audio
-
     torch.set_num_threads(1)
     data = folder / "data"
     build_virtual(root, data, workers=2)

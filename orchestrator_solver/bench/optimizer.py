@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from audiocraft.optim.dadam import DAdaptAdam as AudiocraftDAdaptAdam
 
+from dataset_builder.bench.measurement import Report
+
 from ..optim.d_adaptation import DAdaptAdam
 
 WIDTH, CODEBOOKS, CARD, TEXT, PITCHES = 1024, 4, 2048, 768, 12  # MusicGen-small's
@@ -16,7 +18,7 @@ BETAS, DECAY = (0.9, 0.95), 0.1
 
 
 @dataclass(frozen=True)
-class OptimizerReport:
+class OptimizerReport(Report):
     """Milliseconds a step (medians), and the medians of the ratios within each turn.
 
     Attributes:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dataset_builder.bench.measurement import Report
 from dataset_builder.errors import UserError
 
 from ..paths import PROJECT
@@ -21,7 +22,7 @@ RUN = ["logging.log_updates=1000", "optim.updates_per_epoch=1000", "optim.epochs
 
 
 @dataclass(frozen=True)
-class StartupReport:
+class StartupReport(Report):
     """Seconds of each turn.
 
     Attributes:
@@ -59,14 +60,23 @@ def bench_startup(data: Path, turns: int) -> StartupReport:
                 sys.executable, "-m", "dora", "run", "solver=orchestrator_nano", f"dset_root={data.absolute()}", *RUN,
                 f"label={turn}",
             ]  # fmt: skip
-            show.append(_seconds([*command, "show=true"], Path(folder), None))
-            first.append(_seconds(command, Path(folder), FIRST))
+            show.append(seconds_until(None, [*command, "show=true"], Path(folder)))
+            first.append(seconds_until(FIRST, command, Path(folder)))
     more = statistics.median(ours - theirs for ours, theirs in zip(first, show, strict=True))
     return StartupReport(tuple(first), tuple(show), more)
 
 
-def _seconds(command: list[str], folder: Path, words: str | None) -> float:
-    """Until the process says these words, and is then ended; until it ends by itself if there are none."""
+def seconds_until(words: str | None, command: list[str], folder: Path) -> float:
+    """How long a process takes until it says these words, and is then ended; until it ends by itself if None.
+
+    Args:
+        words: part of a line on its standard error.
+        command: starts it.
+        folder: of its runs.
+
+    Raises:
+        UserError: with its last line, if it ends before.
+    """
     environment = {**os.environ, "ORCHESTRATOR_DORA_DIR": str(folder)}
     begin = time.monotonic()
     with subprocess.Popen(

@@ -29,6 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from dataset_builder.bench.inputs import slakh_root
+from dataset_builder.bench.measurement import Report
 from dataset_builder.build.pipeline import BuildSettings, build
 from dataset_builder.dataset.materialise import FOLDER as FILES
 from dataset_builder.dataset.materialise import materialise
@@ -107,7 +108,7 @@ class CaseReport:
 
 
 @dataclass(frozen=True)
-class TrainingReport:
+class TrainingReport(Report):
     """All cases, and what they were measured on."""
 
     seconds: float

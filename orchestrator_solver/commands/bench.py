@@ -1,81 +1,107 @@
-"""`orchestrator bench`: the measurements that the README and the model cards quote."""
+"""`orchestrator bench`: the measurements that the README and the model cards quote, each against a named peer."""
 
 import argparse
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from dataset_builder.errors import UserError
+from dataset_builder.bench.measurement import Measurement, Report, add_measurements, at_least_one, run_measurement
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
-    parser = subparsers.add_parser("bench", help="measure codec, melody, optimizer, or training from the store",
+    parser = subparsers.add_parser("bench", help="measure codec, melody, optimizer, excerpts, training, start",
                                    description=__doc__)  # fmt: skip
-    parser.add_argument(
-        "what",
-        choices=sorted(BENCHES),
-        help="codec: pitch and timbre; baseline: melody; optimizer: D-Adaptation Adam's step; training: a step from "
-        "the store against audiocraft's solver; startup: from the command to the first update",
-    )
-    parser.add_argument("--data", type=Path, help="the data set's folder (codec, baseline)")
-    parser.add_argument("--model", help="default: nano-codec, nano-baseline")
-    parser.add_argument("--split", default="test", help="default: test")
-    parser.add_argument("--clips", type=int, default=240, help="default: 240")
-    parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
-    parser.add_argument("--layers", type=int, default=24, help="optimizer: of MusicGen-small's width (default: 24)")
-    parser.add_argument("--device", default="cpu", help="optimizer, training: of torch (default: cpu)")
-    parser.add_argument("--scale", action="append", choices=["nano", "small"], help="training: default: both")
-    parser.add_argument("--caches", action="append", choices=["none", "chroma", "batch"],
-                        help="training: audiocraft's (default: each)")  # fmt: skip
-    parser.add_argument("--seconds", type=float, default=30.0, help="training: of an excerpt (default: 30)")
-    parser.add_argument("--batch", type=int, default=1, help="training: excerpts a step (default: 1)")
-    parser.add_argument("--turns", type=int, default=3, help="training, startup: of each side (default: 3)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the figures as JSON")
+    add_measurements(parser, MEASUREMENTS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; returns the exit code.
-
-    Raises:
-        UserError: without the data that a measurement wants.
-    """
-    if args.what in OF_DATA and not args.data:
-        raise UserError(f"bench {args.what} needs --data, the folder of a data set")
-
+    """Measure and print; returns the exit code."""
     import torch
 
-    from dataset_builder.runtime import atomic
-
-    torch.set_num_threads(args.threads)
-    report = BENCHES[args.what](args)
-    if args.out:
-        atomic.write_json(args.out, asdict(report))
-    print(report.text())
-    return 0
+    if "threads" in args:
+        torch.set_num_threads(args.threads)
+    return run_measurement(args, MEASUREMENTS)
 
 
-def _codec(args: argparse.Namespace) -> Any:
+def _threads(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=at_least_one, default=2, help="of torch (default: 2)")
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
+
+
+def _model_options(parser: argparse.ArgumentParser, model: str) -> None:
+    _data(parser)
+    parser.add_argument("--model", default=model, help=f"default: {model}")
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument("--clips", type=at_least_one, default=240, help="default: 240")
+    _threads(parser)
+
+
+def _codec_options(parser: argparse.ArgumentParser) -> None:
+    _model_options(parser, "nano-codec")
+
+
+def _codec(args: argparse.Namespace) -> Report:
     from ..bench.codec import bench_codec
 
-    return bench_codec(args.data, args.model or "nano-codec", split=args.split, count=args.clips)
+    return bench_codec(args.data, args.model, split=args.split, count=args.clips)
 
 
-def _baseline(args: argparse.Namespace) -> Any:
+def _baseline_options(parser: argparse.ArgumentParser) -> None:
+    _model_options(parser, "nano-baseline")
+
+
+def _baseline(args: argparse.Namespace) -> Report:
     from ..bench.baseline import bench_melody
 
-    return bench_melody(args.data, args.model or "nano-baseline", split=args.split, count=args.clips)
+    return bench_melody(args.data, args.model, split=args.split, count=args.clips)
 
 
-def _optimizer(args: argparse.Namespace) -> Any:
+def _optimizer_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--layers", type=at_least_one, default=24, help="of MusicGen-small's width (default: 24)")
+    parser.add_argument("--device", default="cpu", help="of torch (default: cpu)")
+    _threads(parser)
+
+
+def _optimizer(args: argparse.Namespace) -> Report:
     from ..bench.optimizer import bench_optimizer
 
     return bench_optimizer(args.layers, device=args.device)
 
 
-def _training(args: argparse.Namespace) -> Any:
+def _excerpt_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", type=Path, help="a folder in Slakh's layout (default: rendered)")
+    parser.add_argument("--tracks", type=at_least_one, default=30, help="how many (default: 30)")
+    parser.add_argument("--stems", type=at_least_one, default=8, help="least stems of a track (default: 8)")
+    parser.add_argument("--excerpts", type=at_least_one, default=60, help="how many (default: 60)")
+    parser.add_argument("--repeats", type=at_least_one, default=3, help="turns of each side (default: 3)")
+
+
+def _excerpt(args: argparse.Namespace) -> Report:
+    from dataset_builder.bench.inputs import slakh_root
+
+    from ..bench.excerpt import bench_excerpt
+
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        root = slakh_root(args.root, folder / "slakh", args.tracks, args.stems)
+        return bench_excerpt(root, folder, args.excerpts, args.repeats)
+
+
+def _training_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scale", action="append", choices=["nano", "small"], help="default: both")
+    parser.add_argument("--caches", action="append", choices=["none", "chroma", "batch"],
+                        help="audiocraft's (default: each)")  # fmt: skip
+    parser.add_argument("--seconds", type=float, default=30.0, help="of an excerpt (default: 30)")
+    parser.add_argument("--batch", type=at_least_one, default=1, help="excerpts a step (default: 1)")
+    parser.add_argument("--turns", type=at_least_one, default=3, help="of each side (default: 3)")
+    parser.add_argument("--device", default="cpu", help="of torch (default: cpu)")
+    _threads(parser)
+
+
+def _training(args: argparse.Namespace) -> Report:
     from ..bench.training import SCALES, WANTED, Case, bench_training
 
     cases = [Case(kind, scale) for scale in args.scale or SCALES for kind in args.caches or WANTED]
@@ -85,14 +111,29 @@ def _training(args: argparse.Namespace) -> Any:
         )
 
 
-def _startup(args: argparse.Namespace) -> Any:
+def _startup_options(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--turns", type=at_least_one, default=3, help="of each side (default: 3)")
+
+
+def _startup(args: argparse.Namespace) -> Report:
     from ..bench.startup import bench_startup
 
     return bench_startup(args.data, args.turns)
 
 
-BENCHES: dict[str, Callable[[argparse.Namespace], Any]] = {
-    "baseline": _baseline, "codec": _codec, "optimizer": _optimizer, "startup": _startup,
-    "training": _training,
+MEASUREMENTS: dict[str, Measurement] = {
+    "baseline": Measurement("How well the baseline keeps its reference's melody", _baseline_options, _baseline),
+    "codec": Measurement("What of pitch and timbre passes through the codec", _codec_options, _codec),
+    "excerpt": Measurement(
+        "Reading a random excerpt of a virtual item of four stems against audiocraft's reading of one file",
+        _excerpt_options, _excerpt,
+    ),
+    "optimizer": Measurement(
+        "A step of D-Adaptation Adam against audiocraft's and fused AdamW", _optimizer_options, _optimizer
+    ),
+    "startup": Measurement("From the command to the first update", _startup_options, _startup),
+    "training": Measurement(
+        "A training step from the store against audiocraft's own solver", _training_options, _training
+    ),
 }  # fmt: skip
-OF_DATA = frozenset({"baseline", "codec", "startup"})

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 from support.hub_cache import small_separator
 
-from dataset_builder.errors import UserError
-from orchestrator_solver import cli
-from orchestrator_solver.bench import random_hub, startup, training
+from orchestrator_solver.bench import random_hub, training
 from orchestrator_solver.bench.training import WANTED, Case, bench_training
 
 
@@ -27,9 +25,3 @@ def test_training_from_the_store_against_audiocraft(
     assert report.cases[0].faster > 1 and report.cases[0].parameters > 4e6
     assert "wanted" in report.text() and len(report.text().splitlines()) == 5
 
-
-def test_a_run_that_fails_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UserError, match=r"the run ended early: .*no such run"):
-        startup._seconds(["sh", "-c", "echo no such run >&2; exit 1"], tmp_path, None)
-    assert startup._seconds(["sh", "-c", "echo one >&2; echo Train here >&2; sleep 60"], tmp_path, "Train") < 30
-    assert cli.main(["bench", "startup"]) == 2 and "needs --data" in capsys.readouterr().err

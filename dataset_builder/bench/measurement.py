@@ -1,0 +1,71 @@
+"""What a benchmark is: a subcommand with options of its own, and a report of what it measured."""
+
+import argparse
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..runtime import atomic
+
+
+class Report(ABC):
+    """What was measured; a data class with a text of its own."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """The report for a terminal."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as plain values for JSON."""
+        return asdict(self)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A subcommand of `bench`.
+
+    Attributes:
+        help: a line: what is measured, against what.
+        add_options: puts its options into its parser.
+        measure: from the options to the report; imports what is heavy.
+    """
+
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    measure: Callable[[argparse.Namespace], Report]
+
+
+def add_measurements(parser: argparse.ArgumentParser, measurements: Mapping[str, Measurement]) -> None:
+    """Give a parser a subcommand for each measurement."""
+    subparsers = parser.add_subparsers(dest="measurement", metavar="MEASUREMENT", required=True)
+    for name, measurement in measurements.items():
+        sub = subparsers.add_parser(name, help=measurement.help, description=f"{measurement.help}.")
+        measurement.add_options(sub)
+        sub.add_argument("--out", type=Path, metavar="FILE", help="also write the figures as JSON")
+
+
+def run_measurement(args: argparse.Namespace, measurements: Mapping[str, Measurement]) -> int:
+    """Measure, print and write the report; returns the exit code."""
+    report = measurements[args.measurement].measure(args)
+    print(report.text())
+    if args.out:
+        atomic.write_json(args.out, report.to_json())
+    return 0
+
+
+def at_least_one(text: str) -> int:
+    """An option's type: how many, one or more.
+
+    Raises:
+        UserError: for anything else.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise UserError(f"{text} is not how many: expected a whole number of at least 1")
+    return number
