@@ -30,10 +30,11 @@ test: $(STAMP)  ## the tests, without the slow ones (under 10 minutes)
 test-all: $(STAMP)  ## all tests, with faults and distributed runs (under 40 minutes)
 	$(PYTEST)
 
-lint: $(STAMP)  ## ruff and mypy
+lint: $(STAMP)  ## ruff, mypy, and that imports only point down (import-linter)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(STAMP)  ## let ruff fix and lay out the code
 	$(BIN)/ruff check --fix .
