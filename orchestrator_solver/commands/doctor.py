@@ -17,11 +17,15 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("overrides", nargs="*", help="of the run's configuration, as `dora run` takes them "
                         "(default: solver=orchestrator_nano)")  # fmt: skip
     parser.add_argument("--data", type=Path, help="the data set's folder, if it is another than the configuration's")
+    parser.add_argument("--seams", action="store_true", help="instead print what is replaced in other packages, why, "
+                        "and when it can go")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Examine and print; returns the exit code."""
+    if args.seams:
+        return _print_seams()
     from ..configuration.compose import composed
     from ..workflows.doctor import MISSING, examine
 
@@ -35,3 +39,11 @@ def run(args: argparse.Namespace) -> int:
             cure = f" -> {finding.cure}" if finding.cure else ""
             print(f"{finding.status:8}{finding.subject:{width + 2}}{finding.detail}{cure}")
     return SOMETHING_MISSING if any(finding.status == MISSING for finding in findings) else NOTHING_MISSING
+
+
+def _print_seams() -> int:
+    from ..seams import registry
+
+    for target, reason in sorted(registry.reasons()):
+        print(f"{target}\n  {reason}")
+    return NOTHING_MISSING

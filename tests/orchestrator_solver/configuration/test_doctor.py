@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from dataset_builder.errors import UserError
-from orchestrator_solver import cli
+from orchestrator_solver import cli, paths
 from orchestrator_solver.bench import random_hub
 from orchestrator_solver.configuration import compose, preflight
 from orchestrator_solver.models import loading
-from orchestrator_solver.seams import environment
 from orchestrator_solver.weights import hub
 from orchestrator_solver.workflows import doctor
+from orchestrator_solver.workflows.gpu_memory import language_model_parameters
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_versions_that_are_not_the_locks(machine: Path, monkeypatch: pytest.Monk
     (machine / "requirements.lock").write_text(
         "torch==1.0.0\nnumpy==1.0.0\n# a comment\nother==1.0 ; sys_platform == 'never'\n"
     )
-    monkeypatch.setattr(environment, "PROJECT", machine)
+    monkeypatch.setattr(paths, "PROJECT", machine)
     found = {finding.subject: finding for finding in doctor.versions(preflight.DictConfig({}))}
     assert found["torch"].status == "missing" and found["packages"].status == "note"
     assert "2 of 2" in found["packages"].detail and "numpy" in found["packages"].detail
@@ -92,7 +92,7 @@ def test_unknown_configurations() -> None:
 def test_parameters_by_formula(scale: str, billions: float) -> None:
     """Of the language model alone; MusicGen's 300M, 1.5B and 3.3B also count T5, EnCodec and cross attention."""
     cfg = compose.composed(["solver=orchestrator", f"model/lm/model_scale@_global_={scale}"])
-    assert doctor.parameters(cfg) / 1e9 == pytest.approx(billions, rel=0.02)
+    assert language_model_parameters(cfg) / 1e9 == pytest.approx(billions, rel=0.02)
 
 
 def test_parameters_of_a_model(tiny_models: Path) -> None:
@@ -100,4 +100,10 @@ def test_parameters_of_a_model(tiny_models: Path) -> None:
 
     model = loading.build_lm_from_package(package.load(str(tiny_models), "lm"))
     counted = sum(value.numel() for name, value in model.named_parameters() if "condition_provider" not in name)
-    assert doctor.parameters(model.cfg) == pytest.approx(counted, rel=0.05)
+    assert language_model_parameters(model.cfg) == pytest.approx(counted, rel=0.05)
+
+
+def test_seams_are_listed_with_their_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--seams"]) == 0
+    printed = capsys.readouterr().out
+    assert "audiocraft.models.builders.get_lm_model\n  Why: " in printed and printed.count("Goes when: ") > 15
