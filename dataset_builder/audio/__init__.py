@@ -1,1 +1,1 @@
-"""Reading, decoding, mixing, when something sounds."""
+"""Sound files: reading and decoding them, summing stems, and when something sounds."""

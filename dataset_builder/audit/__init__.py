@@ -1,1 +1,1 @@
-"""Defects of a source; what is left out and why."""
+"""Defects of a source: what each kind is, how it is found, and what is left out for it."""

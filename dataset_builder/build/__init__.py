@@ -1,1 +1,1 @@
-"""Stages joined: items, captions, descriptions, finalize; jobs; repair."""
+"""A data set's making from end to end: its stages joined, shared by machines, resumed and repaired."""

@@ -1,1 +1,1 @@
-"""The data set on disk: manifest, excerpts, costs, report, files, integrity."""
+"""A data set on disk: manifest, excerpts, files, costs, report, and the proof that it is whole."""

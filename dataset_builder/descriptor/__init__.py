@@ -1,1 +1,1 @@
-"""The Music Descriptor: caption + tempo + key -> sentence."""
+"""The Music Descriptor: from caption, tempo and key to one sentence."""

@@ -1,1 +1,1 @@
-"""Track -> Items (mix, stems, submixes), prompt, facts."""
+"""Items, what a model can be asked to play: the mix, stems and submixes of a track, with prompt and references."""

@@ -1,1 +1,1 @@
-"""Words by models behind OpenAI-compatible endpoints: captions, and descriptions, at once or by the batch."""
+"""A chat endpoint, OpenAI's or a compatible one: requests within limits and budget, kept answers, batches."""

@@ -1,1 +1,1 @@
-"""Instruments, MIDI, tempo, key, MIDI to sound."""
+"""What notes say: instruments, tempo, key and melody of MIDI files, and their sound."""

@@ -1,1 +1,1 @@
-"""The tagger: network, weights, what its tags mean."""
+"""musicnn's tagger: its network, and its weights as they are published."""

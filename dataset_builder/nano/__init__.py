@@ -1,1 +1,1 @@
-"""The embedded corpus (renders Slakh's layout)."""
+"""The embedded corpus: works of music21's package, arranged and rendered in Slakh's layout."""

@@ -1,1 +1,1 @@
-"""Writing whole files, locks, hashes, processes, shards."""
+"""What any program needs: whole files, locks, hashes, processes, shards."""

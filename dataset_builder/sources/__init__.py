@@ -1,1 +1,1 @@
-"""A folder of tracks -> Track, Stem."""
+"""Sources of tracks: each reads a folder's layout and hands over tracks and their stems."""

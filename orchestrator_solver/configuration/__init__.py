@@ -1,1 +1,1 @@
-"""Compose, check overrides, preflight."""
+"""A run's configuration: composed, checked for mistakes, and for what the machine lacks."""

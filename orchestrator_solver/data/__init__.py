@@ -1,1 +1,1 @@
-"""Manifest -> batches."""
+"""From the manifest to batches: which item, which excerpt, which reference."""

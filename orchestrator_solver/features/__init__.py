@@ -1,1 +1,1 @@
-"""Chroma, pitch classes, separation, and the stores of features."""
+"""What frozen models know of audio and text: chroma, pitch classes, separation, and their stores."""

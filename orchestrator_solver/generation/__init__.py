@@ -1,1 +1,1 @@
-"""A user's reference -> recording."""
+"""From a user's reference to a recording."""

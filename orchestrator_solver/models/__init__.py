@@ -1,1 +1,1 @@
-"""Language model and full-size conditioners, built and loaded."""
+"""The language model with its conditioners: built from a configuration, loaded from a package."""

@@ -1,1 +1,1 @@
-"""The embedded default's networks."""
+"""The embedded default's own networks, which nothing at full size needs."""

@@ -1,1 +1,1 @@
-"""Fill the stores with the frozen encoders."""
+"""Fills the stores with what frozen models compute of a data set."""

@@ -1,1 +1,1 @@
-"""A process of a run: signals, random state, checkpoints, FSDP, progress."""
+"""What a run's processes need: signals, random state, checkpoints, sharding, progress."""

@@ -1,1 +1,1 @@
-"""Everything done to audiocraft, flashy, torch, demucs."""
+"""Everything that is replaced in audiocraft, flashy, torch and demucs: `registry` is the list."""

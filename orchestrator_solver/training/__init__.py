@@ -1,1 +1,1 @@
-"""Solver, loop, update, gradients."""
+"""Training: the solvers, their loop, an update, its gradients."""

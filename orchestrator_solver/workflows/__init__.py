@@ -1,1 +1,1 @@
-"""What commands do beyond one run."""
+"""What takes several steps: the demo, a grid on this machine, the shipped models, the doctor, export."""

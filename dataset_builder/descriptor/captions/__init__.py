@@ -1,1 +1,1 @@
-"""Captioners."""
+"""Captioners: each turns audio into a text of what it sounds like."""
