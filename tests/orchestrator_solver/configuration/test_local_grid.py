@@ -125,7 +125,7 @@ def test_interruption_ends_the_run_too(row, sleeper, monkeypatch, stop):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        local_grid._run(row("good"))
+        list(local_grid.run_rows([row("good")]))
     with pytest.raises(ProcessLookupError):
         os.kill(int(sleeper.read_text()), 0)
     assert signal.getsignal(signal.SIGTERM) is handler
@@ -138,7 +138,7 @@ def test_a_run_that_outlived_its_runner_is_not_started_twice(row, sleeper):
         process = subprocess.Popen(left_over.command, stdout=log)  # holds the lock from here on
     try:
         with pytest.raises(UserError, match="good is being run by another process"):
-            local_grid._run(left_over)
+            list(local_grid.run_rows([left_over]))
     finally:
         process.kill()
         process.wait()

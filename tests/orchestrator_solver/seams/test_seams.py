@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import types
 from collections import defaultdict
 from pathlib import Path
 
@@ -212,10 +213,13 @@ def test_gloo_without_a_gpu(monkeypatch):
 
     if torch.cuda.is_available():
         pytest.skip("says what happens without a GPU")
-    for name, value in {"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}.items():
+    place = {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for name, value in {**place, "DORA_FORCE_DISTRIB": "1"}.items():
         monkeypatch.setenv(name, value)
     chosen = []
-    monkeypatch.setattr(flashy.distrib.init.__closure__[0], "cell_contents", chosen.append)
+    run = types.SimpleNamespace(dora=types.SimpleNamespace(use_rendezvous=False))
+    monkeypatch.setattr("dora.distrib.get_xp", lambda: run)
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda **options: chosen.append(options["backend"]))
     flashy.distrib.init()
     assert chosen == ["gloo"]
 
