@@ -56,6 +56,19 @@ def run_measurement(args: argparse.Namespace, measurements: Mapping[str, Measure
     return 0
 
 
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Options of what reads a folder in Slakh's layout, see `inputs.slakh_root`; and how often each side does."""
+    parser.add_argument("--root", type=Path, help="a folder in Slakh's layout (default: rendered)")
+    parser.add_argument("--tracks", type=at_least_one, default=30, help="how many (default: 30)")
+    parser.add_argument("--stems", type=at_least_one, default=8, help="least stems of a track (default: 8)")
+    add_repeats(parser)
+
+
+def add_repeats(parser: argparse.ArgumentParser) -> None:
+    """The option of how often each side does what is measured."""
+    parser.add_argument("--repeats", type=at_least_one, default=3, help="turns of each side (default: 3)")
+
+
 def at_least_one(text: str) -> int:
     """An option's type: how many, one or more.
 

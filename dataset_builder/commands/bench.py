@@ -4,7 +4,15 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ..bench.measurement import Measurement, Report, add_measurements, at_least_one, run_measurement
+from ..bench.measurement import (
+    Measurement,
+    Report,
+    add_measurements,
+    add_repeats,
+    add_source_options,
+    at_least_one,
+    run_measurement,
+)
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -17,10 +25,6 @@ def run(args: argparse.Namespace) -> int:
     return run_measurement(args, MEASUREMENTS)
 
 
-def _repeats(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--repeats", type=at_least_one, default=3, help="turns of each side (default: 3)")
-
-
 def _workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=at_least_one, default=2, help="processes (default: 2)")
 
@@ -28,7 +32,7 @@ def _workers(parser: argparse.ArgumentParser) -> None:
 def _key_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--midi", type=Path, metavar="FOLDER", help="MIDI files (default: made of the corpus)")
     parser.add_argument("--files", type=at_least_one, default=56, help="how many (default: 56)")
-    _repeats(parser)
+    add_repeats(parser)
 
 
 def _key(args: argparse.Namespace) -> Report:
@@ -40,10 +44,7 @@ def _key(args: argparse.Namespace) -> Report:
 
 
 def _build_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", type=Path, help="a folder in Slakh's layout (default: rendered)")
-    parser.add_argument("--tracks", type=at_least_one, default=30, help="how many (default: 30)")
-    parser.add_argument("--stems", type=at_least_one, default=8, help="least stems of a track (default: 8)")
-    _repeats(parser)
+    add_source_options(parser)
     _workers(parser)
 
 

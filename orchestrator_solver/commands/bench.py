@@ -4,7 +4,14 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from dataset_builder.bench.measurement import Measurement, Report, add_measurements, at_least_one, run_measurement
+from dataset_builder.bench.measurement import (
+    Measurement,
+    Report,
+    add_measurements,
+    add_source_options,
+    at_least_one,
+    run_measurement,
+)
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -45,8 +52,9 @@ def _codec_options(parser: argparse.ArgumentParser) -> None:
 
 def _codec(args: argparse.Namespace) -> Report:
     from ..bench.codec import bench_codec
+    from ..weights.package import load
 
-    return bench_codec(args.data, args.model, split=args.split, count=args.clips)
+    return bench_codec(args.data, load(args.model, "codec"), split=args.split, count=args.clips)
 
 
 def _baseline_options(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +63,9 @@ def _baseline_options(parser: argparse.ArgumentParser) -> None:
 
 def _baseline(args: argparse.Namespace) -> Report:
     from ..bench.baseline import bench_melody
+    from ..generation.model import load_model
 
-    return bench_melody(args.data, args.model, split=args.split, count=args.clips)
+    return bench_melody(args.data, load_model(args.model), split=args.split, count=args.clips)
 
 
 def _optimizer_options(parser: argparse.ArgumentParser) -> None:
@@ -72,11 +81,8 @@ def _optimizer(args: argparse.Namespace) -> Report:
 
 
 def _excerpt_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", type=Path, help="a folder in Slakh's layout (default: rendered)")
-    parser.add_argument("--tracks", type=at_least_one, default=30, help="how many (default: 30)")
-    parser.add_argument("--stems", type=at_least_one, default=8, help="least stems of a track (default: 8)")
+    add_source_options(parser)
     parser.add_argument("--excerpts", type=at_least_one, default=60, help="how many (default: 60)")
-    parser.add_argument("--repeats", type=at_least_one, default=3, help="turns of each side (default: 3)")
 
 
 def _excerpt(args: argparse.Namespace) -> Report:

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 from . import libraries, stand_ins, unpickling, wandb_logger  # noqa: F401 - each registers its patches
-from .environment import point_to_our_settings
 from .registry import FALLBACKS, PATCHES, STAND_INS, Patch, stands_in_for
 
 
@@ -99,7 +98,7 @@ def install(entry_point: str) -> None:
         `get_solver_from_xp`. Goes when: audiocraft takes the entry point as an argument."""
         sys.modules[module.__name__] = importlib.import_module(entry_point)
 
-    point_to_our_settings()
+    libraries.point_to_our_settings()
     sys.meta_path.insert(0, _PatchFinder())
     sys.meta_path.append(_Supplier())
     for name, patch in PATCHES.items():

@@ -1,11 +1,15 @@
-"""Seams of running: flashy's backends, torch's workers, audiocraft's call of ffmpeg, Dora's warnings."""
+"""Seams of running: flashy's backends, torch's workers, audiocraft's settings and call of ffmpeg, Dora's warnings."""
 
+import os
 import subprocess
+import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..paths import PROJECT
 from .registry import ModuleView, patches
 
 
@@ -53,3 +57,14 @@ def accept_old_hydra_behaviour(module: ModuleType) -> None:
     """Why: every command would print a page of warnings that Hydra 1.4 drops `version_base="1.1"`, which audiocraft's
     and Dora's way of changing folders rests on; hydra-core is pinned below 1.4. Goes when: Dora supports 1.3's."""
     warnings.filterwarnings("ignore", message=r"\s*version_base=", category=UserWarning)
+
+
+def point_to_our_settings() -> None:
+    """Why: audiocraft looks for its teams file in a checkout, and takes the cluster's name from the kernel's and the
+    host's, so that any machine at Amazon would need an entry. The folder of runs is made absolute for processes
+    started elsewhere: workers, Slurm's jobs, git clones. Goes when: audiocraft is configured through Hydra alone."""
+    os.environ.setdefault("AUDIOCRAFT_CONFIG", str(PROJECT / "config" / "teams.yaml"))
+    if sys.platform != "darwin":
+        os.environ.setdefault("AUDIOCRAFT_CLUSTER", "default")
+    runs = os.environ.get("ORCHESTRATOR_DORA_DIR") or PROJECT / "outputs"
+    os.environ["ORCHESTRATOR_DORA_DIR"] = str(Path(runs).absolute())

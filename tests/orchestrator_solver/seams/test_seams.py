@@ -12,7 +12,7 @@ import pytest
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.paths import PROJECT
-from orchestrator_solver.seams import environment, import_hooks, registry
+from orchestrator_solver.seams import import_hooks, libraries, registry
 
 
 def run_python(code: str | Path, **environment: str) -> str:
@@ -190,7 +190,7 @@ def test_runs_are_kept_in_one_absolute_folder(bare_environment, given, expected)
 
     if given:
         bare_environment.setenv("ORCHESTRATOR_DORA_DIR", given)
-    environment.point_to_our_settings()
+    libraries.point_to_our_settings()
     AudioCraftEnvironment.reset()
     assert AudioCraftEnvironment.get_dora_dir() == expected
     assert AudioCraftEnvironment.get_slurm_partitions()
