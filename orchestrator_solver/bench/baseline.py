@@ -1,5 +1,6 @@
 """Whether the baseline follows the reference it is given: SIM to it against SIM to another work's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +9,17 @@ import torch
 from tqdm import tqdm
 
 from dataset_builder.bench.measurement import Report
+from dataset_builder.errors import UserError
 from dataset_builder.seeds import seed_of
 
-from ..evaluation.cells import BATCH, audio_of
+from ..evaluation.cells import BATCH
 from ..evaluation.excerpts import TestExcerpt, choose
+from ..evaluation.players import through_codec
 from ..features.chroma import Chroma
-from ..generation.model import load_model
-from ..metrics.bootstrap import Interval, bootstrap, paired_bootstrap
+from ..generation.model import OrchestratorModel
+from ..generation.orchestrate import orchestrate
+from ..generation.sampling import SamplingSettings
+from ..metrics.bootstrap import Interval, bootstrap, lines_of, paired_bootstrap
 from ..metrics.sim import sim
 
 
@@ -36,51 +41,53 @@ class MelodyReport(Report):
 
     def text(self) -> str:
         """The report for a terminal."""
-        return "\n".join(
-            f"{name:18} {value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]  {value.n} clips, {value.groups} works"
-            for name, value in (
-                ("SIM, own", self.own), ("SIM, shuffled", self.other), ("difference", self.difference),
-                ("codec ceiling", self.ceiling),
-            )
-        )  # fmt: skip
-
-
-def _shuffled(excerpts: list[TestExcerpt], references: torch.Tensor) -> torch.Tensor:
-    """For each excerpt the reference of the next one that is of another work."""
-    order = []
-    for place, excerpt in enumerate(excerpts):
-        turns = [(place + step) % len(excerpts) for step in range(1, len(excerpts))]
-        order.append(next(other for other in turns if excerpts[other].work != excerpt.work))
-    return references[order]
+        return lines_of({
+            "SIM, own": self.own, "SIM, shuffled": self.other, "difference": self.difference,
+            "codec ceiling": self.ceiling,
+        })  # fmt: skip
 
 
 def bench_melody(
-    root: Path, name: str, split: str = "test", count: int = 208, seconds: float = 8.0, policy: str = "self"
-) -> MelodyReport:
+    root: Path, model: OrchestratorModel, split: str = "test", count: int = 208, seconds: float = 8.0,
+    policy: str = "self",
+) -> MelodyReport:  # fmt: skip
     """Generate from `count` references of held-out works and measure whose melody is played.
 
     Raises:
-        UserError: if the data set or the model is missing.
+        UserError: if the data set is missing, or all excerpts are of one work.
     """
-    model = load_model(name)
     rate = model.sample_rate
     excerpts = choose(root, split, count, seconds, (policy,), model.grid)
-    references = torch.from_numpy(np.stack(audio_of(excerpts, policy, root, seconds, rate)))[:, None]
-    played, coded = [], []
+    others, works = _of_other_works(excerpts), [excerpt.work for excerpt in excerpts]
+    played, given = [], []
     for begin in tqdm(range(0, len(excerpts), BATCH), "melody", unit="batch"):
-        batch, given = excerpts[begin : begin + BATCH], references[begin : begin + BATCH]
-        prompts = [excerpt.prompts["with"] for excerpt in batch]
-        seed = seed_of(batch[0].item.id, "melody") % 2**31
-        played.append(model.generate(prompts, list(given[:, 0]), rate, duration=seconds, seed=seed))
-        with torch.no_grad():
-            coded.append(model.codec.decode(model.codec.encode(given)[0], None)[..., : given.shape[-1]])
+        batch = excerpts[begin : begin + BATCH]
+        requests = [excerpt.request(excerpt.reference(policy, rate), "with") for excerpt in batch]
+        sampling = SamplingSettings(seed_of(batch[0].item.id, "melody") % 2**31)
+        played.append(_stacked([recording.wav for recording in orchestrate(model, requests, sampling, seconds)]))
+        given.append(_stacked([request.reference.wav for request in requests]))
     chroma = Chroma(rate)
-    generated = torch.cat(played)
+    generated, references = torch.cat(played), torch.cat(given)
     own = sim(generated, references, chroma).numpy()
-    other = sim(generated, _shuffled(excerpts, references), chroma).numpy()
-    ceiling = sim(torch.cat(coded), references, chroma).numpy()
-    works = [excerpt.work for excerpt in excerpts]
+    other = sim(generated, references[others], chroma).numpy()
+    coded = torch.cat([through_codec(model.codec, batch) for batch in given])
     return MelodyReport(
         bootstrap(own, works, 0), bootstrap(other, works, 0), paired_bootstrap(own, other, works, 0),
-        bootstrap(ceiling, works, 0),
+        bootstrap(sim(coded, references, chroma).numpy(), works, 0),
     )  # fmt: skip
+
+
+def _of_other_works(excerpts: Sequence[TestExcerpt]) -> list[int]:
+    """For each excerpt the place of the next one that is of another work."""
+    if len({excerpt.work for excerpt in excerpts}) < 2:
+        raise UserError(f"{len(excerpts)} excerpts of one work or none: expected several works, whose melodies differ")
+    order = []
+    for place, excerpt in enumerate(excerpts):
+        turns = ((place + step) % len(excerpts) for step in range(1, len(excerpts)))
+        order.append(next(other for other in turns if excerpts[other].work != excerpt.work))
+    return order
+
+
+def _stacked(wavs: Sequence[np.ndarray]) -> torch.Tensor:
+    """Audio `[B, 1, T]` of clips `[T]`."""
+    return torch.from_numpy(np.stack(wavs))[:, None]

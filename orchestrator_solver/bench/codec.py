@@ -8,6 +8,7 @@ import torch
 from audiocraft.losses.specloss import MelSpectrogramWrapper
 from audiocraft.models import builders
 from audiocraft.models.encodec import CompressionModel
+from omegaconf import DictConfig
 from tqdm import tqdm
 
 from dataset_builder.bench.measurement import Report
@@ -17,12 +18,13 @@ from dataset_builder.items.item import Item
 from dataset_builder.music.instruments import PITCHED
 from dataset_builder.seeds import rng_for
 
+from ..evaluation.players import through_codec
 from ..evaluation.works import work_namer
 from ..features.chroma import Chroma
-from ..metrics.bootstrap import Interval, bootstrap
+from ..metrics.bootstrap import Interval, bootstrap, lines_of
 from ..metrics.sim import sim
 from ..models import loading
-from ..weights import package
+from ..weights.package import Package
 
 BATCH = 16
 
@@ -32,10 +34,10 @@ class CodecReport(Report):
     """Scores of a codec.
 
     Attributes:
-        stems: chroma argmax agreement of original and reconstruction on voiced frames, single pitched stems.
-        mixes: the same for mixes.
-        log_mel: mean absolute difference of log10 mel spectrograms, stems and mixes.
-        untrained_log_mel: the same for this architecture before training.
+        stems: chroma argmax agreement of original and reconstruction on voiced frames, of single pitched stems.
+        mixes: chroma argmax agreement of mixes.
+        log_mel: mean absolute difference of log10 mel spectrograms, of stems and mixes.
+        untrained_log_mel: what `log_mel` is for this architecture before training.
     """
 
     stems: Interval
@@ -45,20 +47,16 @@ class CodecReport(Report):
 
     def text(self) -> str:
         """The report for a terminal."""
-        lines = [
-            f"{name:18} {value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]  {value.n} clips, {value.groups} works"
-            for name, value in (
-                ("chroma, stems", self.stems), ("chroma, mixes", self.mixes), ("log-mel distance", self.log_mel),
-                ("untrained log-mel", self.untrained_log_mel),
-            )
-        ]  # fmt: skip
+        lines = lines_of({
+            "chroma, stems": self.stems, "chroma, mixes": self.mixes, "log-mel distance": self.log_mel,
+            "untrained log-mel": self.untrained_log_mel,
+        })  # fmt: skip
         drop = 1 - self.log_mel.mean / self.untrained_log_mel.mean
-        return "\n".join([*lines, f"log-mel distance is {drop:.0%} below the untrained codec's"])
+        return f"{lines}\nlog-mel distance is {drop:.0%} below the untrained codec's"
 
 
-def untrained(name: str, wav: torch.Tensor) -> CompressionModel:
+def untrained(cfg: DictConfig, wav: torch.Tensor) -> CompressionModel:
     """The architecture of a codec before its first update: seeded weights, codebooks fitted to `wav` `[B, 1, T]`."""
-    cfg = package.load(name, "codec").cfg
     cfg.device = "cpu"
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
@@ -78,10 +76,8 @@ def _clips(items: list[Item], count: int, seconds: float, root: Path, rate: int)
     return torch.from_numpy(np.stack(wavs))[:, None], works
 
 
-@torch.no_grad()
 def _through(codec: CompressionModel, wavs: torch.Tensor) -> torch.Tensor:
-    parts = [codec.decode(codec.encode(part)[0], None) for part in tqdm(wavs.split(BATCH), "codec", unit="batch")]
-    return torch.cat(parts)[..., : wavs.shape[-1]]
+    return torch.cat([through_codec(codec, part) for part in tqdm(wavs.split(BATCH), "codec", unit="batch")])
 
 
 def _log_mel_distance(a: torch.Tensor, b: torch.Tensor, rate: int) -> np.ndarray:
@@ -90,13 +86,15 @@ def _log_mel_distance(a: torch.Tensor, b: torch.Tensor, rate: int) -> np.ndarray
     return (mel(a) - mel(b)).abs().mean((1, 2)).numpy()
 
 
-def bench_codec(root: Path, name: str, split: str = "test", count: int = 240, seconds: float = 4.0) -> CodecReport:
+def bench_codec(
+    root: Path, package: Package, split: str = "test", count: int = 240, seconds: float = 4.0
+) -> CodecReport:
     """Measure a codec on `count` clips of single pitched stems and as many of mixes.
 
     Raises:
-        UserError: if the data set or the codec is missing.
+        UserError: if the data set is missing.
     """
-    codec = loading.load_codec_package(name)
+    codec = loading.build_codec_from_package(package)
     items = manifest.load(root, split)
     stems = [item for item in items if item.kind == "stem" and set(item.instruments) & PITCHED]
     mixes = [item for item in items if item.kind == "mix"]
@@ -105,7 +103,7 @@ def bench_codec(root: Path, name: str, split: str = "test", count: int = 240, se
     mix_wavs, mix_works = _clips(mixes, count, seconds, root, rate)
     both, works = torch.cat([stem_wavs, mix_wavs]), stem_works + mix_works
     decoded = _through(codec, both)
-    plain = _through(untrained(name, both[:: len(both) // 64]), both)
+    plain = _through(untrained(package.cfg, both[:: max(1, len(both) // 64)]), both)
     chroma = Chroma(rate)
     pairs = zip(decoded.split(BATCH), both.split(BATCH), strict=True)
     agreement = torch.cat([sim(ours, original, chroma) for ours, original in pairs]).numpy()

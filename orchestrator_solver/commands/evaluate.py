@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from ..generation.sampling import add_sampling_options, sampling_of
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
@@ -15,8 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--policies", nargs="+", default=["self", "stem"], help="references (default: self stem)")
-    parser.add_argument("--guidance", type=float, default=3.0, help="classifier-free guidance (default: 3)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of sampling (default: 1)")
+    add_sampling_options(parser)
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the table (text, Markdown, CSV, JSON)")
 
@@ -27,22 +28,15 @@ def run(args: argparse.Namespace) -> int:
 
     from ..evaluation import table_formats
     from ..evaluation.run import EvaluationSettings, evaluate
+    from ..generation.model import load_model
 
     torch.set_num_threads(args.threads)
-    models = {"baseline": args.baseline, "control": args.control, "finetuned": args.finetuned}
-    table = evaluate(
-        EvaluationSettings(
-            data=args.data,
-            models={row: name for row, name in models.items() if name},
-            out=args.out,
-            count=args.excerpts,
-            seconds=args.seconds,
-            policies=tuple(args.policies),
-            split=args.split,
-            guidance=args.guidance,
-            temperature=args.temperature,
-        )
+    names = {"baseline": args.baseline, "control": args.control, "finetuned": args.finetuned}
+    models = {row: load_model(name) for row, name in names.items() if name}
+    settings = EvaluationSettings(
+        args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args)
     )
+    table = evaluate(models, settings)
     table_formats.write(table, args.out)
     print(table_formats.to_text(table))
     return 0

@@ -5,13 +5,16 @@ Writes `<reference>-<instruments>-s<seed>.wav` and a JSON file beside it that sa
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..generation.sampling import add_sampling_options, number_between, sampling_of
+
 if TYPE_CHECKING:
-    from ..generation.orchestrate import Description
     from ..generation.reference_audio import ReferenceAudio
+    from ..generation.request import Description
+
+SCORES = ("sim", "presence")  # of a recording's record
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -32,14 +35,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _add_numbers(parser: argparse.ArgumentParser) -> None:
-    seconds, share, count = _between(float, 1, 3600, " seconds"), _between(float, 0, 100), _between(int, 1, 100)
+    seconds, count, seed = number_between(float, 1, 3600, " seconds"), number_between(int, 1, 100), 2**63 - 1
     parser.add_argument("--duration", type=seconds, metavar="S", help="seconds of output (default: the reference's)")
     parser.add_argument(
         "--samples", type=count, default=1, metavar="N", help="takes, each with the next seed (default: 1)"
     )
-    parser.add_argument("--seed", type=_between(int, 0, 2**63 - 1), default=0, help="of the first take (default: 0)")
-    parser.add_argument("--guidance", type=share, default=3.0, help="how strictly to follow, 1 is least (default: 3)")
-    parser.add_argument("--temperature", type=share, default=1.0, help="how free to play, 0 is least (default: 1)")
+    parser.add_argument("--seed", type=number_between(int, 0, seed), default=0, help="of the first take (default: 0)")
+    add_sampling_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,39 +56,28 @@ def run(args: argparse.Namespace) -> int:
     reference = read_reference(args.reference, args.duration)
 
     from ..generation.model import load_model
-    from ..generation.orchestrate import Settings, play, warnings_of, write
+    from ..generation.orchestrate import orchestrate, warnings_of
+    from ..generation.request import Request
+    from ..metrics.registry import build_metrics
     from ..runtime.progress_bar import Bar
 
     model = load_model(args.model)
-    description = _description(args, reference)
-    settings = Settings(args.duration or reference.seconds, args.guidance, args.temperature)
-    warnings = warnings_of(reference, instruments, description, model, settings)
-    for line in warnings:
+    request = Request(reference, instruments, _description(args, reference))
+    seconds, metrics = args.duration or reference.seconds, build_metrics(SCORES)
+    for line in warnings_of(model, request, seconds):
         print(f"warning: {line}", file=sys.stderr)
-    for seed in range(args.seed, args.seed + args.samples):
-        with Bar(f"take {seed - args.seed + 1} of {args.samples}") as progress:
-            wav, record = play(model, reference, instruments, description, seed, settings, progress)
-        path = write(args.out, args.format, args.reference, reference, wav, {**record, "warnings": warnings})
-        print(f"{path}  ({', '.join(f'{name} {value}' for name, value in record['scores'].items())})")
+    for take in range(args.samples):
+        sampling = sampling_of(args, args.seed + take)
+        with Bar(f"take {take + 1} of {args.samples}") as progress:
+            (recording,) = orchestrate(model, [request], sampling, seconds, metrics, progress)
+        path = recordings.write(recording, args.out, args.format)
+        print(f"{path}  ({', '.join(f'{name} {value}' for name, value in recording.record['scores'].items())})")
     return 0
 
 
 def _description(args: argparse.Namespace, reference: "ReferenceAudio") -> "Description":
-    from ..generation.orchestrate import Description, describe
+    from ..generation.request import Description, describe
 
     if args.description:
         return Description(args.description.strip(), "user")
-    return describe(reference) if args.describe else Description(None, "none")
-
-
-def _between(kind: Callable[[str], float], least: float, most: float, unit: str = "") -> Callable[[str], float]:
-    """An argument's type: a number of this kind, within these bounds."""
-
-    def number(text: str) -> float:
-        value = kind(text)
-        if not least <= value <= most:  # neither is nan
-            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}{unit}")
-        return value
-
-    number.__name__ = kind.__name__  # as argparse says what was expected
-    return number
+    return describe(reference) if args.describe else Description()

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from ..generation.sampling import add_sampling_options, sampling_of
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
@@ -16,8 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--policy", default="stem", help="what is played from: self, stem or any (default: stem)")
-    parser.add_argument("--guidance", type=float, default=3.0, help="classifier-free guidance (default: 3)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of sampling (default: 1)")
+    add_sampling_options(parser)
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
 
 
@@ -32,9 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(args.threads)
     check_writable(args.out.parent)
-    settings = PageSettings(
-        args.data, args.split, args.excerpts, args.seconds, args.policy, args.guidance, args.temperature
-    )
+    settings = PageSettings(args.data, args.split, args.excerpts, args.seconds, args.policy, sampling_of(args))
     models = {"baseline": load_model(args.baseline), "finetuned": load_model(args.finetuned)}
     with Bar("listening page") as progress:
         build_page(args.out, models, settings, args.table, progress)

@@ -1,16 +1,23 @@
 """The fixed excerpts of held-out works that every row of the table is scored on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from dataset_builder.dataset import manifest
-from dataset_builder.dataset.excerpt import draw_start
+from dataset_builder.dataset.excerpt import draw_start, read_excerpt
 from dataset_builder.items import prompt
 from dataset_builder.items.item import Item
 from dataset_builder.music.instruments import PITCHED
 from dataset_builder.seeds import rng_for
 
 from ..data.reference_policy import best_reference
+from ..generation.reference_audio import ReferenceAudio
+from ..generation.request import Description, Request
+from ..metrics.clips import Clips
+from .rows import PROMPTINGS
 from .works import work_namer
 
 
@@ -19,20 +26,71 @@ class TestExcerpt:
     """One excerpt to be played, with what it is played from.
 
     Attributes:
+        root: the data set's folder.
         item: the target.
         work: its composition, see `work_namer`.
         start: in seconds.
+        seconds: how long.
         references: the item it is conditioned on, by policy.
-        prompts: what is asked for, `without` and `with` description.
     """
 
     __test__ = False  # pytest: not a test class
 
+    root: Path
     item: Item
     work: str
     start: float
+    seconds: float
     references: dict[str, Item]
-    prompts: dict[str, str]
+
+    @property
+    def end(self) -> float:
+        """In seconds."""
+        return self.start + self.seconds
+
+    @property
+    def sounding(self) -> tuple[str, ...]:
+        """Instruments that sound in it."""
+        return self.item.sounding(self.start, self.end)
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """What a model is asked to play on: of the whole item if none sounds in the excerpt."""
+        return self.sounding or self.item.instruments
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """What a model is told, by prompting."""
+        return {which: prompt.compose(self.instruments, self.description(which).text) for which in PROMPTINGS}
+
+    def description(self, prompting: str) -> Description:
+        """The item's own, or none."""
+        return Description(self.item.description, "data set") if prompting == "with" else Description()
+
+    def target(self, rate: int) -> np.ndarray:
+        """What stands in the data set `[T]`."""
+        return read_excerpt(self.item, self.root, self.start, self.seconds, rate)
+
+    def reference(self, policy: str, rate: int) -> ReferenceAudio:
+        """What a model is to follow."""
+        item = self.references[policy]
+        wav = read_excerpt(item, self.root, self.start, self.seconds, rate)
+        return ReferenceAudio(wav, rate, one_stem=item.kind == "stem")
+
+    def request(self, reference: ReferenceAudio, prompting: str) -> Request:
+        """What a model is asked for."""
+        return Request(reference, self.instruments, self.description(prompting))
+
+
+def clips_of(
+    excerpts: Sequence[TestExcerpt], requests: Sequence[Request], targets: Sequence[np.ndarray],
+    generated: Sequence[np.ndarray], rate: int,
+) -> Clips:  # fmt: skip
+    """What metrics are given of excerpts: what was asked for, what stands in the data set and what was played `[T]`."""
+    return Clips(
+        generated, targets, [request.reference.wav for request in requests],
+        [excerpt.sounding for excerpt in excerpts], [request.prompt for request in requests], rate,
+    )  # fmt: skip
 
 
 def choose(
@@ -61,14 +119,12 @@ def choose(
         by_track[track] = [members[i] for i in order]
     turns = max(map(len, by_track.values()), default=0)
     chosen = [members[turn] for turn in range(turns) for _, members in sorted(by_track.items()) if turn < len(members)]
-    return [_excerpt(item, work_of(item), seconds, known, policies, grid) for item in chosen[:count]]
+    return [_excerpt(root, item, work_of(item), seconds, known, policies, grid) for item in chosen[:count]]
 
 
 def _excerpt(
-    item: Item, work: str, seconds: float, known: dict[str, Item], policies: tuple[str, ...], grid: float
+    root: Path, item: Item, work: str, seconds: float, known: dict[str, Item], policies: tuple[str, ...], grid: float
 ) -> TestExcerpt:
     start = round(draw_start(item, seconds, rng_for("evaluation", item.id)) / grid) * grid
-    names = item.sounding(start, start + seconds) or item.instruments
     references = {policy: best_reference(item, start, start + seconds, known, policy) for policy in policies}
-    prompts = {"without": prompt.compose(names, None), "with": prompt.compose(names, item.description)}
-    return TestExcerpt(item, work, start, references, prompts)
+    return TestExcerpt(root, item, work, start, seconds, references)

@@ -1,6 +1,6 @@
 """The rows of Table 1 and the scores of single clips that fill them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 PROMPTINGS: tuple[str, ...] = ("without", "with")  # description
 
@@ -55,6 +55,3 @@ class ClipScores:
     def clip(self) -> tuple[str, float]:
         """The same for the same excerpt in every row."""
         return self.item, self.start
-
-    def to_json(self) -> dict:
-        return asdict(self)

@@ -22,6 +22,7 @@ class Column:
 
     @property
     def heading(self) -> str:
+        """The label with an arrow that points to what is better."""
         return f"{self.label} {'↑' if self.higher_is_better else '↓'}"
 
 
@@ -36,6 +37,7 @@ class Line:
 
     @property
     def label(self) -> str:
+        """What the table prints before it."""
         return row_label(self.row, self.prompting)
 
 
@@ -50,6 +52,7 @@ class Difference:
 
     @property
     def label(self) -> str:
+        """What the table prints before it."""
         return f"{row_label(*self.left)} − {row_label(*self.right)}"
 
 
@@ -71,6 +74,7 @@ class Table:
 
     @property
     def policies(self) -> tuple[str, ...]:
+        """References that were played from, in order."""
         return tuple(dict.fromkeys(line.policy for line in self.lines))
 
     def line(self, row: str, prompting: str, policy: str) -> Line:

@@ -96,18 +96,8 @@ def _document(table: Table, grid: _Grid, heading: Callable[[str], str]) -> str:
 
 
 def _grid_of(table: Table, lines: list[Line] | list[Difference], grid: _Grid, signed: bool) -> str:
-    body = [[line.label, *(_cell(line.intervals[c.name], signed) for c in table.columns)] for line in lines]
+    body = [[line.label, *(line.intervals[c.name].text(signed) for c in table.columns)] for line in lines]
     return grid([["", *(column.heading for column in table.columns)], *body])
-
-
-def _cell(interval: Interval, signed: bool) -> str:
-    if interval.n == 0:
-        return "-"
-    sign = "+" if signed else ""
-    if not math.isfinite(interval.low):
-        return f"{interval.mean:{sign}.3f} (one work)"
-    text = f"{interval.mean:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
-    return f"{text} *" if signed and interval.low * interval.high > 0 else text
 
 
 def _size(lines: list[Line]) -> str:
@@ -144,9 +134,5 @@ def _numbers(interval: Interval) -> list[str]:
 
 
 def _plain(line: Line | Difference) -> dict:
-    record = {**asdict(line), "label": line.label}
-    for interval in record["intervals"].values():
-        for bound in ("mean", "low", "high"):
-            if not math.isfinite(interval[bound]):
-                interval[bound] = None
-    return record
+    intervals = {name: interval.to_json() for name, interval in line.intervals.items()}
+    return {**asdict(line), "intervals": intervals, "label": line.label}

@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,10 +12,48 @@ import numpy as np
 import soundfile
 
 from dataset_builder.errors import UserError
+from dataset_builder.music.instruments import ordered
 from dataset_builder.runtime import atomic
 
 FORMATS: dict[str, str] = {"wav": "WAV", "flac": "FLAC"}  # ending -> soundfile's name; both 16 bit
 _LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a model played, and how it came about.
+
+    Attributes:
+        wav: float32 `[T]` mono as the model generated it; loud passages may pass full scale.
+        sample_rate: in Hz.
+        record: what the JSON beside it says, see `orchestrate`.
+    """
+
+    wav: np.ndarray
+    sample_rate: int
+    record: dict[str, Any]
+
+    @property
+    def playable(self) -> np.ndarray:
+        """The audio within -1..1, as it is written and heard."""
+        return within_scale(self.wav)
+
+    @property
+    def name(self) -> str:
+        """`song-violin-cello-s1`: a file name on every system."""
+        reference = Path(self.record["reference"].get("file", "reference")).stem
+        words = _plain(" ".join([reference, *ordered(self.record["instruments"])]))
+        return f"{words[:_LONGEST_NAME]}-s{self.record['seed']}"
+
+
+def within_scale(wav: np.ndarray) -> np.ndarray:
+    """Audio `[T]`, scaled down to a peak of 1 if it is louder."""
+    return wav / max(1.0, float(np.abs(wav).max(initial=0.0)))
+
+
+def _plain(text: str) -> str:
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_]+", "-", ascii_text).strip("-") or "reference"
 
 
 def check_writable(folder: Path) -> None:
@@ -42,30 +80,22 @@ def check_writable(folder: Path) -> None:
             parent.rmdir()
 
 
-def name_of(reference: Path, instruments: tuple[str, ...], seed: int) -> str:
-    """`song-violin-cello-s1`: a file name on every system."""
-    return f"{_plain(' '.join([reference.stem, *instruments]))[:_LONGEST_NAME]}-s{seed}"
+def write(recording: Recording, folder: Path, ending: str) -> Path:
+    """Write a recording, in one of `FORMATS`, and its record in a JSON file beside it; returns the recording's path.
 
-
-def _plain(text: str) -> str:
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9_]+", "-", ascii_text).strip("-") or "reference"
-
-
-def write(path: Path, wav: np.ndarray, sample_rate: int, record: Mapping[str, Any]) -> Path:
-    """Write mono audio `[T]` to `path`, whose ending is one of `FORMATS`, and `record` to a JSON file beside it.
-
-    The JSON file comes last: where it is, both are whole. Returns its path.
+    The JSON file comes last: where it is, both are whole.
 
     Raises:
         UserError: if the folder cannot be written (the disk is full, say).
     """
-    beside = path.with_suffix(".json")
+    path = folder / f"{recording.name}.{ending}"
     try:
-        with atomic.replacing(beside) as json_file, atomic.replacing(path) as audio_file:
-            soundfile.write(audio_file, wav, sample_rate, subtype="PCM_16", format=FORMATS[path.suffix[1:]])
-            atomic.write_json(json_file, dict(record))
+        with atomic.replacing(path.with_suffix(".json")) as json_file, atomic.replacing(path) as audio_file:
+            soundfile.write(
+                audio_file, recording.playable, recording.sample_rate, subtype="PCM_16", format=FORMATS[ending]
+            )
+            atomic.write_json(json_file, recording.record)
     except (OSError, soundfile.SoundFileError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise UserError(f"cannot write {path} ({reason})") from error
-    return beside
+    return path

@@ -1,16 +1,20 @@
-"""Reading a user's reference: audio of any common format or a MIDI file, checked and put into one form."""
+"""What a model is to follow; a user's is read from audio of any common format or MIDI, checked, put into one form."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 
 from dataset_builder.errors import UserError
+from dataset_builder.runtime.checksums import digest_of
+
+from .recordings import within_scale
 
 SAMPLE_RATE = 32_000  # the highest of any model here (MusicGen's)
 MAX_SECONDS = 600.0  # longer ones are read only when a duration is asked for
@@ -25,31 +29,47 @@ _MIDI_ENDINGS = (".mid", ".midi")
 
 @dataclass(frozen=True)
 class ReferenceAudio:
-    """A reference ready for use.
+    """A reference, of a user's file or of a data set's item.
 
     Attributes:
-        wav: float32 `[T]` mono, at least a second, finite, not silent, within -1..1.
+        wav: float32 `[T]` mono.
         sample_rate: in Hz.
+        one_stem: whether it is a single instrument; of others, a model whose condition is made so (MusicGen Melody's)
+            takes the stems that carry the melody.
         bpm: quarters a minute, None where it cannot be told.
         key: such as `G minor`, None where nothing has pitch.
         notes: what was repaired or left out, one line each.
-        source: what the file was: format, rate, channels, seconds.
+        source: what the file was: name, hash, format, rate, channels, seconds.
     """
 
     wav: np.ndarray
     sample_rate: int
-    bpm: float | None
-    key: str | None
-    notes: tuple[str, ...]
+    one_stem: bool = False
+    bpm: float | None = None
+    key: str | None = None
+    notes: tuple[str, ...] = ()
     source: dict[str, str | int | float] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
+        """How long it lasts."""
         return len(self.wav) / self.sample_rate
+
+    def at(self, sample_rate: int) -> np.ndarray:
+        """The audio, float32 `[T]`, at another rate."""
+        wav = np.asarray(self.wav, dtype=np.float32)
+        return wav if sample_rate == self.sample_rate else soxr.resample(wav, self.sample_rate, sample_rate)
+
+    def record(self) -> dict[str, Any]:
+        """What a recording's JSON says of it."""
+        return {
+            **self.source, "used_seconds": round(self.seconds, 3), "bpm": self.bpm, "key": self.key,
+            "notes": list(self.notes),
+        }  # fmt: skip
 
 
 def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
-    """The reference in a wav, flac, mp3, ogg or MIDI file.
+    """The reference in a wav, flac, mp3, ogg or MIDI file: at least a second, finite, not silent, within -1..1.
 
     Args:
         path: of the file; MIDI is told by its ending, the formats of audio by their content.
@@ -60,9 +80,9 @@ def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file, expected audio (wav, flac, mp3, ogg) or MIDI")
-    if path.suffix.lower() in _MIDI_ENDINGS:
-        return _from_midi(path, duration)
-    return _from_audio(path, duration)
+    read = _from_midi if path.suffix.lower() in _MIDI_ENDINGS else _from_audio
+    reference = read(path, duration)
+    return replace(reference, source={"file": path.name, "sha256": digest_of(path), **reference.source})
 
 
 def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
@@ -84,7 +104,7 @@ def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
     _check_sound(path, wav)
     source: dict[str, str | int | float] = {"format": "MIDI", "seconds": round(seconds, 3)}
     # Loud chords of many voices pass full scale; that is the synthesiser's doing, not worth a note.
-    return ReferenceAudio(_within_scale(wav), SAMPLE_RATE, track_bpm(score), fast_key(path), (), source)
+    return ReferenceAudio(within_scale(wav), SAMPLE_RATE, bpm=track_bpm(score), key=fast_key(path), source=source)
 
 
 def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
@@ -97,9 +117,9 @@ def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
     peak = float(np.abs(wav).max())
     if peak > _USUAL_PEAK:
         notes.append(f"scaled down: its peak was {peak:.2f} times full scale")
-    wav = _within_scale(wav)
+    wav = within_scale(wav)
     bpm, key = tempo_of_audio(wav, SAMPLE_RATE), key_of_audio(wav, SAMPLE_RATE)
-    return ReferenceAudio(wav, SAMPLE_RATE, bpm, key, tuple(notes), source)
+    return ReferenceAudio(wav, SAMPLE_RATE, bpm=bpm, key=key, notes=tuple(notes), source=source)
 
 
 def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.ndarray, dict[str, str | int | float]]:
@@ -193,7 +213,3 @@ def _resampled(wav: np.ndarray, rate: int, notes: list[str]) -> np.ndarray:
         lost = f", there is nothing above {rate / 2000:g} kHz in it" if rate < _USUAL_RATES.start else ""
         notes.append(f"unusual sample rate of {rate / 1000:g} kHz: resampled{lost}")
     return wav if rate == SAMPLE_RATE else soxr.resample(wav, rate, SAMPLE_RATE)
-
-
-def _within_scale(wav: np.ndarray) -> np.ndarray:
-    return wav / max(1.0, float(np.abs(wav).max()))

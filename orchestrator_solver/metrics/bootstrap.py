@@ -5,12 +5,15 @@ are too narrow; scipy's bootstrap knows no clusters. The intervals are percentil
 10 works they, too, come out narrow, and `Interval.groups` is there to be shown beside them.
 """
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 LEVEL = 0.95
+_BOUNDS = ("mean", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,38 @@ class Interval:
     n: int
     groups: int
     undefined: int
+
+    def text(self, signed: bool = False, undefined: str = "-") -> str:
+        """`0.512 [0.480, 0.544]`; a difference carries its sign, and a star where the interval excludes 0."""
+        if not math.isfinite(self.mean):
+            return undefined
+        sign = "+" if signed else ""
+        if not math.isfinite(self.low):
+            return f"{self.mean:{sign}.3f} (one work)"
+        star = " *" if signed and self.low * self.high > 0 else ""
+        return f"{self.mean:{sign}.3f} [{self.low:{sign}.3f}, {self.high:{sign}.3f}]{star}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; null where not defined."""
+        return {name: _null_or(value) if name in _BOUNDS else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Interval":
+        """What `to_json` wrote."""
+        values: dict[str, Any] = {name: math.nan if value is None else value for name, value in record.items()}
+        return cls(**values)
+
+
+def _null_or(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def lines_of(intervals: Mapping[str, Interval]) -> str:
+    """A line an interval, for a terminal: its name, mean and bounds, and how many clips and works it stands on."""
+    return "\n".join(
+        f"{name:18} {interval.text()}  {interval.n} clips, {interval.groups} works"
+        for name, interval in intervals.items()
+    )
 
 
 def bootstrap(

@@ -1,6 +1,6 @@
 """KL divergence of what a tagger hears in the target and in the generated audio.
 
-The paper's KL is audiocraft's, on PaSST's 527 AudioSet classes (`pretrained.py`). This one has the same formula on
+The paper's KL is audiocraft's, on PaSST's 527 AudioSet classes (`paper_networks.py`). This one has the same formula on
 musicnn's 50 tags, and its own name: the two are not comparable. The tagger's probabilities are independent of each
 other (sigmoid); dividing them by their sum makes the distribution that KL needs. (audiocraft applies softmax to the
 logits of PaSST, also a network of independent classes; that sharpens, and would let one or two tags decide here.)

@@ -75,7 +75,7 @@ class ClapScore:
             )
         from audiocraft.metrics.clap_consistency import CLAPTextConsistencyMetric
 
-        with nothing_unpickled("CLAP"):  # its checkpoint is read by `loading.read_clap` (see loading_seams)
+        with nothing_unpickled("CLAP"):  # its checkpoint is read by `weights.safe_load.read_clap`
             self.metric = CLAPTextConsistencyMetric(checkpoint, model_arch="HTSAT-base", enable_fusion=False)
 
     def __call__(self, clips: Clips) -> np.ndarray:

@@ -32,7 +32,7 @@ class Group:
 
     Attributes:
         tags: of the tagger, averaged.
-        classes: of `vocabulary.CLASSES`.
+        classes: of `dataset_builder.music.instruments.CLASSES`.
         similar: classes outside of the group that the tagger takes for it; a prompt that asks for one of them, and for
             none of the group, leaves the group out.
     """
@@ -117,7 +117,7 @@ def presence(scores: Sequence[float] | np.ndarray, instruments: Sequence[str]) -
 
 
 class Presence:
-    """`presence` as a `ClipMetric`."""
+    """Whether a clip sounds like its instruments, see `presence`, as a `ClipMetric`."""
 
     label = "presence(musicnn)"
     higher_is_better = True

@@ -28,7 +28,10 @@ def sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> tor
 
 
 def soft_sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
-    """As `sim`, with the cosine of whole chroma vectors in place of agreement of their maxima: forgiving of chords."""
+    """Mean cosine of whole chroma vectors over the reference's voiced frames `[B]`, which is forgiving of chords.
+
+    Audio is given as to `sim`; a frame in which the generated audio is silent counts 0.
+    """
     ours, theirs = _frames(generated, reference, chroma)
     cosine = torch.nn.functional.cosine_similarity(ours.soft.double(), theirs.soft.double(), dim=-1)
     return _mean(cosine * ours.voiced, theirs.voiced)

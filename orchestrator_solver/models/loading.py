@@ -15,9 +15,8 @@ from .builders import build_lm
 _BRINGS_ITS_CODEC = "facebook/musicgen-"  # repositories at the hub that hold a language model and its codec
 
 
-def load_codec_package(name: str, device: str | torch.device = "cpu") -> CompressionModel:
-    """The codec of this name, ready for use."""
-    package = load(name, "codec")
+def build_codec_from_package(package: Package, device: str | torch.device = "cpu") -> CompressionModel:
+    """The codec of a package, ready for use."""
     spectral_codec.register()
     package.cfg.device = str(device)
     model = audiocraft_builders.get_compression_model(package.cfg)
@@ -27,6 +26,11 @@ def load_codec_package(name: str, device: str | torch.device = "cpu") -> Compres
             state[key] = state[key.replace("embed_avg", "embed")]
     model.load_state_dict(state)
     return model.eval()
+
+
+def load_codec_package(name: str, device: str | torch.device = "cpu") -> CompressionModel:
+    """The codec of ours of this name, ready for use."""
+    return build_codec_from_package(load(name, "codec"), device)
 
 
 def build_lm_from_package(package: Package, device: str | torch.device = "cpu") -> LMModel:

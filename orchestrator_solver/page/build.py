@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataset_builder.errors import UserError
 
-from ..generation.orchestrate import Model, versions
+from ..generation.model import OrchestratorModel
+from ..generation.orchestrate import versions
+from ..generation.sampling import SamplingSettings
 from ..metrics.registry import build_metrics
 from .content import PageTable, tables_of
 from .played_excerpts import play_excerpts, telling_excerpts
@@ -23,9 +25,8 @@ class PageSettings:
         split: of it.
         count: of excerpts, each of another work.
         seconds: length of an excerpt.
-        policy: which reference is played from, see `pairing`.
-        guidance: see `OrchestratorModel.generate`.
-        temperature: likewise.
+        policy: which reference is played from, see `data.reference_policy`.
+        sampling: of the models; the seed is the excerpts' own.
     """
 
     data: Path
@@ -33,12 +34,11 @@ class PageSettings:
     count: int = 6
     seconds: float = 8.0
     policy: str = "stem"
-    guidance: float = 3.0
-    temperature: float = 1.0
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
 
 
 def build_page(
-    path: Path, models: Mapping[str, Model], settings: PageSettings, table: Path | None = None,
+    path: Path, models: Mapping[str, OrchestratorModel], settings: PageSettings, table: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> None:  # fmt: skip
     """Write the page of models (by row of Table 1) to `path`.
@@ -47,7 +47,7 @@ def build_page(
         path: of the HTML file.
         models: `baseline`, `finetuned` and whichever else.
         settings: what is shown.
-        table: JSON of Table 1, as `evaluation.rendering.write` makes it.
+        table: JSON of Table 1, as `evaluation.table_formats.write` makes it.
         progress: called with the share that is done, 0..1.
 
     Raises:
@@ -56,15 +56,12 @@ def build_page(
     tables = read_tables(table) if table else ()
     grid = next(iter(models.values())).grid
     excerpts = telling_excerpts(settings.data, settings.split, settings.count, settings.seconds, settings.policy, grid)
-    played = play_excerpts(
-        excerpts, models, build_metrics(), settings.data, settings.seconds, settings.policy, settings.guidance,
-        settings.temperature, progress,
-    )  # fmt: skip
+    played = play_excerpts(excerpts, models, build_metrics(), settings.policy, settings.sampling, progress)
     facts = {
-        **{f"model of {row}": f"{model.name} ({model.sha256[:12]})" for row, model in models.items()},
+        **{f"model of {row}": model.title for row, model in models.items()},
         "excerpts": f"{len(played)} of {settings.seconds:g} s, split {settings.split}, reference {settings.policy}",
         "description": "of the target item, from the data set",
-        "guidance": settings.guidance, "temperature": settings.temperature, **versions(),
+        "guidance": settings.sampling.guidance, "temperature": settings.sampling.temperature, **versions(),
     }  # fmt: skip
     write_page(path, played, tables, facts)
 
@@ -77,5 +74,5 @@ def read_tables(path: Path) -> tuple[PageTable, ...]:
     """
     try:
         return tables_of(json.loads(path.read_text()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read as Table 1's JSON ({error!r}): run `orchestrator evaluate`") from error

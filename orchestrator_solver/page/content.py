@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.table import Column
+from ..metrics.bootstrap import Interval
+
+UNDEFINED = "–"
+
 
 @dataclass(frozen=True)
 class Take:
@@ -57,35 +62,24 @@ class PageTable:
 
 
 def tables_of(record: Mapping[str, Any]) -> tuple[PageTable, ...]:
-    """The tables of what `evaluation.rendering.to_json` wrote: means and differences by policy."""
-    columns = [(c["name"], f"{c['label']} {'↑' if c['higher_is_better'] else '↓'}") for c in record["columns"]]
-    head = ("", *(label for _, label in columns))
+    """The tables of what `evaluation.table_formats.to_json` wrote: means and differences by policy."""
+    columns = [Column(**column) for column in record["columns"]]
+    head = ("", *(column.heading for column in columns))
     tables = []
     for policy in dict.fromkeys(line["policy"] for line in record["lines"]):
         for part, title, signed in (("lines", "Means", False), ("differences", "Paired differences", True)):
-            rows = [
-                (line["label"], *(cell(line["intervals"][name], signed) for name, _ in columns))
-                for line in record[part]
-                if line["policy"] == policy
-            ]
+            rows = [_row(line, columns, signed) for line in record[part] if line["policy"] == policy]
             if rows:
                 note = "Starred where the interval excludes 0." if signed else ""
                 tables.append(PageTable(f"{title}, reference by policy “{policy}”", head, rows, note))
     return tuple(tables)
 
 
-def cell(interval: Mapping[str, Any], signed: bool = False) -> str:
-    """`0.512 [0.480, 0.544]`; a difference carries its sign, and a star where the interval excludes 0."""
-    mean, low, high = (interval[bound] for bound in ("mean", "low", "high"))
-    if mean is None:
-        return "–"
-    sign = "+" if signed else ""
-    if low is None or high is None:
-        return f"{mean:{sign}.3f} (one work)"
-    star = " *" if signed and low * high > 0 else ""
-    return f"{mean:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]{star}"
+def _row(line: Mapping[str, Any], columns: Sequence[Column], signed: bool) -> tuple[str, ...]:
+    intervals = (Interval.from_json(line["intervals"][column.name]) for column in columns)
+    return (line["label"], *(interval.text(signed, UNDEFINED) for interval in intervals))
 
 
 def score_text(value: float | None) -> str:
     """Three decimals, a dash where not defined."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.3f}"
+    return UNDEFINED if value is None or not math.isfinite(value) else f"{value:.3f}"

@@ -10,13 +10,15 @@ from dataset_builder.audio.spans import overlap, union
 from dataset_builder.dataset.excerpt import audio_files
 from dataset_builder.errors import UserError
 from dataset_builder.items.item import Item
-from dataset_builder.seeds import seed_of
 
-from ..evaluation.cells import audio_of
-from ..evaluation.excerpts import TestExcerpt, choose
+from ..evaluation.excerpts import TestExcerpt, choose, clips_of
+from ..evaluation.players import ModelPlayer
 from ..evaluation.rows import PROMPTINGS
-from ..evaluation.table import row_label
-from ..generation.orchestrate import Model
+from ..evaluation.table import columns_of, row_label
+from ..generation.model import OrchestratorModel
+from ..generation.recordings import within_scale
+from ..generation.reference_audio import ReferenceAudio
+from ..generation.sampling import SamplingSettings
 from ..metrics.clips import ClipMetric, Clips
 from .content import PageExcerpt, Take
 
@@ -34,9 +36,8 @@ def telling_excerpts(root: Path, split: str, count: int, seconds: float, policy:
     """
 
     def worth(excerpt: TestExcerpt) -> tuple[float, int]:
-        end, reference = excerpt.start + seconds, excerpt.references[policy]
-        sounding = overlap(union(*reference.activity.values()), excerpt.start, end)
-        return round(sounding), len(excerpt.item.sounding(excerpt.start, end))
+        sounding = overlap(union(*excerpt.references[policy].activity.values()), excerpt.start, excerpt.end)
+        return round(sounding), len(excerpt.sounding)
 
     by_work: dict[str, list[TestExcerpt]] = {}
     for excerpt in choose(root, split, 10**6, seconds, (policy,), grid):
@@ -49,15 +50,13 @@ def telling_excerpts(root: Path, split: str, count: int, seconds: float, policy:
 
 
 def play_excerpts(
-    excerpts: Sequence[TestExcerpt], models: Mapping[str, Model], metrics: Mapping[str, ClipMetric], root: Path,
-    seconds: float, policy: str, guidance: float = 3.0, temperature: float = 1.0,
-    progress: Callable[[float], None] | None = None,
+    excerpts: Sequence[TestExcerpt], models: Mapping[str, OrchestratorModel], metrics: Mapping[str, ClipMetric],
+    policy: str, sampling: SamplingSettings, progress: Callable[[float], None] | None = None,
 ) -> list[PageExcerpt]:  # fmt: skip
-    """The page's excerpts, played by models (by row of Table 1, all at one sample rate)."""
+    """The page's excerpts, played without and with description by models (by row of Table 1, all at one rate)."""
     rate = next(iter(models.values())).sample_rate
-    references = audio_of(excerpts, policy, root, seconds, rate)
-    targets = audio_of(excerpts, None, root, seconds, rate)
-    instruments = [excerpt.item.sounding(excerpt.start, excerpt.start + seconds) for excerpt in excerpts]
+    references = [excerpt.reference(policy, rate) for excerpt in excerpts]
+    targets = [excerpt.target(rate) for excerpt in excerpts]
     cells = [(row, prompting) for prompting in PROMPTINGS for row in models]
     takes: Played = {}
 
@@ -65,48 +64,41 @@ def play_excerpts(
         return None if progress is None else lambda share: progress((cell + share) / len(cells))
 
     for number, (row, prompting) in enumerate(cells):
-        prompts = [excerpt.prompts[prompting] for excerpt in excerpts]
-        wavs = models[row].generate(
-            prompts, references, rate, seconds, seed_of(excerpts[0].item.id, policy) % 2**31, guidance, temperature,
-            progress=share_done(number), one_stem=[e.references[policy].kind == "stem" for e in excerpts],
-        )  # fmt: skip
-        generated = list(wavs[:, 0].float().numpy())
-        scores = _scores(metrics, Clips(generated, targets, references, instruments, prompts, rate))
+        requests = [e.request(reference, prompting) for e, reference in zip(excerpts, references, strict=True)]
+        generated = ModelPlayer(models[row], sampling)(excerpts, policy, requests, share_done(number))
+        scores = _scores(metrics, clips_of(excerpts, requests, targets, generated, rate))
         takes[row, prompting] = [
-            Take(row, row_label(row, prompting), _within_scale(wav), rate, score)
+            Take(row, row_label(row, prompting), within_scale(wav), rate, score)
             for wav, score in zip(generated, scores, strict=True)
         ]
     return [
-        _page_excerpt(excerpt, names, reference, target, {cell: takes[cell][i] for cell in cells}, root, policy, rate)
-        for i, (excerpt, names, reference, target) in enumerate(
-            zip(excerpts, instruments, references, targets, strict=True)
-        )
+        _page_excerpt(excerpt, policy, reference, target, {cell: takes[cell][i] for cell in cells})
+        for i, (excerpt, reference, target) in enumerate(zip(excerpts, references, targets, strict=True))
     ]
 
 
 def _scores(metrics: Mapping[str, ClipMetric], clips: Clips) -> list[dict[str, float]]:
-    columns = {
-        f"{metric.label} {'↑' if metric.higher_is_better else '↓'}": metric(clips) for metric in metrics.values()
-    }
+    headings = [column.heading for column in columns_of(metrics)]
+    columns = dict(zip(headings, (metric(clips) for metric in metrics.values()), strict=True))
     return [{name: float(column[i]) for name, column in columns.items()} for i in range(len(clips.generated))]
 
 
 def _page_excerpt(
-    excerpt: TestExcerpt, instruments: Sequence[str], reference: np.ndarray, target: np.ndarray,
-    takes: Mapping[tuple[str, str], Take], root: Path, policy: str, rate: int,
+    excerpt: TestExcerpt, policy: str, reference: ReferenceAudio, target: np.ndarray,
+    takes: Mapping[tuple[str, str], Take],
 ) -> PageExcerpt:  # fmt: skip
     """What was given stands before what was played from it: a line without and a line with description."""
-    source = excerpt.references[policy]
-    given = [Take("target", "Target, also the reference", _within_scale(target), rate)]
+    source, rate = excerpt.references[policy], reference.sample_rate
+    given = [Take("target", "Target, also the reference", within_scale(target), rate)]
     if source.id != excerpt.item.id:
         label = f"Reference: {', '.join(source.instruments)}"
-        given = [Take("reference", label, _within_scale(reference), rate)]
-        given.append(Take("target", "Target", _within_scale(target), rate))
+        given = [Take("reference", label, within_scale(reference.wav), rate)]
+        given.append(Take("target", "Target", within_scale(target), rate))
     lines = [[take for (_, prompting), take in takes.items() if prompting == which] for which in PROMPTINGS]
     ordered = [*given[:1], *lines[0], *given[1:], *lines[1]]
     note = f"{excerpt.item.id}, from {excerpt.start:.1f} s; played from {source.id}"
     prompts = {PROMPT_LABELS[which]: text for which, text in excerpt.prompts.items()}
-    return PageExcerpt(title_of(excerpt.item, root), instruments, prompts, ordered, note)
+    return PageExcerpt(title_of(excerpt.item, excerpt.root), excerpt.sounding, prompts, ordered, note)
 
 
 def title_of(item: Item, root: Path) -> str:
@@ -120,7 +112,3 @@ def title_of(item: Item, root: Path) -> str:
         return item.track
     found = next((work for work in works.load() if score.endswith(work.path)), None)
     return f"{found.composer}: {found.title}" if found else item.track
-
-
-def _within_scale(wav: np.ndarray) -> np.ndarray:
-    return wav / max(1.0, float(np.abs(wav).max(initial=0.0)))

@@ -15,8 +15,8 @@ from ..models import lora
 from ..monitoring.sample_table import SampleTable
 from ..precompute.encoders import attach_store, frontend_in
 from ..runtime.fsdp import shard
-from ..weights.package import check_fits, folder_of, load
-from ..weights.published import published
+from ..weights.package import PREFIX, check_fits
+from ..weights.published import language_model_package
 from .condition_dropout import drop_conditions
 from .gradients import PreparedBatch
 from .resumable_loop import ResumableLoop
@@ -59,7 +59,7 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
 
     def load_from_pretrained(self, name: str) -> dict:
         """Weights to start from: ours if there is a folder of that name, otherwise audiocraft's."""
-        package = load(name, "lm") if folder_of(name) else published(name)
+        package = language_model_package(PREFIX + name)
         check_fits(self.cfg, package.state, name)
         return {"best_state": {"model": package.state}}
 

@@ -4,11 +4,16 @@ Every step keeps what it did and goes on from there, so that the demo can be sto
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dataset_builder.build.pipeline import BuildSettings, build
 from dataset_builder.nano.corpus import NanoSettings
+
+if TYPE_CHECKING:
+    from ..generation.model import OrchestratorModel
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,8 @@ class DemoSettings:
     Attributes:
         out: folder of everything it makes.
         works: of the embedded corpus, always the same ones.
-        epochs: of fine-tuning, of `updates` updates each.
-        updates: see `epochs`.
+        epochs: of fine-tuning.
+        updates: of an epoch.
         excerpts: scored for the table.
         shown: excerpts on the page.
         workers: processes, and threads of torch.
@@ -56,18 +61,19 @@ def run_demo(settings: DemoSettings) -> DemoResult:
         UserError: if a step fails, with what to do.
     """
     begin = time.monotonic()
-    data, model = settings.out / "data", settings.out / "finetuned"
+    data, finetuned = settings.out / "data", settings.out / "finetuned"
     _say(1, "the embedded corpus, its items, captions and descriptions")
     nano = NanoSettings(works=settings.works)
     build(BuildSettings(source="nano", out=data, caption_windows=1, workers=settings.workers, nano=nano))
     _say(2, "codes and chroma of every item")
     _prepare(data, settings.workers)
     _say(3, f"fine-tuning from the shipped baseline, {settings.epochs} epochs of {settings.updates} updates")
-    _finetune(data, model, settings)
+    _finetune(data, finetuned, settings)
     _say(4, "Table 1 on works that no training split holds")
-    table = _evaluate(data, model, settings)
+    models = _models(finetuned)
+    table = _evaluate(data, models, settings)
     _say(5, "the listening page")
-    page = _page(data, model, settings)
+    page = _page(data, models, settings)
     return DemoResult(table, page, time.monotonic() - begin)
 
 
@@ -85,7 +91,7 @@ def _prepare(data: Path, workers: int) -> None:
     torch.set_num_threads(workers)
 
 
-def _finetune(data: Path, model: Path, settings: DemoSettings) -> None:
+def _finetune(data: Path, out: Path, settings: DemoSettings) -> None:
     from .nano_models import Training, train
 
     overrides = (
@@ -98,28 +104,30 @@ def _finetune(data: Path, model: Path, settings: DemoSettings) -> None:
         "dataset.generate.num_samples=2",
         f"num_threads={settings.workers}",
     )
-    train(data, Training("orchestrator_nano", "demo"), overrides, model)
+    train(data, Training("orchestrator_nano", "demo"), overrides, out)
 
 
-def _evaluate(data: Path, model: Path, settings: DemoSettings) -> str:
+def _models(finetuned: Path) -> Mapping[str, "OrchestratorModel"]:
+    """Who plays, by row of Table 1."""
+    from ..generation.model import load_model
+
+    return {"baseline": load_model("nano-baseline"), "finetuned": load_model(str(finetuned))}
+
+
+def _evaluate(data: Path, models: Mapping[str, "OrchestratorModel"], settings: DemoSettings) -> str:
     from ..evaluation import table_formats
     from ..evaluation.run import EvaluationSettings, evaluate
 
-    models = {"baseline": "nano-baseline", "finetuned": str(model)}
-    table = evaluate(EvaluationSettings(data, models, settings.out / "table1", count=settings.excerpts))
+    table = evaluate(models, EvaluationSettings(data, settings.out / "table1", count=settings.excerpts))
     table_formats.write(table, settings.out / "table1")
     return table_formats.to_text(table)
 
 
-def _page(data: Path, model: Path, settings: DemoSettings) -> Path:
-    from ..generation.model import load_model
+def _page(data: Path, models: Mapping[str, "OrchestratorModel"], settings: DemoSettings) -> Path:
     from ..page.build import PageSettings, build_page
     from ..runtime.progress_bar import Bar
 
-    path = settings.out / "index.html"
-    models = {"baseline": load_model("nano-baseline"), "finetuned": load_model(str(model))}
+    path, table = settings.out / "index.html", settings.out / "table1/table1.json"
     with Bar("listening page") as progress:
-        build_page(
-            path, models, PageSettings(data, count=settings.shown), settings.out / "table1/table1.json", progress
-        )
+        build_page(path, models, PageSettings(data, count=settings.shown), table, progress)
     return path

@@ -31,10 +31,9 @@ from ..configuration import preflight
 from ..data.dataloaders import STAGES, location
 from ..seams import registry
 from ..weights import hub
-from .gpu_memory import STATES
+from .gpu_memory import GIB, checkpoint_bytes
 
 OK, NOTE, MISSING = "ok", "note", "missing"
-GIB = 2**30
 CHECKED_ITEMS = 200  # of a split; `python -m dataset_builder check` looks at all, and inside the files
 _EXACT = ("audiocraft", "torch", "torchaudio")  # another version of these is known not to work
 _CODECS = ("WAV", "FLAC", "OGG", "MP3")
@@ -127,23 +126,6 @@ def devices(cfg: DictConfig) -> Iterator[Finding]:
         yield Finding("GPU", MISSING if wanted else NOTE, f"none; the run asks for device={cfg.device}",
                       "use a GPU node, or device=cpu" if wanted else "")  # fmt: skip
     yield Finding("CPU", OK, f"{os.cpu_count()} cores")
-
-
-def parameters(cfg: DictConfig) -> int:
-    """Parameters of a run's language model, by formula: 12 D^2 a layer, and the codes' embeddings and outputs."""
-    model = cfg.get("transformer_lm")
-    if model is None:
-        return 0
-    layer = (4 + 2 * model.hidden_scale) * model.dim**2
-    return int(model.num_layers * layer + 2 * model.n_q * (model.card + 1) * model.dim)
-
-
-def checkpoint_bytes(cfg: DictConfig) -> int:
-    """Bytes of a run's checkpoint: weights, optimizer and EMA in float32, the best state in 16 bits or in 32."""
-    optimizer = 4 * STATES.get(cfg.optim.optimizer, STATES["adamw"])
-    ema = 4 if cfg.optim.ema.use else 0
-    best = 2 if cfg.autocast else 4
-    return parameters(cfg) * (4 + optimizer + ema + best)
 
 
 def runs(cfg: DictConfig) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
-"""How much memory a training step takes, by a formula that a test checks on tensors (test_gpu_memory.py).
+"""How much memory a training step and a checkpoint take, by formulas that tests check on tensors (test_gpu_memory.py).
 
 With D the width, H heads, K codebooks of C codes, P parameters of which R are trained, and N tokens at once (samples x
-(codes' steps + 1 + conditions put before them)), in bytes:
+(codes' steps + 1 + conditions put before them)), a step takes, in bytes:
 
 - weights 4 P, gradients 4 R, optimizer 8 R (AdamW), 12 R (D-Adaptation) or 16 R (Prodigy), average of the weights 4 P;
 - a layer keeps for going back N (64 D + 4 H + 16) in float32, and N (38 D + 4 H + 16) + 24 D^2 under autocast to 16
@@ -14,6 +14,8 @@ Not counted: frozen models beside (EnCodec, T5), what CUDA itself takes (about 0
 """
 
 from dataclasses import dataclass
+
+from omegaconf import DictConfig
 
 STATES = {"adamw": 2, "dadam": 3, "prodigy": 4}  # tensors of a parameter's size that an optimizer keeps
 SCALES = {"small": (1024, 16, 24), "medium": (1536, 24, 48), "large": (2048, 32, 48)}  # width, heads, layers
@@ -126,6 +128,11 @@ def activation_bytes(model: Model, training: Training) -> int:
     return model.layers * layer + end
 
 
+def optimizer_bytes(optimizer: str, count: int) -> int:
+    """What an optimizer keeps of `count` trained parameters; of one that is not listed, as much as AdamW."""
+    return 4 * STATES.get(optimizer, STATES["adamw"]) * count
+
+
 def memory_of(model: Model, training: Training) -> Memory:
     """The parts of a training step's memory."""
     count = trained(model, training.rank)
@@ -134,7 +141,7 @@ def memory_of(model: Model, training: Training) -> Memory:
     return Memory(
         weights=4 * (model.parameters + added) * (2 if training.ema else 1),
         gradients=4 * count,
-        optimizer=4 * STATES[training.optimizer] * count,
+        optimizer=optimizer_bytes(training.optimizer, count),
         activations=activation_bytes(model, training),
         passing=8 * codes + (layer_bytes(model, training) if training.checkpointing else 0),
     )
@@ -142,6 +149,23 @@ def memory_of(model: Model, training: Training) -> Memory:
 
 def _tokens(training: Training) -> int:
     return training.samples * (training.steps + 1 + training.prefix)
+
+
+def language_model_parameters(cfg: DictConfig) -> int:
+    """Parameters of a run's language model without conditions: 12 D^2 a layer, and embeddings and outputs of codes."""
+    model = cfg.get("transformer_lm")
+    if model is None:
+        return 0
+    layer = (4 + 2 * model.hidden_scale) * model.dim**2
+    return int(model.num_layers * layer + 2 * model.n_q * (model.card + 1) * model.dim)
+
+
+def checkpoint_bytes(cfg: DictConfig) -> int:
+    """Bytes of a run's checkpoint: weights, optimizer and EMA in float32, the best state in 16 bits or in 32."""
+    count = language_model_parameters(cfg)
+    ema = 4 if cfg.optim.ema.use else 0
+    best = 2 if cfg.autocast else 4
+    return count * (4 + ema + best) + optimizer_bytes(cfg.optim.optimizer, count)
 
 
 def table(

@@ -14,6 +14,8 @@ from support import hub_cache
 from support.tiny_models import build_tiny_data
 
 from orchestrator_solver.generation.model import load_model
+from orchestrator_solver.generation.reference_audio import ReferenceAudio
+from orchestrator_solver.generation.sampling import SamplingSettings
 from orchestrator_solver.paths import PROJECT
 from orchestrator_solver.weights.package import load
 from orchestrator_solver.weights.published import published
@@ -57,8 +59,8 @@ def test_the_papers_run_from_published_weights(
     assert all(torch.allclose(kept[name], value, atol=2e-3) for name, value in original.items())
 
     model = load_model(str(exported))
-    tone = 0.2 * np.sin(np.arange(64_000) / 12)
-    assert model.generate(["violin"], [tone], 32_000, duration=0.4).shape == (1, 1, 12_800)
+    tone = ReferenceAudio((0.2 * np.sin(np.arange(64_000) / 12)).astype(np.float32), 32_000)
+    assert model.generate(["violin"], [tone], 0.4, SamplingSettings()).shape == (1, 1, 12_800)
 
 
 @pytest.mark.slow

@@ -1,10 +1,10 @@
-"""Intervals: equal to scipy's without clusters, and holding their level with them."""
+"""Intervals: equal to scipy's without clusters, holding their level with them, and written in one way."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from orchestrator_solver.metrics.bootstrap import bootstrap, paired_bootstrap
+from orchestrator_solver.metrics.bootstrap import Interval, bootstrap, lines_of, paired_bootstrap
 
 
 def test_equals_scipy_when_every_clip_is_its_own_work():
@@ -75,3 +75,19 @@ def test_lengths_must_agree():
         bootstrap([1, 2, 3], [1, 2], seed=0)
     with pytest.raises(ValueError, match="paired scores"):
         paired_bootstrap([1, 2, 3], [1, 2], [1, 2, 3], seed=0)
+
+
+def test_how_an_interval_is_written():
+    assert Interval(0.5, 0.25, 0.75, 9, 3, 0).text() == "0.500 [0.250, 0.750]"
+    assert Interval(0.5, 0.25, 0.75, 9, 3, 0).text(signed=True) == "+0.500 [+0.250, +0.750] *"
+    assert Interval(0.5, -0.25, 0.75, 9, 3, 0).text(signed=True) == "+0.500 [-0.250, +0.750]"
+    assert bootstrap([0.5], ["a"], seed=0).text() == "0.500 (one work)"
+    assert bootstrap([np.nan], ["a"], seed=0).text() == "-"
+    assert lines_of({"SIM": Interval(0.5, 0.25, 0.75, 9, 3, 0)}).endswith(" 0.500 [0.250, 0.750]  9 clips, 3 works")
+
+
+def test_an_interval_in_json_is_the_same_again():
+    for interval in (Interval(0.5, 0.25, 0.75, 9, 3, 1), bootstrap([0.5], ["a"], seed=0), bootstrap([], [], seed=0)):
+        record = interval.to_json()
+        assert all(value is None or np.isfinite(value) for value in record.values())
+        assert repr(Interval.from_json(record)) == repr(interval)

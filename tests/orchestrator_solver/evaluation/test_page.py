@@ -11,35 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
+from support.echo_model import RATE, EchoModel
 
 from dataset_builder.build.pipeline import BuildSettings, build
 from dataset_builder.errors import UserError
 from orchestrator_solver.evaluation.rows import ClipScores
 from orchestrator_solver.evaluation.table import Column, Table, tabulate
 from orchestrator_solver.evaluation.table_formats import to_json
+from orchestrator_solver.generation.sampling import SamplingSettings
 from orchestrator_solver.metrics.sim import Sim
 from orchestrator_solver.page import PageExcerpt, Take, write_page
 from orchestrator_solver.page.build import PageSettings, build_page
-from orchestrator_solver.page.content import cell, score_text, tables_of
+from orchestrator_solver.page.content import score_text, tables_of
 from orchestrator_solver.page.played_excerpts import play_excerpts, telling_excerpts
 
-RATE, SECONDS = 16_000, 1.5
+SECONDS = 1.5
 HOSTILE = '</title><script>alert(1)</script><img src="http://evil/x" onerror=alert(2)>"\'&{{ 7*7 }}'
-
-
-class Echo:
-    """A model that plays its reference back."""
-
-    name, sha256, max_seconds, sample_rate, grid = "echo", "e" * 64, 8.0, RATE, 0.32
-    trained_instruments: tuple[str, ...] = ()
-
-    def generate(
-        self, prompts, references, rate, duration, seed=0, guidance=3.0, temperature=1.0, top_k=250, progress=None,
-        one_stem=False,
-    ):  # fmt: skip
-        progress(1.0)
-        return torch.from_numpy(np.stack(references))[:, None]
 
 
 def takes() -> list[Take]:
@@ -144,7 +131,6 @@ def test_tables_and_scores(page: str) -> None:
     assert means.rows[1][1].startswith("0.515 [")
     assert differences.rows[0][1].startswith("+0.200 [") and differences.rows[0][1].endswith("] *")
     assert "0.532" in page and means.rows[1][1] in page
-    assert cell({"mean": None, "low": None, "high": None}) == "–"
     assert score_text(float("nan")) == score_text(None) == "–"
 
 
@@ -178,7 +164,7 @@ def test_a_page_of_models(data: Path, tmp_path: Path) -> None:
     shares: list[float] = []
     settings = PageSettings(data, seconds=2.0)
     (tmp_path / "table1.json").write_text(json.dumps(to_json(table())))
-    models = {"baseline": Echo(), "finetuned": Echo()}
+    models = {"baseline": EchoModel(), "finetuned": EchoModel()}
     build_page(tmp_path / "page.html", models, settings, tmp_path / "table1.json", shares.append)
     reader = Reader()
     reader.feed((tmp_path / "page.html").read_text())
@@ -196,7 +182,7 @@ def test_a_page_of_models(data: Path, tmp_path: Path) -> None:
 
 def test_a_reference_that_is_the_target_is_shown_once(data: Path) -> None:
     excerpts = telling_excerpts(data, "test", 3, 2.0, "self", 0.32)
-    shown = play_excerpts(excerpts, {"finetuned": Echo()}, {"sim": Sim()}, data, 2.0, "self", progress=lambda _: None)
+    shown = play_excerpts(excerpts, {"finetuned": EchoModel()}, {"sim": Sim()}, "self", SamplingSettings())
     assert [take.role for take in shown[0].takes] == ["target", "finetuned", "finetuned"]
     assert shown[0].takes[1].scores == {"SIM ↑": pytest.approx(1.0)}
     assert len(shown[0].instruments) > 1
@@ -207,5 +193,5 @@ def test_a_table_that_is_none(data: Path, tmp_path: Path, content: str | None) -
     if content is not None:
         (tmp_path / "table1.json").write_text(content)
     with pytest.raises(UserError, match="Table 1's JSON"):
-        build_page(tmp_path / "page.html", {"finetuned": Echo()}, PageSettings(data), tmp_path / "table1.json")
+        build_page(tmp_path / "page.html", {"finetuned": EchoModel()}, PageSettings(data), tmp_path / "table1.json")
     assert not (tmp_path / "page.html").exists()

@@ -1,27 +1,41 @@
 """Table 1 with tiny models: every row is there, and a second run plays nothing again."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.tiny_models import SECONDS
 
-from orchestrator_solver.evaluation import run as evaluation
+from dataset_builder.seeds import seed_of
 from orchestrator_solver.evaluation.excerpts import choose
-from orchestrator_solver.generation.model import OrchestratorModel
+from orchestrator_solver.evaluation.players import ModelPlayer, OtherWork, ThroughCodec
+from orchestrator_solver.evaluation.run import EvaluationSettings, evaluate
+from orchestrator_solver.generation.model import OrchestratorModel, load_model
+from orchestrator_solver.generation.orchestrate import orchestrate
+from orchestrator_solver.generation.sampling import SamplingSettings
+
+
+@pytest.fixture(scope="module")
+def models(tiny_models: Path) -> Mapping[str, OrchestratorModel]:
+    model = load_model(str(tiny_models))
+    return {"baseline": model, "finetuned": model}
 
 
 @pytest.fixture
-def settings(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> evaluation.EvaluationSettings:
-    models = {"baseline": str(tiny_models), "finetuned": str(tiny_models)}
-    return evaluation.EvaluationSettings(tiny_data, models, tmp_path, count=5, seconds=SECONDS, metrics=("sim",))
+def settings(tiny_data: Path, tmp_path: Path) -> EvaluationSettings:
+    return EvaluationSettings(tiny_data, tmp_path, count=5, seconds=SECONDS, metrics=("sim",))
 
 
-def _never(*args: object, **kwargs: object) -> None:
+def play_nothing(*args: object, **kwargs: object) -> None:
     raise AssertionError("what was scored before is played again")
 
 
-def test_rows_and_resuming(settings: evaluation.EvaluationSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = evaluation.evaluate(settings)
+def test_rows_and_resuming(
+    models: Mapping[str, OrchestratorModel], settings: EvaluationSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = evaluate(models, settings)
     found = {(line.row, line.prompting, line.policy) for line in table.lines}
     expected = {
         (row, prompting, policy)
@@ -32,19 +46,41 @@ def test_rows_and_resuming(settings: evaluation.EvaluationSettings, monkeypatch:
         for prompting in promptings
     }  # fmt: skip
     assert found == expected
-    monkeypatch.setattr(OrchestratorModel, "generate", _never)
-    assert evaluation.evaluate(settings).lines == table.lines
+    monkeypatch.setattr(OrchestratorModel, "generate", play_nothing)
+    assert evaluate(models, settings).lines == table.lines
 
 
 def test_other_settings_do_not_meet_old_scores(
-    settings: evaluation.EvaluationSettings, monkeypatch: pytest.MonkeyPatch
+    models: Mapping[str, OrchestratorModel], settings: EvaluationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import dataclasses
-
-    evaluation.evaluate(settings)
-    monkeypatch.setattr(OrchestratorModel, "generate", _never)
+    evaluate(models, settings)
+    monkeypatch.setattr(OrchestratorModel, "generate", play_nothing)
     with pytest.raises(AssertionError, match="played again"):
-        evaluation.evaluate(dataclasses.replace(settings, guidance=1.0))
+        evaluate(models, replace(settings, sampling=SamplingSettings(guidance=1.0)))
+
+
+def test_a_row_is_what_orchestrate_plays(tiny_data: Path, models: Mapping[str, OrchestratorModel]) -> None:
+    model = models["baseline"]
+    excerpts = choose(tiny_data, "test", 2, SECONDS, ("stem",), model.grid)
+    requests = [excerpt.request(excerpt.reference("stem", model.sample_rate), "with") for excerpt in excerpts]
+    seed = seed_of(excerpts[0].item.id, "stem") % 2**31
+    recordings = orchestrate(model, requests, SamplingSettings(seed), SECONDS)
+    row = ModelPlayer(model, SamplingSettings())(excerpts, "stem", requests)
+    for wav, recording, excerpt in zip(row, recordings, excerpts, strict=True):
+        assert np.array_equal(wav, recording.wav)
+        assert recording.record["prompt"] == excerpt.prompts["with"]
+
+
+def test_anchors_are_targets(tiny_data: Path, models: Mapping[str, OrchestratorModel]) -> None:
+    """One work alone has no other: its own targets stand there."""
+    model = models["baseline"]
+    excerpts = choose(tiny_data, "test", 2, SECONDS, ("self",), model.grid)
+    targets = [excerpt.target(model.sample_rate) for excerpt in excerpts]
+    chance = OtherWork(excerpts, model.sample_rate)(excerpts, "self", [])
+    assert all(np.array_equal(wav, target) for wav, target in zip(chance, targets, strict=True))
+    ceiling = ThroughCodec(model.codec)(excerpts, "self", [])
+    assert [wav.shape for wav in ceiling] == [target.shape for target in targets]
+    assert not np.array_equal(ceiling[0], targets[0])
 
 
 def test_excerpts_are_fixed_and_sound(tiny_data: Path) -> None:
@@ -53,7 +89,7 @@ def test_excerpts_are_fixed_and_sound(tiny_data: Path) -> None:
     assert [e.item.id for e in few] == [e.item.id for e in many][:2]
     for excerpt in many:
         assert excerpt.item.split == "test" and excerpt.item.instruments != ("drums",)
-        assert excerpt.item.sounding(excerpt.start, excerpt.start + SECONDS)
+        assert excerpt.sounding == excerpt.instruments
         assert excerpt.references["self"].id == excerpt.item.id
         assert excerpt.prompts["without"] in excerpt.prompts["with"]
         assert excerpt.start / 0.32 == pytest.approx(round(excerpt.start / 0.32))

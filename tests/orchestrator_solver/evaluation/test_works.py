@@ -1,3 +1,5 @@
+"""Which composition an item is of, in data sets of the embedded corpus and of others."""
+
 from dataclasses import replace
 from pathlib import Path
 

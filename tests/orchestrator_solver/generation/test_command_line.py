@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -13,45 +12,23 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from support.echo_model import RATE, EchoModel
 
 from orchestrator_solver import cli
 from orchestrator_solver.commands import COMMANDS
 from orchestrator_solver.generation import recordings
 from orchestrator_solver.generation.model import OrchestratorModel
+from orchestrator_solver.generation.sampling import SamplingSettings
 from orchestrator_solver.weights import package
 
-RATE = 16_000
 MELODY = (60, 62, 64, 67, 65, 64, 62, 60)
 
 
-class FakeModel:
-    """Plays the reference back, with a little of the seed's noise."""
-
-    name, sha256, max_seconds, sample_rate = "fake", "f" * 64, 8.0, RATE
-    trained_instruments = ("violin", "drums")
-
-    def __init__(self) -> None:
-        self.asked: list[dict] = []
-
-    def generate(self, prompts: Sequence[str], references: Sequence[np.ndarray], reference_sample_rate: int,
-                 duration: float | None = None, seed: int = 0, guidance: float = 3.0, temperature: float = 1.0,
-                 top_k: int = 250, progress: Callable[[float], None] | None = None,
-                 one_stem: bool | Sequence[bool] = False) -> torch.Tensor:  # fmt: skip
-        self.asked.append({"prompt": prompts[0], "duration": duration, "seed": seed, "guidance": guidance})
-        seconds = duration or len(references[0]) / reference_sample_rate
-        wav = np.random.default_rng(seed).standard_normal(round(seconds * RATE)) * 0.01
-        wav[: len(references[0]) // 2] += references[0][::2][: len(wav)]
-        if progress:
-            progress(0.5)
-            progress(1.0)
-        return torch.from_numpy(np.stack([wav] * len(prompts)).astype("f"))[:, None]
-
-
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
-    fake = FakeModel()
-    monkeypatch.setattr("orchestrator_solver.generation.model.load_model", lambda name: fake)
-    return fake
+def model(monkeypatch: pytest.MonkeyPatch) -> EchoModel:
+    echo = EchoModel(noise=0.01)
+    monkeypatch.setattr("orchestrator_solver.generation.model.load_model", lambda name: echo)
+    return echo
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +67,7 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert callable(import_module(f"orchestrator_solver.commands.{name}").run)
 
 
-def test_a_recording_and_its_record(model: FakeModel, song: Path, tmp_path: Path) -> None:
+def test_a_recording_and_its_record(model: EchoModel, song: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     assert orchestrate(song, "--instruments", "drum, violins", "--out", out, "--seed", 7, "--guidance", 2) == 0
     assert sorted(path.name for path in out.iterdir()) == [f"My-song-violin-drums-s7.{end}" for end in ("json", "wav")]
@@ -98,16 +75,16 @@ def test_a_recording_and_its_record(model: FakeModel, song: Path, tmp_path: Path
     assert record["prompt"].endswith("Instruments: violin, drums.")
     assert record["description"]["source"] == "template" and record["description"]["text"] in record["prompt"]
     assert record["reference"]["key"] == "C major" and record["reference"]["file"] == song.name
-    assert record["model"] == {"name": "fake", "sha256": "f" * 64}
+    assert record["model"] == {"name": "echo", "sha256": "e" * 64}
     assert record["warnings"] == []
     assert record["scores"]["SIM"] > 0.9
     assert record["settings"]["guidance"] == 2.0 and record["seed"] == 7
     info = soundfile.info(out / "My-song-violin-drums-s7.wav")
     assert info.duration == pytest.approx(4.0) and info.samplerate == RATE and info.subtype == "PCM_16"
-    assert model.asked == [{"prompt": record["prompt"], "duration": 4.0, "seed": 7, "guidance": 2.0}]
+    assert model.asked == [([record["prompt"]], 4.0, SamplingSettings(seed=7, guidance=2.0))]
 
 
-def test_takes_have_their_own_seeds_and_are_the_same_again(model: FakeModel, song: Path, tmp_path: Path) -> None:
+def test_takes_have_their_own_seeds_and_are_the_same_again(model: EchoModel, song: Path, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         assert orchestrate(song, "--instruments", "violin", "--out", tmp_path / folder, "--samples", 2,
                            "--no-describe", "--format", "flac") == 0  # fmt: skip
@@ -115,10 +92,10 @@ def test_takes_have_their_own_seeds_and_are_the_same_again(model: FakeModel, son
     assert sorted(ours) == ["My-song-violin-s0.flac", "My-song-violin-s1.flac"]
     assert len(set(ours.values())) == 2
     assert ours == {path.name: path.read_bytes() for path in (tmp_path / "b").glob("*.flac")}
-    assert {asked["prompt"] for asked in model.asked} == {"violin"}
+    assert [prompts for prompts, _, _ in model.asked] == [["violin"]] * 4
 
 
-def test_a_description_of_ones_own(model: FakeModel, song: Path, tmp_path: Path) -> None:
+def test_a_description_of_ones_own(model: EchoModel, song: Path, tmp_path: Path) -> None:
     assert orchestrate(song, "--instruments", "violin", "--out", tmp_path, "--description", "A calm waltz.") == 0
     record = json.loads((tmp_path / "My-song-violin-s0.json").read_text())
     assert record["prompt"] == "A calm waltz. Instruments: violin."
@@ -126,7 +103,7 @@ def test_a_description_of_ones_own(model: FakeModel, song: Path, tmp_path: Path)
 
 
 def test_what_the_user_is_warned_of(
-    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: EchoModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert orchestrate(song, "--instruments", "tuba, violin", "--out", tmp_path, "--duration", 6,
                        "--description", "A tune for flute.") == 0  # fmt: skip
@@ -154,7 +131,7 @@ def one_line_error(capsys: pytest.CaptureFixture[str]) -> str:
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line_and_leave_nothing(
-    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    model: EchoModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     instruments: str, reference: str | bytes | None, words: str,
 ) -> None:  # fmt: skip
     path = song if reference is None else tmp_path / "a.wav"
@@ -166,7 +143,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
 
 
 def test_an_output_folder_that_cannot_be_written(
-    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: EchoModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
@@ -184,19 +161,19 @@ def test_checking_a_folder_leaves_no_trace(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_nothing(
-    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    model: EchoModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recordings.soundfile, "write", full)
+    monkeypatch.setattr(soundfile, "write", full)
     assert orchestrate(song, "--instruments", "violin", "--out", tmp_path, "--no-describe") == 2
     assert "No space left on device" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 def test_an_interruption_leaves_nothing(
-    model: FakeModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    model: EchoModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
@@ -228,7 +205,8 @@ def test_a_torn_checkpoint(song: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("value", ["--duration=0", "--duration=nan", "--samples=0", "--seed=-1", "--format=mp3"])
+@pytest.mark.parametrize("value", ["--duration=0", "--duration=nan", "--samples=0", "--seed=-1", "--format=mp3",
+                                   "--guidance=-1", "--temperature=nan"])  # fmt: skip
 def test_settings_out_of_range(song: Path, tmp_path: Path, value: str) -> None:
     with pytest.raises(SystemExit) as end:
         orchestrate(song, "--instruments", "violin", "--out", tmp_path, value)
@@ -245,10 +223,10 @@ def test_the_shipped_model_plays(song: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(wav, again)
 
 
-def test_the_fake_takes_what_the_model_takes() -> None:
+def test_the_echo_takes_what_the_model_takes() -> None:
     from inspect import signature
 
-    assert list(signature(FakeModel.generate).parameters) == list(signature(OrchestratorModel.generate).parameters)
+    assert list(signature(EchoModel.generate).parameters) == list(signature(OrchestratorModel.generate).parameters)
 
 
 def test_preparing_for_a_gpu_that_is_not_there_is_one_line(

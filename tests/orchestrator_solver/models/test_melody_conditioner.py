@@ -214,7 +214,7 @@ def test_solver_and_generation_see_the_same_condition(
         item, start = excerpt.reference, excerpt.start
         there = min(seconds, item.duration - start)
         wav = torch.from_numpy(read_excerpt(item, tiny_data, start, there, RATE))[None]
-        attributes = [model._condition(excerpt.prompt, wav, 0.0, seconds, one_stem=item.kind == "stem")]
+        attributes = [model.condition(excerpt.prompt, wav, 0.0, seconds, one_stem=item.kind == "stem")]
         played = provider(provider.tokenize(attributes))
         for ours, theirs in zip(seen["self_wav"], played["self_wav"], strict=True):
             assert torch.equal(ours, theirs)

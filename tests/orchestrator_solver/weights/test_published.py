@@ -9,6 +9,8 @@ from support import hub_cache
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
+from orchestrator_solver.generation.reference_audio import ReferenceAudio
+from orchestrator_solver.generation.sampling import SamplingSettings
 from orchestrator_solver.models import loading
 from orchestrator_solver.weights import hub, published
 
@@ -26,8 +28,10 @@ def melody(filled_hub: Path) -> OrchestratorModel:
         return model
 
 
-def tone(seconds: float, hertz: float = 440.0) -> np.ndarray:
-    return (0.2 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+def stem(seconds: float) -> ReferenceAudio:
+    """A tone, as a single instrument's reference."""
+    wav = 0.2 * np.sin(2 * np.pi * 440.0 * np.arange(round(seconds * RATE)) / RATE)
+    return ReferenceAudio(wav.astype(np.float32), RATE, one_stem=True)
 
 
 def test_weights_are_those_of_the_file(melody: OrchestratorModel, hub_home: Path) -> None:
@@ -43,7 +47,7 @@ def test_musicgen_melody_loads_as_it_is_published(melody: OrchestratorModel) -> 
 
 
 def test_musicgen_melody_plays(melody: OrchestratorModel) -> None:
-    wav = melody.generate(["violin", None], [tone(0.5), tone(0.5)], RATE, duration=0.2, one_stem=[True, True])
+    wav = melody.generate(["violin", None], [stem(0.5), stem(0.5)], 0.2, SamplingSettings())
     assert wav.shape == (2, 1, round(0.2 * RATE)) and wav.isfinite().all()
 
 
