@@ -1,6 +1,6 @@
 """When a stem sounds, from its audio."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,8 +28,15 @@ class Frames(NamedTuple):
     sample_rate: int
 
 
-def frame_rms(path: Path) -> Frames:
+Keep = Callable[[soundfile.SoundFile, np.ndarray], None]
+
+
+def frame_rms(path: Path, keep: Keep | None = None) -> Frames:
     """Decode a file once, block by block.
+
+    Args:
+        path: of the file.
+        keep: called with the open file and each block of it, `[T, C]`, which the next block overwrites.
 
     Raises:
         UserError: if the file is missing, empty, cut off or not audio, or holds values that are not finite.
@@ -41,15 +48,17 @@ def frame_rms(path: Path) -> Frames:
                 raise UserError(f"{path} cannot be read as audio (its header says {rate} Hz)")
             size = round(FRAME * rate)
             full_scale = 1 << 15 if file.subtype == "PCM_16" else 1
-            heard, values = 0, []
+            decoded, values = 0, []
             for block in _blocks(file, size):
-                heard += len(block)
-                values.append(_block_rms(block, size, full_scale))
+                if keep is not None:
+                    keep(file, block)
+                decoded += len(block)
+                values.append(_block_rms(_mono(block), size, full_scale))
             rms = np.concatenate([np.zeros(0), *values])
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{path} cannot be read as audio ({error})") from error
-    if heard < frames:
-        raise UserError(f"{path} cannot be read as audio ({heard} of the {frames} samples that its header promises)")
+    if decoded < frames:
+        raise UserError(f"{path} cannot be read as audio ({decoded} of the {frames} samples that its header promises)")
     if not len(rms):
         raise UserError(f"{path} holds no audio")
     if not np.isfinite(rms).all():
@@ -58,17 +67,23 @@ def frame_rms(path: Path) -> Frames:
 
 
 def _blocks(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
-    """The file as mono, some frames of `size` samples at a time `[T]`; a block is overwritten by the next.
+    """The file, some frames of `size` samples at a time, `[T, C]`; a block is overwritten by the next.
 
     16-bit samples stay integers, which are decoded sooner.
     """
     if flac_decoder.is_plain(file):
-        yield from flac_decoder.blocks(Path(file.name), file.samplerate, size * _BLOCK_FRAMES)
+        for block in flac_decoder.blocks(Path(file.name), file.samplerate, size * _BLOCK_FRAMES):
+            yield block[:, None]
         return
     frames = size * max(1, _BLOCK_FRAMES // file.channels)
     buffer = np.empty((frames, file.channels), np.int16 if file.subtype == "PCM_16" else np.float32)
     while len(block := file.read(out=buffer)):
-        yield block[:, 0] if file.channels == 1 else block.mean(axis=1, dtype=np.float64)
+        yield block
+
+
+def _mono(block: np.ndarray) -> np.ndarray:
+    """The mean of the channels `[T, C]` -> `[T]`."""
+    return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float64)
 
 
 def _block_rms(wav: np.ndarray, size: int, full_scale: float) -> np.ndarray:

@@ -1,3 +1,5 @@
+"""When a file sounds: its loudness frame by frame, the spans in which it is loud enough, and files that are refused."""
+
 import numpy as np
 import pytest
 import soundfile
@@ -14,12 +16,22 @@ def test_rms_of_frames(tmp_path):
     np.testing.assert_allclose(frames.rms, [0.0] * 10 + [0.5] * 10, atol=1e-4)
 
 
-def test_a_long_file_is_read_in_blocks_with_the_same_result(tmp_path, monkeypatch):
-    wav = np.random.default_rng(0).uniform(-0.5, 0.5, 8000 * 5 + 123)
-    soundfile.write(tmp_path / "a.flac", wav, 8000)
-    whole = frame_rms(tmp_path / "a.flac").rms
-    monkeypatch.setattr("dataset_builder.audio.activity._BLOCK_FRAMES", 7)
-    np.testing.assert_array_equal(frame_rms(tmp_path / "a.flac").rms, whole)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_long_file_is_read_in_blocks_and_none_is_lost(tmp_path, channels):
+    """45 s are more than two blocks, and no whole number of frames."""
+    samples = np.random.default_rng(0).integers(-16_000, 16_000, (8000 * 45 + 123, channels)).astype(np.int16)
+    soundfile.write(tmp_path / "a.flac", samples, 8000)
+    size = round(FRAME * 8000)
+    mono = np.pad(samples.mean(axis=1) / 2**15, (0, -len(samples) % size)).reshape(-1, size)
+    np.testing.assert_allclose(frame_rms(tmp_path / "a.flac").rms, np.sqrt((mono**2).mean(axis=1)), rtol=1e-12)
+
+
+def test_every_block_is_handed_on_as_it_was_decoded(tmp_path):
+    samples = np.random.default_rng(0).integers(-16_000, 16_000, (8000 * 45, 2)).astype(np.int16)
+    soundfile.write(tmp_path / "a.flac", samples, 8000)
+    blocks = []
+    frame_rms(tmp_path / "a.flac", keep=lambda file, block: blocks.append(block.copy()))
+    np.testing.assert_array_equal(np.concatenate(blocks), samples)
 
 
 def rms_of(*pieces):

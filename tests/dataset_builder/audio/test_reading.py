@@ -1,3 +1,5 @@
+"""Excerpts of files at any rate and their sums, files read on block by block, and FLAC written and read back."""
+
 import numpy as np
 import pytest
 import soundfile
