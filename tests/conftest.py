@@ -140,6 +140,24 @@ def tiny_data(tiny_slakh: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
+def caption_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where captions are kept during this test: empty at its start."""
+    from dataset_builder.descriptor.captions import cache
+
+    monkeypatch.setattr(cache, "FOLDER", tmp_path / "captions")
+    return tmp_path / "captions"
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where a language model's answers are kept during this test: empty at its start."""
+    from dataset_builder.llm import answer_cache
+
+    monkeypatch.setattr(answer_cache, "FOLDER", tmp_path / "answers")
+    return tmp_path / "answers"
+
+
+@pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
     """A chat server on loopback, and a key for it."""
     server = ChatServer()

@@ -1,11 +1,11 @@
-"""Captions that are put into the items when these are all there: from a model that hears, or from a table.
+"""Captions that are put into the items when these are all there: from an audio language model, or from a table.
 
 musicnn and MU-LLaMA caption while items are made, in each worker, since they compute on this machine. A chat endpoint
 wants many requests at once, within limits of its own, and whoever edits a table wants every line of it looked at again.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,29 +16,28 @@ from ..audit.exclusions import LeftOut
 from ..descriptor.captions.captioner import Caption, CaptionError
 from ..descriptor.captions.registry import CaptionSettings, audio_llm_settings, build_captioner
 from ..descriptor.captions.table_captioner import TableCaptioner
-from ..descriptor.describers import DESCRIBED_AFTER_ITEMS
 from ..descriptor.music_descriptor import MusicDescriptor, windows_of
 from ..items.item import Item
-from ..items.track_results import TrackResult, read_result, write_result
+from ..items.track_results import TrackResult, TrackResults
 from ..llm.settings import ChatSettings
 from .settings import BuildSettings
+from .track_list import TrackList
 
 WHAT = "caption"
-Heard = list[Caption] | str  # the captions of an item's windows, or why there are none
+ItemCaptions = list[Caption] | str  # the captions of an item's windows, or why there are none
 
 
 @dataclass
-class _Track:
-    """A track whose items are being heard, many tracks at once."""
+class _PendingTrack:
+    """A track of whose items captions are being asked for, many tracks at once."""
 
     name: str
-    result: TrackResult
     waiting: int
-    heard: dict[str, Heard] = field(default_factory=dict)
+    captions: dict[str, ItemCaptions] = field(default_factory=dict)
 
 
 def caption_tracks(
-    settings: BuildSettings, source_root: Path, track_ids: Sequence[str], audio_llm: ChatSettings | None
+    settings: BuildSettings, source: TrackList, results: TrackResults, audio_llm: ChatSettings | None
 ) -> str:
     """Put captions, and the descriptions by a template that follow from them, into the tracks' results.
 
@@ -46,101 +45,111 @@ def caption_tracks(
 
     Args:
         settings: whose captioner is one of `CAPTIONED_AFTER_ITEMS`.
-        source_root: the items' paths are relative to it.
-        track_ids: tracks whose results are there.
-        ears: how the model that hears is reached; by default as the settings say, without limits.
+        source: the tracks.
+        results: of all the tracks.
+        audio_llm: how the audio language model is reached; by default as the settings say, without limits.
 
     Raises:
-        UserError: if nobody says where they come from, or every other request would fail likewise; what was heard
-            before is kept.
+        UserError: if it is not said where captions come from, or every other request would fail, too; the captions that
+            came before are kept.
     """
     captioner = build_captioner(settings.caption_settings())
-    describer = "none" if settings.descriptions in DESCRIBED_AFTER_ITEMS else settings.descriptions
-    words = MusicDescriptor.load(CaptionSettings("none"), describer)
+    descriptor = MusicDescriptor.load(CaptionSettings("none"), settings.worker_descriptions())
     if isinstance(captioner, TableCaptioner):
-        _from_table(settings.out, captioner, track_ids, words)
+        for name in tqdm(source.names, "captions", unit="track"):
+            captions = {item.id: _looked_up(captioner, item) for item in results[name].items}
+            results.update(name, _captioned(name, results[name], captions, descriptor))
         return ""
-    hearing = _CaptionRun(settings, source_root, audio_llm or audio_llm_settings(settings.caption_settings()), words)
-    hearing.run(track_ids)
-    return hearing.stopped
+    model = audio_llm or audio_llm_settings(settings.caption_settings())
+    run = _CaptionRun(source.root, results, model, settings.caption_windows, descriptor)
+    run.caption(source.names)
+    return run.stopped
 
 
-def _from_table(out: Path, table: TableCaptioner, track_ids: Sequence[str], words: MusicDescriptor) -> None:
-    for name in tqdm(track_ids, "captions", unit="track"):
-        result = read_result(out, name)
-        _write(out, name, result, {item.id: _looked_up(table, item) for item in result.items}, words)
-
-
-def _looked_up(table: TableCaptioner, item: Item) -> Heard:
+def _looked_up(table: TableCaptioner, item: Item) -> ItemCaptions:
     try:
         return table.of_item(item.id)
     except CaptionError as error:
         return str(error)
 
 
-def _write(out: Path, name: str, result: TrackResult, heard: Mapping[str, Heard], words: MusicDescriptor) -> None:
-    """Write a track's result with what was heard of some of its items, if that changes it."""
+def _captioned(
+    name: str, result: TrackResult, captions: Mapping[str, ItemCaptions], descriptor: MusicDescriptor
+) -> TrackResult:
+    """A track's result with the captions of some of its items; an item whose caption is the same stays as it is."""
     items, left_out = [], [line for line in result.left_out if line.what != WHAT]
     for item in result.items:
-        found = heard.get(item.id)
+        found = captions.get(item.id)
         if isinstance(found, list):
-            new = words.worded(item, found)
+            new = descriptor.with_texts(item, found)
             items.append(item if (new.caption, new.tags) == (item.caption, item.tags) else new)
             continue
-        items.append(item if found is None else words.worded(item, []))
+        items.append(item if found is None else descriptor.with_texts(item, []))
         if found is not None:
             left_out.append(LeftOut(name, WHAT, item.id, why.NO_CAPTION, found))
-    changed = TrackResult(items, left_out)
-    if changed != result:
-        write_result(out, name, changed)
+    return TrackResult(items, left_out)
 
 
 class _CaptionRun:
-    """One run of the stage by a model that hears."""
+    """One run of the stage by an audio language model.
 
-    def __init__(self, settings: BuildSettings, source_root: Path, audio_llm: ChatSettings, words: MusicDescriptor):
+    Args:
+        source_root: the items' paths are relative to it.
+        results: of all the tracks.
+        audio_llm: how the model is reached.
+        windows: how many of an item are captioned.
+        descriptor: describes the items by their captions.
+    """
+
+    def __init__(
+        self, source_root: Path, results: TrackResults, audio_llm: ChatSettings, windows: int,
+        descriptor: MusicDescriptor,
+    ):  # fmt: skip
         from ..dataset.costs import Ledger
         from ..descriptor.captions.chat_captioner import ChatCaptioner  # openai takes a second to import
         from ..llm.client import ChatClient, Spending
 
-        self.settings, self.source_root, self.audio_llm, self.words = settings, source_root, audio_llm, words
+        self.source_root, self.results, self.audio_llm = source_root, results, audio_llm
+        self.windows, self.descriptor = windows, descriptor
         self.captioner, self.paid, self.stopped = ChatCaptioner(audio_llm), Spending(), ""
-        self.client = ChatClient(audio_llm, self.paid, Ledger(settings.out, audio_llm.model))
+        self.client = ChatClient(audio_llm, self.paid, Ledger(results.out, audio_llm.model))
 
-    def run(self, track_ids: Sequence[str]) -> None:
+    def caption(self, track_ids: Iterable[str]) -> None:
+        """Ask for the captions that are missing, and write each track's as soon as they are all there."""
         from ..llm.client import each
 
-        async def hear_all(jobs: Iterable[tuple[_Track, Item]]) -> None:
+        async def caption_all(jobs: Iterable[tuple[_PendingTrack, Item]]) -> None:
             async with self.client.open():
-                await each(jobs, self.audio_llm.concurrency, self._hear)
+                await each(jobs, self.audio_llm.concurrency, self._caption_item)
 
-        with tqdm(total=len(track_ids), desc=f"captions by {self.audio_llm.model}", unit="track") as bar:
-            asyncio.run(hear_all(self._jobs(track_ids, bar.update)))
+        names = list(track_ids)
+        with tqdm(total=len(names), desc=f"captions by {self.audio_llm.model}", unit="track") as bar:
+            asyncio.run(caption_all(self._jobs(names, bar.update)))
         print(f"captions: {self.paid.cost.text()}{self.stopped and f'; stopped: {self.stopped}'}", flush=True)
 
-    def _jobs(self, track_ids: Sequence[str], progress: Callable[[], object]) -> Iterator[tuple[_Track, Item]]:
-        """The items without caption, a track's only when somebody is there to hear them."""
+    def _jobs(self, track_ids: Iterable[str], progress: Callable[[], object]) -> Iterator[tuple[_PendingTrack, Item]]:
+        """The items without caption, a track's only when there is room for another request."""
         for name in track_ids:
-            result = read_result(self.settings.out, name)
-            silent = [item for item in result.items if item.caption is None]
-            track = _Track(name, result, len(silent))
-            yield from ((track, item) for item in silent)
+            without = [item for item in self.results[name].items if item.caption is None]
+            track = _PendingTrack(name, len(without))
+            yield from ((track, item) for item in without)
             progress()
 
-    async def _hear(self, job: tuple[_Track, Item]) -> None:
+    async def _caption_item(self, job: tuple[_PendingTrack, Item]) -> None:
         track, item = job
-        track.heard[item.id] = await self._heard(item)
+        track.captions[item.id] = await self._captions_of(item)
         track.waiting -= 1
         if not track.waiting:
-            _write(self.settings.out, track.name, track.result, track.heard, self.words)
+            result = _captioned(track.name, self.results[track.name], track.captions, self.descriptor)
+            self.results.update(track.name, result)
 
-    async def _heard(self, item: Item) -> Heard:
+    async def _captions_of(self, item: Item) -> ItemCaptions:
         from ..llm.budget import BudgetReachedError
 
         captioner = self.captioner
         if self.stopped:  # the others are not even read
             return self.stopped
-        wavs = await asyncio.to_thread(windows_of, item, self.source_root, captioner, self.settings.caption_windows)
+        wavs = await asyncio.to_thread(windows_of, item, self.source_root, captioner, self.windows)
         try:
             return [await captioner.request_caption(self.client, wav, captioner.sample_rate) for wav in wavs]
         except CaptionError as error:

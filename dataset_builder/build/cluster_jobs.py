@@ -96,14 +96,14 @@ class ShardJob(Checkpointable):
 def launch_build(
     settings: BuildSettings, launch: Launch, chat: ChatSettings | None = None, audio_llm: ChatSettings | None = None
 ) -> Report:
-    """Make a data set by jobs, one for each shard, and merge them; models elsewhere are asked for words from here.
+    """Make a data set by jobs, one for each shard, and merge them; models elsewhere are asked for texts from here.
 
     Raises:
         UserError: for settings that make no data set, or a job that failed; it names the shards and their logs.
     """
     source = prepare(settings)
     shards = {shard: (settings, shard) for shard in launch.parts()}
-    results = [result_path(settings.out, path.name) for _, path in source.tracks]
+    results = [result_path(settings.out, name) for name in source.names]
     _run(build_shard, shards, results, settings.out, settings.workers, launch, f"merge {settings.out}")
     return merge(settings.out, settings.workers, chat, settings.caption_settings(), audio_llm)
 
@@ -112,7 +112,7 @@ def launch_materialise(root: Path, workers: int, launch: Launch) -> None:
     """Write the files of a data set by jobs, one for each shard, and their manifest here.
 
     Raises:
-        UserError: as `materialise`, or for a job that failed; it names the shards and their logs.
+        UserError: if a file cannot be read or written, or for a job that failed; it names the shards and their logs.
     """
     manifest.read_origin(root)
     shards = {shard: (root, shard, workers) for shard in launch.parts()}

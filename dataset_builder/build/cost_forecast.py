@@ -1,8 +1,7 @@
-"""What the words of a data set will take, counted from its source before anything is built or sent."""
+"""What captions and descriptions will take, counted from a source before anything is built or sent."""
 
 from ..descriptor.captions.chat_captioner import MAX_TOKENS, QUESTION, TOKENS_A_SECOND, ChatCaptioner
 from ..descriptor.captions.registry import build_captioner
-from ..descriptor.describers import DESCRIBED_AFTER_ITEMS
 from ..errors import UserError
 from ..items.facts import Facts
 from ..items.plan import plan_folder
@@ -12,8 +11,8 @@ from ..llm.settings import ChatSettings
 from .settings import BuildSettings
 
 ANSWER_TOKENS = 60  # of a caption, about
-WORDS = {"none": 1, "musicnn": 4}  # of what is said of a window, about
-WORDS_HEARD = 45  # likewise, by a model
+WORDS = {"none": 1, "musicnn": 4}  # of a window's caption, about
+WORDS_BY_MODEL = 45  # of a window's caption by a language model, about
 
 
 def forecast(settings: BuildSettings, chat: ChatSettings, audio_llm: ChatSettings) -> str:
@@ -41,8 +40,8 @@ def forecast(settings: BuildSettings, chat: ChatSettings, audio_llm: ChatSetting
             f"  assumed: {settings.caption_windows} windows of {ChatCaptioner.seconds:g} s an item, "
             f"{TOKENS_A_SECOND} tokens a second, {ANSWER_TOKENS} an answer"
         )
-    if settings.descriptions in DESCRIBED_AFTER_ITEMS:
-        words = settings.caption_windows * WORDS.get(settings.captions, WORDS_HEARD)
+    if settings.described_after_items:
+        words = settings.caption_windows * WORDS.get(settings.captions, WORDS_BY_MODEL)
         request = first_request(format_input(Facts("", " ".join(["calm"] * words), None, 120.0, "C-sharp minor")))
         lines.append(f"descriptions by {chat.model}: {estimate([request] * items, _price(chat)).text()}")
         lines.append(f"  assumed: captions of {words} words, for they are not known yet, and no two items alike")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -12,7 +11,7 @@ from ..dataset.costs import Cost, Ledger
 from ..errors import UserError
 from ..items.facts import Facts
 from ..items.item import Item
-from ..items.track_results import TrackResult, read_result, write_result
+from ..items.track_results import TrackResult, TrackResults
 from ..llm.answer_cache import AnswerStore
 from ..llm.answered import forget_failures, settled
 from ..llm.ask_all import ask_all
@@ -52,43 +51,46 @@ def question_of(item: Item) -> str:
     return format_input(Facts(item.id, item.caption, item.tags, item.bpm, item.key))
 
 
-def questions_of(out: Path, track_ids: Sequence[str]) -> list[str]:
+def questions_of(results: TrackResults, track_ids: Sequence[str]) -> list[str]:
     """The questions about all items of a data set's tracks, each once, in order."""
-    items = (item for track in tqdm(track_ids, "questions", unit="track") for item in read_result(out, track).items)
+    items = (item for track in tqdm(track_ids, "questions", unit="track") for item in results[track].items)
     return list(dict.fromkeys(question_of(item) for item in items))
 
 
 def describe_tracks(
-    out: Path, track_ids: Sequence[str], settings: ChatSettings, begin: Callable[[], None] = lambda: None
+    results: TrackResults, track_ids: Sequence[str], settings: ChatSettings, begin: Callable[[], None] = lambda: None
 ) -> Described:
     """Ask for what is missing, and write the descriptions into the tracks' results.
 
     Args:
-        out: the data set's folder.
-        track_ids: its tracks, whose results are there.
+        results: of the data set's tracks.
+        track_ids: its tracks.
         settings: of whom to ask.
         begin: called when all have been asked, before anything is written.
 
     Raises:
-        UserError: see `ask_all`, the answers that came before are kept; or if a batch is to answer every question.
+        UserError: if every other request would fail, too, the answers that came before are kept; or if a batch is to
+            answer every question.
     """
-    batches = under_way(out, settings)
+    batches = under_way(results.out, settings)
     spent = dollars_at_most(batches, settings) if settings.budget is not None else 0.0
-    questions = _without(batches, questions_of(out, track_ids), settings)
+    questions = _without(batches, questions_of(results, track_ids), settings)
     forget_failures(questions, settings)
     if batches and not questions:
         raise UserError("a batch is to answer every question: collect it (describe --batch collect)")
     with tqdm(total=len(questions), desc=f"descriptions by {settings.model}", unit="question") as bar:
-        asked = ask_all(questions, settings, bar.update, ledger=Ledger(out, settings.model), spent=spent)
+        asked = ask_all(questions, settings, bar.update, ledger=Ledger(results.out, settings.model), spent=spent)
     begin()
-    counts = write_descriptions(out, track_ids, asked.outcomes, asked.stopped or "a batch is to answer: collect it")
+    counts = write_descriptions(results, track_ids, asked.outcomes, asked.stopped or "a batch is to answer: collect it")
     return Described(*counts, asked.cost, asked.stopped)
 
 
-def describe_without_asking(out: Path, track_ids: Sequence[str], settings: ChatSettings, otherwise: str) -> Described:
-    """As `describe_tracks`, by the answers that are there alone; `otherwise` says why there are no more."""
-    outcomes = settled(questions_of(out, track_ids), settings)
-    return Described(*write_descriptions(out, track_ids, outcomes, otherwise), Cost())
+def describe_without_asking(
+    results: TrackResults, track_ids: Sequence[str], settings: ChatSettings, otherwise: str
+) -> Described:
+    """Write the descriptions that have been answered before into the tracks' results; `otherwise` says why no more."""
+    outcomes = settled(questions_of(results, track_ids), settings)
+    return Described(*write_descriptions(results, track_ids, outcomes, otherwise), Cost())
 
 
 def _without(batches: Mapping[str, list[Message]], questions: list[str], settings: ChatSettings) -> list[str]:
@@ -101,22 +103,20 @@ def _without(batches: Mapping[str, list[Message]], questions: list[str], setting
 
 
 def write_descriptions(
-    out: Path, track_ids: Sequence[str], outcomes: Mapping[str, Outcome], otherwise: str
+    results: TrackResults, track_ids: Sequence[str], outcomes: Mapping[str, Outcome], otherwise: str
 ) -> tuple[int, int]:
     """Put descriptions into the tracks' results; returns how many items have one, and how many have none.
 
     Args:
-        out: the data set's folder.
+        results: of the data set's tracks.
         track_ids: its tracks.
         outcomes: by question.
         otherwise: why a question without outcome has none.
     """
     found = missing = 0
     for track in tqdm(track_ids, "descriptions", unit="track"):
-        result = read_result(out, track)
-        changed = _with_descriptions(track, result, outcomes, otherwise)
-        if changed != result:
-            write_result(out, track, changed)
+        changed = _with_descriptions(track, results[track], outcomes, otherwise)
+        results.update(track, changed)
         found += sum(item.description is not None for item in changed.items)
         missing += sum(item.description is None for item in changed.items)
     return found, missing

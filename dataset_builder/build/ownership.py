@@ -46,7 +46,7 @@ def refuse_if_lacking(out: Path, source: TrackList) -> None:
     Raises:
         UserError: if not; it names the shards to run, as far as those that were begun tell how many there are.
     """
-    names = [folder.name for _, folder in source.tracks]
+    names = source.names
     missing = [name for name in names if not result_path(out, name).is_file()]
     if not missing:
         return

@@ -8,35 +8,30 @@ interruptions. Tracks of which something could not be read are read again by the
 mended them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ..audit import exclusions as why
-from ..audit.defects import USE, policies, skipped, stop_at
 from ..audit.exclusions import LeftOut
-from ..audit.track_audit import audit_track, look_at_track
 from ..dataset import manifest
 from ..dataset.finalize import TrackSummary, finish, finish_track
 from ..dataset.report import Report
-from ..descriptor.captions.registry import CAPTIONED_AFTER_ITEMS, CaptionSettings, build_captioner
-from ..descriptor.describers import DESCRIBED_AFTER_ITEMS, DESCRIBERS
-from ..descriptor.music_descriptor import MusicDescriptor, build_from
+from ..descriptor.captions.registry import CaptionSettings, build_captioner
+from ..descriptor.describers import DESCRIBERS
+from ..descriptor.music_descriptor import build_from
 from ..errors import UserError
-from ..items.item_builder import ItemBuilder
-from ..items.track_results import TrackResult, find_result, result_path, write_result
+from ..items.track_results import TrackResult, TrackResults, result_path
 from ..llm.settings import ChatSettings
 from ..runtime import atomic, locks
 from ..runtime.process_pool import parallel_map
 from ..runtime.shards import Shard
-from ..sources.registry import READERS
 from .ownership import claim, refuse_if_lacking
 from .settings import BuildSettings, recorded
 from .text_stages import text_stages
+from .track_jobs import Handed, has_result, make_track, take_up
 from .track_list import TrackList, list_tracks, render
-
-__all__ = ["BuildSettings", "Shard", "build", "build_shard", "describe", "make_again", "merge", "prepare"]
 
 FOLDERS = ("tracks", "items", "egs", "slakh")  # in which a build writes; others may be at work beside them
 
@@ -46,8 +41,8 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, audio_llm: 
 
     Args:
         settings: what is made.
-        chat: how a language model is reached that is to write the descriptions.
-        ears: how one is reached that hears, for captions.
+        chat: how the language model is reached that is to write the descriptions.
+        audio_llm: how the audio language model is reached that is to write the captions.
 
     Raises:
         UserError: for an unknown back end, a folder that holds another data set or is worked on by another process, a
@@ -57,16 +52,20 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, audio_llm: 
     with locks.alone(settings.out):
         claim(settings, source)
         atomic.remove_leftovers(settings.out, *FOLDERS)
-        made = _items_stage(settings, source, source.tracks)
-        made = {} if text_stages(settings, source, chat, audio_llm) else made  # which lacked them
-        return _finish_stage(settings, source, made)
+        handed = _items_stage(settings, source, source.tracks)
+        known = {name: result for name, result in handed.items() if isinstance(result, TrackResult)}
+        finished = {name: summary for name, summary in handed.items() if isinstance(summary, TrackSummary)}
+        results = TrackResults(settings.out, known)
+        text_stages(settings, source, results, chat, audio_llm)
+        return _finish_stage(source, results, settings.workers, finished)
 
 
 def build_shard(settings: BuildSettings, shard: Shard) -> int:
     """Make the results of one shard's tracks; `merge` makes the data set of them all. Returns how many it has.
 
     Raises:
-        UserError: as `build`.
+        UserError: for an unknown back end, a folder that holds another data set, one that another process works on as a
+            whole or on the same shard, a source without tracks, or a full disk.
     """
     source = prepare(settings)
     with locks.sharing(settings.out, shard.name):
@@ -85,9 +84,9 @@ def merge(
     Args:
         out: the data set's folder.
         workers: processes.
-        chat: as for `build`.
-        captions: where late captions come from, as for `build`; who makes them is recorded.
-        ears: as for `build`.
+        chat: how the language model is reached that is to write the descriptions.
+        captions: where captions that follow the items come from; by whom they are is recorded in the data set.
+        audio_llm: how the audio language model is reached that is to write the captions.
 
     Raises:
         UserError: if results are missing; it names the shards they belong to.
@@ -99,29 +98,31 @@ def merge(
     with locks.alone(out):
         refuse_if_lacking(out, source)
         atomic.remove_leftovers(out, *FOLDERS)
-        text_stages(settings, source, chat, audio_llm)
-        return _finish_stage(settings, source, {})
+        results = TrackResults(out)
+        text_stages(settings, source, results, chat, audio_llm)
+        return _finish_stage(source, results, workers)
 
 
 def make_again(out: Path, workers: int = 2) -> Report:
     """Make the files at the end of a data set again, and the results of tracks that are missing or torn.
 
     Raises:
-        UserError: as `build`; or if models elsewhere would have to be asked, which only a build may do.
+        UserError: if the folder holds no data set or another process works on it, if the source is not there, or if
+            models elsewhere would have to be asked, which only a build may do.
     """
     settings = recorded(out, workers)
     source = list_tracks(settings)
     jobs = [(out, folder.name) for _, folder in source.tracks]
-    if not all(parallel_map(_is_whole, jobs, workers, "results")):
-        if (
-            settings.captions in {*CAPTIONED_AFTER_ITEMS, "mu-llama"} or settings.descriptions in DESCRIBED_AFTER_ITEMS
-        ):  # whose words are not here
-            words = f"--captions {settings.captions} --descriptions {settings.descriptions}"
-            raise UserError(f"{out} lacks results of tracks, and others word them: build it again ({words})")
+    if not all(parallel_map(has_result, jobs, workers, "results")):
+        if settings.texts_after_items or settings.captions == "mu-llama":
+            options = f"--captions {settings.captions} --descriptions {settings.descriptions}"
+            raise UserError(
+                f"{out} lacks results of tracks, and other models write their texts: build it again ({options})"
+            )
         return build(settings)
     with locks.alone(out):
         atomic.remove_leftovers(out, *FOLDERS)
-        return _finish_stage(settings, source, {})
+        return _finish_stage(source, TrackResults(out), workers)
 
 
 def prepare(settings: BuildSettings) -> TrackList:
@@ -136,67 +137,9 @@ def prepare(settings: BuildSettings) -> TrackList:
     return source
 
 
-def _items_stage(
-    settings: BuildSettings, source: TrackList, tracks: Sequence[tuple[str, Path]]
-) -> dict[str, TrackSummary]:
-    """Make the results of the tracks that are not done; returns the summaries of all."""
-    names = [folder.name for _, folder in tracks]
-    render(settings, set(names))
-    begun = [
-        (settings.out, name, settings.captions in CAPTIONED_AFTER_ITEMS)
-        for name in names
-        if result_path(settings.out, name).is_file()
-    ]
-    found = parallel_map(_done_before, begun, settings.workers, "found")
-    done = {name: summary for (_, name, _), summary in zip(begun, found, strict=True) if summary}
-    jobs = [(settings, source.root, *track) for track in tracks if track[1].name not in done]
-    made = parallel_map(_one_track, jobs, settings.workers, "items")
-    return {**done, **{folder.name: summary for (_, _, _, folder), summary in zip(jobs, made, strict=True)}}
-
-
-def _done_before(out: Path, track_id: str, late_captions: bool) -> TrackSummary | None:
-    """A track whose result is there, whole, and holds nothing that may have been mended since; None otherwise."""
-    result = find_result(out, track_id)
-    if result is None or result.mendable(but=why.NO_CAPTION if late_captions else None):
-        return None
-    return finish_track(out, track_id, result)
-
-
-def _is_whole(out: Path, track_id: str) -> bool:
-    return find_result(out, track_id) is not None
-
-
-def _one_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> TrackSummary:
-    """Make a track's result, and its sidecars while its items are at hand."""
-    describer = "none" if settings.descriptions in DESCRIBED_AFTER_ITEMS else settings.descriptions
-    chosen = policies(settings.policy, audited=settings.audit)
-    look = audit_track if settings.audit else partial(look_at_track, chosen=chosen)
-    skip = skipped(look(settings.source, folder, split), chosen)
-    captions = CaptionSettings("none") if settings.captions in CAPTIONED_AFTER_ITEMS else settings.caption_settings()
-    descriptor = MusicDescriptor.load(captions, describer)
-    try:
-        track = READERS[settings.source].read_track(folder, split)
-    except UserError as error:
-        detail = str(error).replace(f"{source_root}/", "")
-        result = TrackResult([], [LeftOut(folder.name, "track", "", why.BROKEN_METADATA, detail)])
-    else:
-        reader = ItemBuilder(
-            track, source_root, settings.submixes, settings.key_backend, settings.grouping, skip,
-            follow_links=chosen["link-out"] == USE,
-        )  # fmt: skip
-        described = [descriptor.describe(item, source_root) for item in reader.items()]
-        left_out = [
-            LeftOut(track.id, "caption", item.id, why.NO_CAPTION, reason) for item, reason in described if reason
-        ]
-        result = TrackResult([item for item, _ in described], [*reader.left_out, *left_out])
-    stop_at(result.left_out, chosen)
-    write_result(settings.out, folder.name, result)
-    return finish_track(settings.out, folder.name, result)
-
-
 def describe(
     out: Path, chat: ChatSettings, workers: int,
-    write: Callable[[Sequence[str], Callable[[], None]], tuple[int, int] | None],
+    write: Callable[[TrackResults, Sequence[str], Callable[[], None]], tuple[int, int] | None],
 ) -> Report | None:  # fmt: skip
     """Give the items of a data set other descriptions.
 
@@ -204,9 +147,9 @@ def describe(
         out: the data set's folder.
         chat: of whom; its model becomes the data set's.
         workers: processes.
-        write: from the names of the tracks; writes into their results and returns anything but None if it did. What
-            it is given second is to be called before: the set is then known as one of that model's, so that no other
-            build goes on with it if it is killed in between.
+        write: from the results of the tracks and their names; writes into the results and returns anything but None if
+            it did. What it is given third is to be called before: the set is then known as one of that model's, so that
+            no other build goes on with it if it is killed in between.
 
     Returns:
         The report; None if nothing was written.
@@ -215,21 +158,35 @@ def describe(
         UserError: if there is no data set, another process works on it, or `write` raises it.
     """
     settings = replace(recorded(out, workers), descriptions="chat", chat_model=chat.model)
-    source = list_tracks(settings)
+    source, results = list_tracks(settings), TrackResults(out)
     with locks.alone(out):
         origin = manifest.Origin(source.recorded, settings.fingerprint())
-        if write([folder.name for _, folder in source.tracks], partial(manifest.write_origin, out, origin)) is None:
+        if write(results, source.names, partial(manifest.write_origin, out, origin)) is None:
             return None
-        return _finish_stage(settings, source, {})
+        return _finish_stage(source, results, workers)
 
 
-def _finish_stage(settings: BuildSettings, source: TrackList, made: dict[str, TrackSummary]) -> Report:
-    """Sidecars of the tracks that were done before, then what is made of all."""
-    names = [folder.name for _, folder in source.tracks]
-    older = [name for name in names if name not in made]
-    summaries = parallel_map(finish_track, [(settings.out, name) for name in older], settings.workers, "sidecars")
-    every = {**made, **dict(zip(older, summaries, strict=True))}
+def _items_stage(settings: BuildSettings, source: TrackList, tracks: Sequence[tuple[str, Path]]) -> dict[str, Handed]:
+    """Make the results of the tracks that are not done; returns what the workers hand back of all."""
+    names = [folder.name for _, folder in tracks]
+    render(settings, set(names))
+    begun = [(settings, name) for name in names if result_path(settings.out, name).is_file()]
+    found = parallel_map(take_up, begun, settings.workers, "found")
+    done = {name: handed for (_, name), handed in zip(begun, found, strict=True) if handed is not None}
+    jobs = [(settings, source.root, *track) for track in tracks if track[1].name not in done]
+    made = parallel_map(make_track, jobs, settings.workers, "items")
+    return {**done, **{folder.name: handed for (*_, folder), handed in zip(jobs, made, strict=True)}}
+
+
+def _finish_stage(
+    source: TrackList, results: TrackResults, workers: int, finished: Mapping[str, TrackSummary] | None = None
+) -> Report:
+    """Write the sidecars of the tracks that are not finished, then what is made of all tracks."""
+    summaries = dict(finished or {})
+    rest = [name for name in source.names if name not in summaries]
+    jobs = [(results.out, name, results.known(name)) for name in rest]
+    summaries |= zip(rest, parallel_map(finish_track, jobs, workers, "sidecars"), strict=True)
     omitted = [LeftOut(name, "track", "", why.OMITTED) for name in source.omitted]
-    report = finish(settings.out, [every[name] for name in names], omitted)
-    locks.forget_shards(settings.out)
+    report = finish(results.out, [summaries[name] for name in source.names], omitted)
+    locks.forget_shards(results.out)
     return report

@@ -7,21 +7,16 @@ from typing import Any
 
 from ..audit.defects import policies
 from ..dataset import manifest
-from ..descriptor.captions.registry import CaptionSettings
+from ..descriptor.captions.registry import CAPTIONED_AFTER_ITEMS, CaptionSettings
+from ..descriptor.describers import DESCRIBED_AFTER_ITEMS
 from ..errors import UserError
 from ..items.grouping import GROUPINGS
 from ..music.key import KEY_BACKENDS
 from ..nano.corpus import NanoSettings
 from ..sources.registry import READERS
 
-_PLACE = (
-    "out",
-    "root",
-    "workers",
-    "caption_url",
-    "caption_command",
-    "caption_table",
-)  # where it lies and who works on it do not decide the result
+# Where it lies and who works on it do not decide the result.
+_PLACE = ("out", "root", "workers", "caption_url", "caption_command", "caption_table")
 
 
 @dataclass(frozen=True)
@@ -39,10 +34,10 @@ class BuildSettings:
         grouping: what one instrument is, a name in `GROUPINGS`.
         captions: a captioner's name, or none.
         caption_windows: windows of an item that are captioned.
-        caption_url: see `CaptionSettings`, as the next three.
-        caption_model: likewise.
-        caption_command: likewise.
-        caption_table: likewise.
+        caption_url: chat: of the server whose audio language model writes captions.
+        caption_model: chat: as the server names it; mu-llama: which checkpoint its process loads.
+        caption_command: mu-llama: what starts its process.
+        caption_table: table: a JSONL file of `{"item": ID, "caption": TEXT}`.
         descriptions: a describer's name, or none.
         chat_model: the language model of the describer `chat`.
         key_backend: fast | music21.
@@ -86,6 +81,29 @@ class BuildSettings:
             self.captions, self.caption_windows, self.caption_url, self.caption_model, self.caption_command,
             self.caption_table,
         )  # fmt: skip
+
+    @property
+    def captioned_after_items(self) -> bool:
+        """Whether captions are put in when all items are there, not by the workers."""
+        return self.captions in CAPTIONED_AFTER_ITEMS
+
+    @property
+    def described_after_items(self) -> bool:
+        """Whether descriptions are put in when all items are there, not by the workers."""
+        return self.descriptions in DESCRIBED_AFTER_ITEMS
+
+    @property
+    def texts_after_items(self) -> bool:
+        """Whether anything is put into the items when they are all there."""
+        return self.captioned_after_items or self.described_after_items
+
+    def worker_captions(self) -> CaptionSettings:
+        """Who captions while items are made."""
+        return CaptionSettings("none") if self.captioned_after_items else self.caption_settings()
+
+    def worker_descriptions(self) -> str:
+        """Who describes while items are made, or are given their captions."""
+        return "none" if self.described_after_items else self.descriptions
 
     def fingerprint(self) -> dict[str, Any]:
         """What decides the result, as plain values for JSON."""

@@ -1,9 +1,8 @@
-"""Words that are put into the items when these are all there: captions, then descriptions by a language model."""
+"""The texts that are put into the items when these are all there: captions, then descriptions by a language model."""
 
 from dataclasses import replace
 
-from ..descriptor.captions.registry import CAPTIONED_AFTER_ITEMS
-from ..descriptor.describers import DESCRIBED_AFTER_ITEMS
+from ..items.track_results import TrackResults
 from ..llm.settings import ChatSettings
 from .caption_stage import caption_tracks
 from .settings import BuildSettings
@@ -11,29 +10,30 @@ from .track_list import TrackList
 
 
 def text_stages(
-    settings: BuildSettings, source: TrackList, chat: ChatSettings | None, audio_llm: ChatSettings | None
-) -> bool:
-    """Put them into the results of the tracks, which are all there; returns whether any were to be put.
+    settings: BuildSettings, source: TrackList, results: TrackResults, chat: ChatSettings | None,
+    audio_llm: ChatSettings | None,
+) -> None:  # fmt: skip
+    """Put captions and descriptions into the results of the tracks, as far as these settings want that.
 
     Args:
         settings: which captioner and which describer.
         source: the tracks.
-        chat: how a language model is reached that is to write the descriptions.
-        ears: how one is reached that hears, for captions.
+        results: of all the tracks.
+        chat: how the language model is reached that is to write the descriptions.
+        audio_llm: how the audio language model is reached that is to write the captions.
 
     Raises:
-        UserError: as `caption_tracks` and `describe_tracks`.
+        UserError: if a model cannot be reached, refuses the key or is not known, or a table of captions is missing.
     """
-    names, stopped = [folder.name for _, folder in source.tracks], ""
-    if settings.captions in CAPTIONED_AFTER_ITEMS:
-        stopped = caption_tracks(settings, source.root, names, audio_llm)
-    if settings.descriptions in DESCRIBED_AFTER_ITEMS:
+    stopped = ""
+    if settings.captioned_after_items:
+        stopped = caption_tracks(settings, source, results, audio_llm)
+    if settings.described_after_items:
         from .description_stage import describe_tracks, describe_without_asking  # openai takes a second to import
 
         chat = replace(chat or ChatSettings(), model=settings.chat_model)
         if stopped:  # asked without its caption, an item would be asked about, and paid for, once more when it has one
-            described = describe_without_asking(settings.out, names, chat, f"captions come first, and {stopped}")
+            described = describe_without_asking(results, source.names, chat, f"captions come first, and {stopped}")
         else:
-            described = describe_tracks(settings.out, names, chat)
+            described = describe_tracks(results, source.names, chat)
         print(described.text(), flush=True)
-    return settings.captions in CAPTIONED_AFTER_ITEMS or settings.descriptions in DESCRIBED_AFTER_ITEMS

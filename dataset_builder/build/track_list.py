@@ -26,6 +26,11 @@ class TrackList:
     tracks: tuple[tuple[str, Path], ...]
     omitted: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> list[str]:
+        """The tracks' names, in order."""
+        return [folder.name for _, folder in self.tracks]
+
 
 def list_tracks(settings: BuildSettings) -> TrackList:
     """The tracks, before anything is written; those of the embedded corpus may have to be rendered yet.

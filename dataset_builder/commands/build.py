@@ -26,17 +26,19 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the data set's folder")
     _add_source(parser.add_argument_group("source"))
     _add_items(parser.add_argument_group("items"))
-    words = parser.add_argument_group("captions and descriptions")
-    words.add_argument("--captions", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
-    words.add_argument("--caption-windows", type=int, default=3, help="windows that are heard of an item (default: 3)")
-    words.add_argument("--caption-model", help="chat: as the server names it; mu-llama: which checkpoint it loads")
-    words.add_argument(
+    texts = parser.add_argument_group("captions and descriptions")
+    texts.add_argument("--captions", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
+    texts.add_argument(
+        "--caption-windows", type=int, default=3, help="windows of an item that are captioned (default: 3)"
+    )
+    texts.add_argument("--caption-model", help="chat: as the server names it; mu-llama: which checkpoint it loads")
+    texts.add_argument(
         "--caption-command",
         help="mu-llama: what starts its process (see dataset_builder/descriptor/captions/mu_llama.py)",
     )
-    add_caption_options(words)
-    words.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
-    words.add_argument("--estimate", action="store_true", help="say what models elsewhere would take; send nothing")
+    add_caption_options(texts)
+    texts.add_argument("--descriptions", choices=[*DESCRIBERS, "none"], default="template", help="default: template")
+    texts.add_argument("--estimate", action="store_true", help="say what models elsewhere would take; send nothing")
     add_chat_options(parser.add_argument_group("language model (--descriptions chat)"))
     _add_scale(parser.add_argument_group("scale"))
 
@@ -99,9 +101,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _built(settings: BuildSettings, args: argparse.Namespace) -> Report:
-    hearing = audio_llm(args, settings.caption_settings())
+    captioner = audio_llm(args, settings.caption_settings())
     if not args.launcher:
-        return build(settings, chat_settings(args), hearing)
+        return build(settings, chat_settings(args), captioner)
     from ..build.cluster_jobs import launch_build
 
-    return launch_build(settings, launch_of(args), chat_settings(args), hearing)
+    return launch_build(settings, launch_of(args), chat_settings(args), captioner)

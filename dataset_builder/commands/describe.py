@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..dataset import manifest
+from ..items.track_results import TrackResults
 from ..llm.settings import ChatSettings
 from ..runtime import locks
 from .options import add_chat_options, chat_settings
@@ -49,22 +50,22 @@ def _tracks(root: Path) -> list[str]:
     from ..build.settings import recorded
     from ..build.track_list import list_tracks
 
-    return [folder.name for _, folder in list_tracks(recorded(root, 1)).tracks]
+    return list_tracks(recorded(root, 1)).names
 
 
 def _estimate(root: Path, settings: ChatSettings) -> None:
     from ..build.description_stage import questions_of
     from ..llm.answered import estimate_for
 
-    print(estimate_for(questions_of(root, _tracks(root)), settings).text())
+    print(estimate_for(questions_of(TrackResults(root), _tracks(root)), settings).text())
 
 
 def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
     from ..build.description_stage import describe_tracks
     from ..build.pipeline import describe
 
-    def write(tracks: Sequence[str], begin: Callable[[], None]) -> tuple[int, int]:
-        described = describe_tracks(root, tracks, settings, begin)
+    def write(results: TrackResults, tracks: Sequence[str], begin: Callable[[], None]) -> tuple[int, int]:
+        described = describe_tracks(results, tracks, settings, begin)
         print(described.text(), flush=True)
         return described.items, described.missing
 
@@ -76,7 +77,7 @@ def _submit(root: Path, settings: ChatSettings) -> None:
     from ..llm.answered import estimate_for, forget_failures, pending
     from ..llm.batch_api import BatchClient
 
-    questions = questions_of(root, _tracks(root))
+    questions = questions_of(TrackResults(root), _tracks(root))
     print(estimate_for(questions, settings).text())
     with locks.alone(root):
         forget_failures(questions, settings)
@@ -108,12 +109,12 @@ def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
     for failure in collected.failures:
         print(failure)
 
-    def write(tracks: Sequence[str], begin: Callable[[], None]) -> tuple[int, int] | None:
-        outcomes = settled(questions_of(root, tracks), settings)
+    def write(results: TrackResults, tracks: Sequence[str], begin: Callable[[], None]) -> tuple[int, int] | None:
+        outcomes = settled(questions_of(results, tracks), settings)
         if not outcomes:
             return None
         begin()
-        return write_descriptions(root, tracks, outcomes, "not answered yet")
+        return write_descriptions(results, tracks, outcomes, "not answered yet")
 
     report = describe(root, settings, workers, write)
     print(f"{collected.answers} answers collected; {collected.cost.text()}")

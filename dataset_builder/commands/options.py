@@ -35,7 +35,9 @@ def chat_settings(args: argparse.Namespace) -> ChatSettings:
 
 def add_caption_options(group: argparse._ArgumentGroup) -> None:
     """Add those of where captions come from that are made elsewhere."""
-    group.add_argument("--caption-url", help="chat: an OpenAI-compatible server whose model hears, such as vLLM's")
+    group.add_argument(
+        "--caption-url", help="chat: an OpenAI-compatible server with an audio language model, such as vLLM's"
+    )
     group.add_argument("--caption-table", type=Path, help='table: JSONL, {"item": ID, "caption": TEXT} a line')
     group.add_argument("--caption-concurrency", type=int, default=8, help="chat: requests in flight (default: 8)")
     group.add_argument("--caption-rpm", type=float, metavar="N", help="chat: requests a minute, at most")
@@ -46,7 +48,7 @@ def add_caption_options(group: argparse._ArgumentGroup) -> None:
 
 
 def audio_llm(args: argparse.Namespace, settings: CaptionSettings) -> ChatSettings:
-    """How the model that hears is reached, by these options.
+    """How the audio language model is reached, by these options.
 
     Raises:
         UserError: for numbers that make no sense.

@@ -1,4 +1,4 @@
-"""What the words of a data set have cost so far, payment by payment, in `ROOT/costs.jsonl`."""
+"""What captions and descriptions of a data set have cost so far, payment by payment, in `ROOT/costs.jsonl`."""
 
 import errno
 import json

@@ -15,12 +15,14 @@ _MIN_SOUNDING_SHARE = 0.5  # share of an excerpt in which the item has to sound
 
 def audio_files(item: Item, root: Path) -> list[Path]:
     """The files that hold an item's audio."""
-    base = source_root(root)
-    return [base / path for path in _paths(item)]
+    return [path for path, _ in parts_of(item, source_root(root))]
 
 
-def _paths(item: Item) -> list[str]:
-    return [item.audio] if item.audio else [stem.path for stem in item.stems]
+def parts_of(item: Item, base: Path) -> list[tuple[Path, float]]:
+    """The files that an item is the sum of, below its source's root, each with its gain."""
+    if item.audio:
+        return [(base / item.audio, 1.0)]
+    return [(base / stem.path, stem.gain) for stem in item.stems]
 
 
 def read_excerpt(item: Item, root: Path, start: float, duration: float, sample_rate: int) -> np.ndarray:
@@ -36,14 +38,7 @@ def read_excerpt(item: Item, root: Path, start: float, duration: float, sample_r
     Raises:
         UserError: if a file is missing or cannot be decoded.
     """
-    return read_files(item, source_root(root), start, duration, sample_rate)
-
-
-def read_files(item: Item, base: Path, start: float, duration: float, sample_rate: int) -> np.ndarray:
-    """As `read_excerpt`, with the source's root where that is known."""
-    gains = [1.0] if item.audio else [stem.gain for stem in item.stems]
-    parts = [(base / path, gain) for path, gain in zip(_paths(item), gains, strict=True)]
-    return reading.read_sum(parts, start, duration, sample_rate)
+    return reading.read_sum(parts_of(item, source_root(root)), start, duration, sample_rate)
 
 
 def draw_start(item: Item, duration: float, rng: np.random.Generator) -> float:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from ..errors import UserError
 from ..items import prompt
 from ..items.item import Item
-from ..musicnn.tags import genres, moods
+from ..items.tags import genres, moods
 from ..runtime import atomic
 
 SPLITS = ("train", "valid", "test")

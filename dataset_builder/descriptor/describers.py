@@ -1,7 +1,7 @@
 """One sentence about a piece that names no instrument: the Music Descriptor's second step.
 
-The paper asks GPT-4o with the prompt of `chat/question.py`; the embedded default words a template as that prompt
-asks for. Whatever the back end, `vocabulary.instrument_words_in` finds nothing in what it returns.
+The paper asks GPT-4o with the prompt of `llm/description_prompt.py`; the embedded default fills a template as that
+prompt asks for. Whatever the back end, `instruments.instrument_words_in` finds nothing in what it returns.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,11 @@ from typing import Protocol
 
 from ..items.facts import Facts
 from .chat_describer import ChatDescriber
-from .template import TemplateDescriber, template
-
-__all__ = ["DESCRIBERS", "Describer", "Facts", "TemplateDescriber", "template"]
+from .template import TemplateDescriber
 
 
 class Describer(Protocol):
-    """Words a description. Deterministic or cached: the same facts give the same sentence."""
+    """Writes a description. Deterministic or cached: the same facts give the same sentence."""
 
     name: str
 

@@ -1,22 +1,18 @@
-"""A describer without a language model: sentences of fixed shapes, worded like the paper's prompt asks."""
+"""A describer without a language model: sentences of fixed shapes, as the paper's prompt asks for."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..items.facts import Facts
+from ..items.tags import genres, moods
 from ..music.instruments import instrument_words_in
 from ..music.key import spoken_key
-from ..musicnn.tags import genres, moods
 from ..seeds import rng_for
 
 _TEMPI = ((60, "very slow"), (80, "slow"), (105, "mid-tempo"), (135, "lively"), (170, "fast"))
 
-
 _VERY_FAST = "very fast"
 
-
 _SPELT = {"indian": "Indian"}  # the tags are all lower case
-
 
 _SHAPES = (
     "{A} piece{key}{tempo}.",
@@ -25,7 +21,6 @@ _SHAPES = (
     "This is {a} tune{key}{tempo}.",
     "The music is {a} piece{key}{tempo}.",
 )
-
 
 _TEMPO_SHAPES = (
     " at around {bpm} BPM",
@@ -36,7 +31,7 @@ _TEMPO_SHAPES = (
 
 
 @dataclass(frozen=True)
-class _Words:
+class _Adjectives:
     """Adjectives for a piece: mood and tempo before genre."""
 
     pace: str | None
@@ -57,10 +52,10 @@ class TemplateDescriber:
         rng = rng_for(facts.item_id, "description")
         shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
         tempo = _TEMPO_SHAPES[int(rng.integers(len(_TEMPO_SHAPES)))]
-        words = _words(facts).text()
-        article = "an" if words[0].lower() in "aeiou" else "a"
+        adjectives = _adjectives(facts).text()
+        article = "an" if adjectives[0].lower() in "aeiou" else "a"
         text = shape.format(
-            A=f"{article.capitalize()} {words}", a=f"{article} {words}",
+            A=f"{article.capitalize()} {adjectives}", a=f"{article} {adjectives}",
             key=f" in {spoken_key(facts.key)}" if facts.key else "",
             tempo=tempo.format(bpm=round(facts.bpm)) if facts.bpm else "",
         )  # fmt: skip
@@ -68,23 +63,11 @@ class TemplateDescriber:
         return text
 
 
-def _words(facts: Facts) -> _Words:
-    """What to say: the tempo's word stands for the tagger's slow and fast, which it may contradict."""
+def _adjectives(facts: Facts) -> _Adjectives:
+    """Those of a piece: the tempo's stands for the tagger's slow and fast, which it may contradict."""
     tags = facts.tags or {}
     pace = None
     if facts.bpm:
         pace = next((name for limit, name in _TEMPI if facts.bpm < limit), _VERY_FAST)
-    heard = tuple(word for word in moods(tags) if pace is None or word not in ("slow", "fast"))
-    return _Words(pace, heard[:1], tuple(_SPELT.get(word, word) for word in genres(tags)[:1]))
-
-
-def template(item_id: str, tags: Mapping[str, float] | None, bpm: float | None, key: str | None) -> str:
-    """The template's sentence.
-
-    Args:
-        item_id: seeds the wording.
-        tags: a captioner's probabilities; tags of instruments are not read.
-        bpm: quarters a minute.
-        key: as music21 names it, such as `G minor`.
-    """
-    return TemplateDescriber().describe(Facts(item_id, None, tags, bpm, key))
+    found = tuple(mood for mood in moods(tags) if pace is None or mood not in ("slow", "fast"))
+    return _Adjectives(pace, found[:1], tuple(_SPELT.get(genre, genre) for genre in genres(tags)[:1]))

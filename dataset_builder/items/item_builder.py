@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ..audio.activity import Frames, frame_rms, spans_of
+from ..audio.activity import Frames, spans_of
 from ..audio.spans import Spans, overlap
+from ..audio.track_audio import TrackAudio
 from ..audit import exclusions as why
 from ..audit.defects import Defect, reason_of
 from ..audit.exclusions import LeftOut
@@ -56,6 +57,7 @@ class ItemBuilder:
     Args:
         track: what the source's reader found.
         source_root: paths are made relative to it.
+        audio: decodes the track's files.
         per_size: submixes of each size.
         key_backend: a name in `KEY_BACKENDS`.
         grouping: a name in `GROUPINGS`: what an instrument is.
@@ -65,6 +67,7 @@ class ItemBuilder:
 
     track: Track
     source_root: Path
+    audio: TrackAudio
     per_size: int
     key_backend: str = "fast"
     grouping: str = "stem"
@@ -127,7 +130,7 @@ class ItemBuilder:
         if not self._is_there(path, what, which, why.NO_AUDIO):
             return None
         try:
-            frames = frame_rms(path)
+            frames = self.audio.frames(path)
         except UserError as error:
             self._leave(what, which, why.BROKEN_AUDIO, str(error))
             return None

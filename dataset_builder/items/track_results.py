@@ -1,6 +1,7 @@
 """What was found in each track, kept in `ROOT/tracks/ID.json` once it is whole: a stopped run goes on where it was."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,39 @@ class TrackResult(NamedTuple):
         return any(line.reason in why.MENDABLE - {but} for line in self.left_out)
 
 
+class TrackResults:
+    """The results of a data set's tracks for one process: each file is read once at most, and then stays in memory.
+
+    Args:
+        out: the data set's folder.
+        known: results that are in memory already and equal their files, by track.
+    """
+
+    def __init__(self, out: Path, known: Mapping[str, TrackResult] | None = None):
+        self.out = out
+        self._known = dict(known or {})
+
+    def __getitem__(self, track_id: str) -> TrackResult:
+        """A track's result.
+
+        Raises:
+            UserError: if it is not there or torn.
+        """
+        if track_id not in self._known:
+            self._known[track_id] = read_result(self.out, track_id)
+        return self._known[track_id]
+
+    def known(self, track_id: str) -> TrackResult | None:
+        """A track's result if it is in memory; None if whoever wants it has to read its file."""
+        return self._known.get(track_id)
+
+    def update(self, track_id: str, result: TrackResult) -> None:
+        """Put another result in the place of a track's, also on disk; one that is equal is not written again."""
+        if result != self[track_id]:
+            write_result(self.out, track_id, result)
+            self._known[track_id] = result
+
+
 def result_path(out: Path, track_id: str) -> Path:
     """Where a track's result is."""
     return out / FOLDER / f"{track_id}.json"
@@ -35,20 +69,12 @@ def write_result(out: Path, track_id: str, result: TrackResult) -> None:
     atomic.write_record(result_path(out, track_id), values)
 
 
-def parse_result(data: bytes) -> TrackResult:
-    """A track's result from its file.
-
-    Raises:
-        ValueError, KeyError, TypeError, AttributeError: if it is torn, or another version's.
-    """
-    values = json.loads(data)
-    return TrackResult([Item.from_json(item) for item in values["items"]], [LeftOut(**x) for x in values["left_out"]])
-
-
 def find_result(out: Path, track_id: str) -> TrackResult | None:
     """A track's result; None if there is none yet, or it is torn or another version's."""
     try:
-        return parse_result(result_path(out, track_id).read_bytes())
+        values = json.loads(result_path(out, track_id).read_bytes())
+        left_out = [LeftOut(**line) for line in values["left_out"]]
+        return TrackResult([Item.from_json(item) for item in values["items"]], left_out)
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -77,7 +77,7 @@ class ChatClient:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["ChatClient"]:
-        """The desk, whose connections are closed at the end."""
+        """The client, whose connections are closed at the end."""
         async with self.client:
             yield self
 
@@ -85,7 +85,7 @@ class ChatClient:
         """Ask, with attempts; an answer is kept as soon as it is paid for.
 
         Raises:
-            UserError: if every other request would fail likewise.
+            UserError: if every other request would fail, too.
             BudgetReachedError: if it could pass the budget.
             openai.OpenAIError, NoAnswerError: if nothing came of it.
         """

@@ -1,4 +1,4 @@
-"""Captions on disk by the sound they are of: the same audio is never heard twice."""
+"""Captions on disk by the sound they are of: the same audio is never captioned twice."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from .captioner import Caption
 FOLDER = cache_folder("captions")
 
 
-def kept_captions(
+def cached_captions(
     who: str, wavs: Sequence[np.ndarray], sample_rate: int, ask: Callable[[list[np.ndarray]], list[Caption]]
 ) -> list[Caption]:
     """The captions of clips: kept ones, and for the others what `ask` returns, which is kept.

@@ -1,4 +1,4 @@
-"""Captions by a model that hears, behind an OpenAI-compatible chat endpoint.
+"""Captions by an audio language model behind an OpenAI-compatible chat endpoint.
 
 vLLM serves Qwen2.5-Omni, Qwen3-Omni, Audio Flamingo 3 and Music Flamingo so: an `input_audio` part in the message.
 """
@@ -33,7 +33,7 @@ class ChatCaptioner:
     """Asks about clips; what may pass is tried again.
 
     Args:
-        settings: of the server whose model hears.
+        settings: how the server and its audio language model are reached.
     """
 
     name = "chat"
@@ -63,12 +63,14 @@ class ChatCaptioner:
             return await self.request_caption(client, wav, sample_rate)
 
     async def request_caption(self, client: ChatClient, wav: np.ndarray, sample_rate: int) -> Caption:
-        """As `caption`, beside others at one desk; clips that are equal are asked about one after another.
+        """What the model says of `wav` `[T]`, asked through a client that others use at the same time.
 
-        So one of them is asked about, and the others have its caption: models do not say the same twice.
+        Clips that are equal are asked about one after another. So one of them is asked about, and the others have its
+        caption: models do not say the same twice.
 
         Raises:
-            UserError, CaptionError: as `caption`.
+            UserError: for empty audio, or if the server refuses the key or does not know the model.
+            CaptionError: if there is no answer, or a refusal.
             BudgetReachedError: if asking could pass the budget.
         """
         if not len(wav):

@@ -19,13 +19,13 @@ import numpy as np
 import soundfile
 
 from ...errors import UserError
-from .cache import kept_captions
+from .cache import cached_captions
 from .captioner import Caption, CaptionError
 
 QUESTION = "Describe the Audio"  # the demo's
 SAMPLING = "temperature 0.6, top_p 0.8, 512 tokens"  # of mu_llama_process.py
 MODEL = "MU-LLaMA 7B"  # its published checkpoint
-SECONDS = 60.0  # of which it hears no more
+SECONDS = 60.0  # of which it takes no more
 
 
 class MuLlamaCaptioner:
@@ -59,8 +59,8 @@ class MuLlamaCaptioner:
         """
         if not len(wav):
             raise UserError("there is no audio to caption: expected at least one sample")
-        heard = wav[: round(SECONDS * sample_rate)]
-        return kept_captions(self.who, [heard], sample_rate, lambda _: [self._ask(heard, sample_rate)])[0]
+        clip = wav[: round(SECONDS * sample_rate)]
+        return cached_captions(self.who, [clip], sample_rate, lambda _: [self._ask(clip, sample_rate)])[0]
 
     def close(self) -> None:
         """End the process."""

@@ -8,18 +8,18 @@ from typing import Any
 from ...errors import UserError
 from ...llm.settings import ChatSettings
 from .captioner import Captioner
-from .musicnn_captioner import KeptMusicnn
+from .musicnn_captioner import CachedMusicnnCaptioner
 from .table_captioner import TableCaptioner
 
 
 @dataclass(frozen=True)
 class CaptionSettings:
-    """Who says what items sound like.
+    """Which captioner is used, and how it is reached.
 
     Attributes:
         name: in `CAPTIONERS`, or none.
-        windows: how many windows of an item are heard, each as long as the captioner listens at once.
-        url: chat: of an OpenAI-compatible server whose model hears, such as vLLM's.
+        windows: how many windows of an item are captioned, each as long as the captioner listens at once.
+        url: chat: of an OpenAI-compatible server with an audio language model, such as vLLM's.
         model: chat: as the server names it; mu-llama: which checkpoint its process loads.
         command: mu-llama: what starts its process, see `mu_llama.py`.
         table: table: a JSONL file of `{"item": ID, "caption": TEXT}`.
@@ -56,7 +56,7 @@ def _mu_llama(settings: CaptionSettings) -> Captioner:
 
 
 def audio_llm_settings(settings: CaptionSettings, **limits: Any) -> ChatSettings:
-    """How a model that hears is reached.
+    """How an audio language model is reached.
 
     A variable of its own holds the key: nobody's OpenAI key is sent to another server. One's own server wants none.
     """
@@ -67,7 +67,7 @@ def audio_llm_settings(settings: CaptionSettings, **limits: Any) -> ChatSettings
 
 
 CAPTIONERS: dict[str, Callable[[CaptionSettings], Captioner]] = {
-    "musicnn": lambda settings: KeptMusicnn(),
+    "musicnn": lambda settings: CachedMusicnnCaptioner(),
     "chat": _chat,
     "mu-llama": _mu_llama,
     "table": _table,

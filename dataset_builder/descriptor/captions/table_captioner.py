@@ -41,9 +41,17 @@ class TableCaptioner:
         return [Caption(self.texts[item_id], {})]
 
     def caption(self, wav: np.ndarray, sample_rate: int) -> Caption:
-        """Never: a table knows items, not sounds."""
+        """Refuses audio, of which a table knows nothing.
+
+        Raises:
+            UserError: always.
+        """
         raise UserError("a table of captions knows items of a data set, not audio: choose another captioner")
 
     def captions(self, wavs: Sequence[np.ndarray], sample_rate: int) -> list[Caption]:
-        """Never."""
+        """Refuses audio, of which a table knows nothing.
+
+        Raises:
+            UserError: if there is any.
+        """
         return [self.caption(wav, sample_rate) for wav in wavs]

@@ -1,4 +1,4 @@
-"""A build whose captions come from a model that hears, on loopback: faults, limits, kills, money; and from a table."""
+"""A build whose captions come from an audio language model on loopback: faults, limits, kills, money."""
 
 import json
 import threading
@@ -6,33 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import submitit
+from aiolimiter import AsyncLimiter
 from support.chat_server import GOOD, ChatServer, kill_when_asked, started
 
 from dataset_builder.__main__ import main
 from dataset_builder.build import cluster_jobs
+from dataset_builder.build.cluster_jobs import Launch
+from dataset_builder.build.pipeline import build_shard
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.costs import total_cost
-from dataset_builder.descriptor.captions import cache
 from dataset_builder.items.item import Item
-from dataset_builder.llm import answer_cache, client
+from dataset_builder.llm import client
+from dataset_builder.runtime.shards import Shard
 
+pytestmark = pytest.mark.usefixtures("caption_cache", "answers")
 PATIENT = ["--caption-timeout", "5"]
-
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(cache, "FOLDER", tmp_path / "captions")
-    return tmp_path / "captions"
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "LONGEST_WAIT", 0.001)
-
-
-@pytest.fixture(autouse=True)
-def answered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(answer_cache, "FOLDER", tmp_path / "answers")
 
 
 def arguments(source: Path, out: Path, server: ChatServer, *more: str) -> list[str]:
@@ -52,7 +47,7 @@ def tree(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in names if path.name not in volatile}
 
 
-def test_every_item_is_heard_and_described_by_what_was_heard(
+def test_every_item_is_captioned_and_described_by_its_caption(
     server: ChatServer, tiny_slakh: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -61,12 +56,12 @@ def test_every_item_is_heard_and_described_by_what_was_heard(
     assert {item.caption for item in found} == {GOOD} and all(item.description for item in found)
     assert main(["check", str(out)]) == 0
     calls = len(server.asked)
-    assert calls == total_cost(out).calls <= len(found)  # items with one sound are heard once
+    assert calls == total_cost(out).calls <= len(found)  # items with one sound are captioned once
     assert main(arguments(tiny_slakh, out, server)) == 0 and len(server.asked) == calls
     assert main(arguments(tiny_slakh, tmp_path / "again", server)) == 0 and len(server.asked) == calls
 
 
-def test_a_sound_that_many_items_share_is_heard_once(
+def test_a_sound_that_many_items_share_is_captioned_once(
     server: ChatServer, tmp_path: Path, write_track: Callable[..., Path]
 ) -> None:
     """At once: the mix of a single stem, and the stem; the model would not say the same twice."""
@@ -79,12 +74,16 @@ def test_a_sound_that_many_items_share_is_heard_once(
 def test_jobs_leave_the_asking_to_the_end(
     server: ChatServer, tiny_slakh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def here(make: Callable[..., int], shards: dict, *_: object) -> None:
-        for job in shards.values():
-            make(*job)
-        assert not server.asked
+    def launcher(folder: Path, launch: Launch) -> submitit.Executor:
+        return submitit.AutoExecutor(folder, cluster="debug")  # its jobs run in this process
 
-    monkeypatch.setattr(cluster_jobs, "_run", here)
+    def shard(settings: BuildSettings, shard: Shard) -> int:
+        done = build_shard(settings, shard)
+        assert not server.asked
+        return done
+
+    monkeypatch.setitem(cluster_jobs.LAUNCHERS, "local", launcher)  # type: ignore[misc]
+    monkeypatch.setattr(cluster_jobs, "build_shard", shard)
     jobs = ["--launcher", "local", "--shards", "2"]
     assert main(arguments(tiny_slakh, tmp_path / "out", server, *jobs)) == 0
     assert {item.caption for item in items(tmp_path / "out")} == {GOOD}
@@ -112,20 +111,27 @@ def test_requests_go_out_together(server: ChatServer, tiny_slakh: Path, tmp_path
 def test_limits_of_the_rate_are_the_captions_own(
     server: ChatServer, tiny_slakh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits: list[float | None] = []
-    monkeypatch.setattr(client, "_limiter", lambda per_minute, burst: limits.append(per_minute))
-    assert (
-        main(arguments(tiny_slakh, tmp_path, server, "--rpm", "1", "--caption-rpm", "30", "--caption-tpm", "90")) == 0
-    )
-    assert limits == [30.0, 90.0]
+    limits: list[tuple[float, float]] = []
+
+    class Limiter(AsyncLimiter):
+        def __init__(self, rate: float, period: float):
+            limits.append((rate, period))
+            super().__init__(1e9, 1.0)  # nobody waits
+
+    monkeypatch.setattr(client, "AsyncLimiter", Limiter)
+    rates = ["--rpm", "1", "--caption-rpm", "30", "--caption-tpm", "90000"]
+    assert main(arguments(tiny_slakh, tmp_path, server, *rates)) == 0
+    assert [60 * rate / period for rate, period in limits] == [30.0, 90_000.0]
 
 
 def test_shards_and_a_merge_make_the_same_bytes(server: ChatServer, tiny_slakh: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main(arguments(tiny_slakh, whole, server)) == 0
+    asked = len(server.asked)
     for shard in ("1/2", "2/2"):
         assert main(arguments(tiny_slakh, parts, server, "--shard", shard)) == 0
-    assert main(["merge", str(parts)]) == 2, "who hears has to be said"
+    assert len(server.asked) == asked, "a shard asked"
+    assert main(["merge", str(parts)]) == 2, "it has to be said where the model is"
     assert main(["merge", str(parts), "--caption-url", server.url]) == 0
     assert tree(parts) == tree(whole)
 
@@ -220,39 +226,3 @@ def test_a_kill_repeats_only_what_was_in_flight(server: ChatServer, tiny_slakh: 
     assert set(again) & set(asked) == set(asked[5:]), "of what was asked before, only what hung"
     undisturbed = tmp_path / "undisturbed"
     assert main(arguments(tiny_slakh, undisturbed, server)) == 0 and tree(undisturbed) == tree(out)
-
-
-def test_an_edited_line_of_a_table_is_followed(tiny_slakh: Path, tmp_path: Path) -> None:
-    table, out = tmp_path / "table.jsonl", tmp_path / "out"
-    build = ["build", "--source", "slakh", "--root", str(tiny_slakh), "--out", str(out), "--workers", "1",
-             "--captions", "table", "--caption-table", str(table), "--submixes", "0"]  # fmt: skip
-    table.write_text(json.dumps({"item": "Track00001-mix", "caption": "Slow."}) + "\n")
-    assert main(build) == 0
-    stamp = (out / "tracks" / "Track00002.json").stat().st_mtime_ns
-    table.write_text(json.dumps({"item": "Track00001-mix", "caption": "Fast."}) + "\n")
-    assert main(build) == 0 and main(["check", str(out)]) == 0
-    assert {item.caption for item in items(out)} == {"Fast.", None}
-    assert (out / "tracks" / "Track00002.json").stat().st_mtime_ns == stamp, "no track is read again for want of a line"
-
-
-def test_an_estimate_of_the_corpus_wants_it_rendered(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], write_track: Callable[..., Path]
-) -> None:
-    build = ["build", "--source", "nano", "--out", str(tmp_path), "--descriptions", "chat", "--estimate"]
-    assert main(build) == 2 and "rendered by the build" in capsys.readouterr().err
-    write_track(tmp_path / "slakh" / "train" / "Track00001", 80.0, {0: 40})
-    assert main(build) == 0 and "2 items at most" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("priced", [True, False])
-def test_an_estimate_sends_nothing(
-    server: ChatServer, tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], priced: bool
-) -> None:
-    more = ["--descriptions", "chat", "--estimate", *(["--caption-price", "2,10"] if priced else [])]
-    assert main(arguments(tiny_slakh, tmp_path / "out", server, *more)) == 0
-    said = capsys.readouterr().out
-    assert "3 windows of 30 s" in said and "captions of 135 words" in said
-    assert "captions by omni: " in said and "descriptions by gpt-4o: " in said and "nothing was sent" in said
-    assert said.count("at most $") == (2 if priced else 1) and said.count("by the batch") == 1
-    assert ("--caption-price" in said) is not priced and said.count("prices of 20") == 1
-    assert not server.asked and not (tmp_path / "out").exists()

@@ -5,12 +5,14 @@ import stat
 import sys
 
 import pytest
+import submitit
 
 from dataset_builder.__main__ import main
-from dataset_builder.build import cluster_jobs, pipeline
 from dataset_builder.build.cluster_jobs import Launch, launch_build
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.errors import UserError
+from dataset_builder.runtime import locks
 
 
 def bytes_of(out):
@@ -66,11 +68,10 @@ def slurm(tmp_path, monkeypatch):
 
 
 def test_slurm_is_asked_for_what_was_wanted(tiny_slakh, tmp_path, slurm, monkeypatch):
-    monkeypatch.setattr(cluster_jobs, "_wait", lambda jobs, results, poll: None)
-    monkeypatch.setattr(cluster_jobs, "_failure", lambda shard, job: f"shard {shard} failed")
-    monkeypatch.setattr(cluster_jobs.submitit.Job, "exception", lambda job: True)
+    monkeypatch.setattr(submitit.Job, "done", lambda job: True)
+    monkeypatch.setattr(submitit.Job, "exception", lambda job: RuntimeError("UserError: no"))
     settings = BuildSettings("slakh", tmp_path / "data", tiny_slakh, captions="none", workers=3)
-    with pytest.raises(UserError, match="shard 1/2 failed; shard 2/2 failed: run it again"):
+    with pytest.raises(UserError, match=r"shard 1/2 failed \(no; its log: .*\); shard 2/2 failed .*: run it again"):
         launch_build(settings, Launch("slurm", 2, "debug", "music", minutes=90, memory=12))
     script = (slurm / "script").read_text()
     for line in (
@@ -92,4 +93,4 @@ def test_a_shard_beside_a_launcher_is_refused(tiny_slakh, tmp_path, capsys):
         assert capsys.readouterr().err.startswith("error: ")
     assert main([*words, "--shard", "1/2"]) == 0
     assert "shard 1/2: 2 tracks; when all are done: python -m dataset_builder merge" in capsys.readouterr().out
-    assert pipeline.lock.shards(tmp_path) == ["shard-1-of-2"]
+    assert locks.shards(tmp_path) == ["shard-1-of-2"]

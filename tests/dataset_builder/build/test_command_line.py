@@ -1,3 +1,5 @@
+"""The builder's commands: a light start, help, mistakes told in one line, and a data set built, checked and moved."""
+
 import subprocess
 import sys
 
@@ -9,7 +11,7 @@ from dataset_builder.commands import COMMANDS
 LIGHT = """
 import sys
 import dataset_builder.commands.build
-from dataset_builder.captioners import CaptionSettings, build_captioner
+from dataset_builder.descriptor.captions.registry import CaptionSettings, build_captioner
 build_captioner(CaptionSettings("musicnn"))
 assert not {"torch", "music21", "openai"} & set(sys.modules)
 """
@@ -29,19 +31,8 @@ def test_help(command, capsys):
 
 def test_build_check_show_relocate(tiny_slakh, tmp_path, capsys):
     out = str(tmp_path / "data")
-    build = [
-        "build",
-        "--source",
-        "slakh",
-        "--root",
-        str(tiny_slakh),
-        "--out",
-        out,
-        "--captions",
-        "none",
-        "--workers",
-        "1",
-    ]
+    build = ["build", "--source", "slakh", "--root", str(tiny_slakh), "--out", out, "--captions", "none",
+             "--workers", "1"]  # fmt: skip
     assert main(build) == 0
     assert "left out:" in capsys.readouterr().out
     assert main(["check", out]) == 0 and "is whole" in capsys.readouterr().out

@@ -1,7 +1,6 @@
 """Descriptions of a data set by a language model: built, asked for again, estimated, and by the batch."""
 
 import json
-import resource
 import shutil
 from pathlib import Path
 
@@ -9,23 +8,17 @@ import pytest
 from support.chat_server import GOOD, ChatServer, kill_when_asked, started
 
 from dataset_builder.__main__ import main
-from dataset_builder.build import description_stage
 from dataset_builder.build.description_stage import describe_tracks, questions_of
 from dataset_builder.dataset import manifest
-from dataset_builder.dataset.costs import Cost, Ledger, total_cost
-from dataset_builder.errors import UserError
-from dataset_builder.llm import answer_cache
+from dataset_builder.dataset.costs import total_cost
+from dataset_builder.items.track_results import TrackResults
 from dataset_builder.llm.answered import pending
 from dataset_builder.llm.ask_all import ask_all
 from dataset_builder.llm.batch_api import BatchClient
 from dataset_builder.llm.settings import ChatSettings
 
+pytestmark = pytest.mark.usefixtures("answers")
 TRACKS = ["Track00001", "Track00002", "Track00003"]
-
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(answer_cache, "FOLDER", tmp_path / "answers")
 
 
 @pytest.fixture
@@ -73,7 +66,7 @@ def test_a_refusal_is_asked_again_even_after_a_kill(server: ChatServer, data: Pa
     server.replies = [("refusal",)]
     describe = ["describe", str(data), "--url", server.url, "--workers", "1", "--concurrency", "1"]
     settings = ChatSettings(base_url=server.url)
-    ask_all(questions_of(data, TRACKS)[:1], settings)
+    ask_all(questions_of(TrackResults(data), TRACKS)[:1], settings)
     assert main(describe) == 0 and descriptions(data) == {GOOD}
 
 
@@ -98,7 +91,7 @@ def test_a_kill_while_descriptions_are_written_mixes_no_two_describers(
 ) -> None:
     describe = ["describe", str(data), "--url", server.url, "--workers", "1"]
     with monkeypatch.context() as patch:
-        patch.setattr(description_stage, "write_result", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(TrackResults, "update", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert main(describe) == 130
     settings = json.loads((data / "dataset.json").read_text())["settings"]
     assert settings["descriptions"] == "chat", "a build by the template would go on with what it finds"
@@ -122,13 +115,13 @@ def test_by_the_batch(server: ChatServer, data: Path, capsys: pytest.CaptureFixt
 
 def test_what_a_batch_is_to_answer_is_not_asked(server: ChatServer, data: Path, tmp_path: Path) -> None:
     settings = ChatSettings(base_url=server.url, cache=tmp_path / "answers")
-    questions = questions_of(data, TRACKS)
+    questions = questions_of(TrackResults(data), TRACKS)
     BatchClient(data, settings).submit(pending(questions[:2], settings))
-    described = describe_tracks(data, TRACKS, settings)
+    described = describe_tracks(TrackResults(data), TRACKS, settings)
     assert len(server.asked) == len(questions) - 2 > 0 and described.missing > 0
     server.run_batch("batch-0")
     BatchClient(data, settings).collect()
-    assert describe_tracks(data, TRACKS, settings).missing == 0
+    assert describe_tracks(TrackResults(data), TRACKS, settings).missing == 0
     assert len(server.asked) == len(questions) - 2
 
 
@@ -144,24 +137,6 @@ def test_mistakes_are_one_line(
     known = {"DATA": str(data), "CLOSED": "http://127.0.0.1:1/v1"}
     assert main(["describe", *(known.get(word, word) for word in arguments)]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
-def test_a_payment_is_written_down_whole_or_not_at_all(tmp_path: Path) -> None:
-    ledger, limits = Ledger(tmp_path, "m"), resource.getrlimit(resource.RLIMIT_FSIZE)
-    ledger.add(Cost(1, 100, 10, 0.5))
-    whole = ledger.path.read_bytes()
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, limits[1]))  # room for a part of the next
-    try:
-        with pytest.raises(UserError, match="No space left"):
-            ledger.add(Cost(1, 100, 10, 0.5))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert ledger.path.read_bytes() == whole and total_cost(tmp_path) == Cost(1, 100, 10, 0.5)
-    ledger.path.unlink()
-    ledger.path.symlink_to("/dev/full")
-    with pytest.raises(UserError, match="No space left"):
-        ledger.add(Cost(1, 100, 10, 0.5))
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
-import itertools
+"""A build makes the same bytes whatever its workers, shards and interruptions, and says what it leaves out and why."""
+
 import json
 import shutil
 from collections import Counter
 from dataclasses import asdict, replace
 
+import miniaudio
 import numpy as np
 import pytest
 import soundfile
@@ -12,12 +14,15 @@ from support.serial_pool import Here
 
 from dataset_builder.audit import exclusions as why
 from dataset_builder.build import pipeline
-from dataset_builder.build.pipeline import BuildSettings, Shard, build, build_shard, merge
+from dataset_builder.build.pipeline import build, build_shard, merge
+from dataset_builder.build.settings import BuildSettings
+from dataset_builder.build.track_jobs import make_track
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import instrument_words_in
 from dataset_builder.runtime import process_pool
+from dataset_builder.runtime.shards import Shard
 
 
 @pytest.fixture(autouse=True)
@@ -91,14 +96,14 @@ def test_the_bytes_do_not_depend_on_workers_or_interruptions(built, tiny_slakh, 
     def interrupted(*args):
         if made:
             raise KeyboardInterrupt
-        made.append(one_track(*args))
+        made.append(make_track(*args))
+        return made[0]
 
-    one_track = pipeline._one_track
-    monkeypatch.setattr(pipeline, "_one_track", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        build(settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "make_track", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build(settings)
     assert [path.name for path in (tmp_path / "tracks").iterdir()] == ["Track00001.json"]
-    monkeypatch.setattr(pipeline, "_one_track", one_track)
     build(settings)
     assert bytes_of(tmp_path) == bytes_of(built[0])
 
@@ -120,18 +125,6 @@ def test_missing_tracks_are_named_where_no_shard_is_known(tiny_slakh, tmp_path):
         merge(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/2/3", "a/b", "-1/2", ""])
-def test_what_is_no_shard(text):
-    with pytest.raises(UserError, match="expected i/n"):
-        Shard.parse(text)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_every_track_is_in_one_shard(count):
-    shards = [list(Shard(index, count).of(range(5))) for index in range(1, count + 1)]
-    assert sorted(itertools.chain(*shards)) == list(range(5))
-
-
 def test_a_torn_result_is_made_again(built, tiny_slakh, tmp_path):
     out = shutil.copytree(built[0], tmp_path / "out")
     for name, text in (("Track00001", "{"), ("Track00002", '{"items": [{"id": 1}], "left_out": []}')):
@@ -149,7 +142,7 @@ def test_items_that_are_no_more_go_with_their_audio(built, tiny_slakh, tmp_path)
 
 
 def test_a_finished_data_set_is_not_made_again(built, tiny_slakh, monkeypatch):
-    monkeypatch.setattr(pipeline, "_one_track", lambda *args: pytest.fail("made again"))
+    monkeypatch.setattr(pipeline, "make_track", lambda *args: pytest.fail("made again"))
     build(settings_of(tiny_slakh, built[0], workers=1))
 
 
@@ -244,6 +237,20 @@ def test_captions_by_musicnn(damaged):
         assert (
             item.caption.endswith("usic.") and 0 < item.tags["slow"] < 1 and not instrument_words_in(item.description)
         )
+
+
+def test_each_file_is_decoded_once_whatever_is_wanted_of_it(damaged, monkeypatch):
+    """For its loudness, and for the captions of all items that it is part of."""
+    root, out = damaged
+    decoded, stream_file = [], miniaudio.stream_file
+
+    def counted(path, **options):
+        decoded.append(path)
+        return stream_file(path, **options)
+
+    monkeypatch.setattr(miniaudio, "stream_file", counted)
+    build(settings_of(root, out, captions="musicnn"))
+    assert sorted(decoded) == sorted(str(path) for path in root.rglob("*.flac"))
 
 
 def test_a_defect_that_is_skipped_is_in_no_stem_and_no_submix(damaged):

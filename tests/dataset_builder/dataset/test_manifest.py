@@ -7,7 +7,7 @@ from support.written_items import write_items
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before it is imported
 from dataset_builder.dataset import manifest
 from dataset_builder.errors import UserError
-from dataset_builder.musicnn.tags import GENRE_TAGS, MOOD_TAGS
+from dataset_builder.items.tags import GENRE_TAGS, MOOD_TAGS
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
+"""Items are captioned in windows where they sound, and described by their captions."""
+
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from dataset_builder.descriptor.captions.captioner import Caption
+from dataset_builder.descriptor.captions.captioner import Caption, CaptionError
 from dataset_builder.descriptor.describers import DESCRIBERS
 from dataset_builder.descriptor.music_descriptor import MusicDescriptor, build_from, mean_tags
 from dataset_builder.errors import UserError
@@ -12,26 +14,28 @@ from dataset_builder.items.item import StemPart
 CAPTION_RATE = 16_000
 
 
-class Ear:
-    """A captioner that says how loud each window is, and keeps what it heard."""
+class PeakCaptioner:
+    """Says how loud each window is, and keeps the windows."""
 
-    name = "ear"
+    name = "peak"
     seconds, sample_rate = 10.0, CAPTION_RATE
 
     def __init__(self):
-        self.heard = []
+        self.windows = []
 
     def caption(self, wav, sample_rate):
         return self.captions([wav], sample_rate)[0]
 
     def captions(self, wavs, sample_rate):
         assert sample_rate == CAPTION_RATE
-        self.heard += wavs
+        self.windows += wavs
         return [Caption(f"Peak {np.abs(wav).max():.2f}.", {"slow": float(i)}) for i, wav in enumerate(wavs)]
 
 
-class Mouth:
-    name = "mouth"
+class FactsDescriber:
+    """Writes down the facts."""
+
+    name = "facts"
 
     def describe(self, facts):
         return f"{facts.item_id}|{facts.caption}|{facts.tags}|{facts.bpm}|{facts.key}"
@@ -46,24 +50,35 @@ def item(make_item):
     return make_item(stems=stems, duration=6.0, activity=activity)
 
 
-def test_an_item_is_heard_and_described(item, tiny_slakh):
-    ear = Ear()
-    described, _ = MusicDescriptor(ear, Mouth(), windows=3).describe(item, tiny_slakh)
-    assert [len(wav) for wav in ear.heard] == [
-        6 * CAPTION_RATE
-    ]  # shorter than a window: once, without silence after it
-    assert described.caption == f"Peak {np.abs(ear.heard[0]).max():.2f}." and described.tags == {"slow": 0.0}
+def test_an_item_is_captioned_and_described(item, tiny_slakh):
+    captioner = PeakCaptioner()
+    described, no_caption = MusicDescriptor(captioner, FactsDescriber(), windows=3).describe(item, tiny_slakh)
+    (window,) = captioner.windows  # it is shorter than a window: one, without silence after it
+    assert len(window) == 6 * CAPTION_RATE and no_caption == ""
+    assert described.caption == f"Peak {np.abs(window).max():.2f}." and described.tags == {"slow": 0.0}
     assert described.description == f"{item.id}|{described.caption}|{described.tags}|80.0|C major"
 
 
-def test_windows_lie_where_the_item_sounds(make_item, tiny_slakh, monkeypatch):
+def test_a_captioner_that_fails_leaves_a_reason_and_a_description(item, tiny_slakh):
+    class Failing(PeakCaptioner):
+        def captions(self, wavs, sample_rate):
+            raise CaptionError("it has nothing to say")
+
+    described, no_caption = MusicDescriptor(Failing(), FactsDescriber(), windows=3).describe(item, tiny_slakh)
+    assert (described.caption, described.tags, no_caption) == (None, None, "it has nothing to say")
+    assert described.description == f"{item.id}|None|None|80.0|C major"
+
+
+def test_windows_lie_where_the_item_sounds(make_item, tiny_slakh):
     starts = []
-    monkeypatch.setattr(
-        "dataset_builder.descriptor.music_descriptor.read_files",
-        lambda item, base, start, *rest: starts.append(start) or np.ones(4),
-    )
+
+    def read_sum(parts, start, duration, sample_rate):
+        assert parts == [(tiny_slakh / stem.path, stem.gain) for stem in item.stems]
+        starts.append(start)
+        return np.ones(4)
+
     item = make_item(duration=240.0, activity={"S00": ((100.0, 140.0),)})
-    described, _ = MusicDescriptor(Ear(), None, windows=3).describe(item, tiny_slakh)
+    described, _ = MusicDescriptor(PeakCaptioner(), None, windows=3).describe(item, tiny_slakh, read_sum)
     assert len(set(starts)) == 3 and all(95 <= start <= 135 for start in starts)
     assert described.caption == "Peak 1.00." and described.tags == {"slow": 1.0} and described.description is None
 

@@ -1,4 +1,4 @@
-"""Captions: the words the tags deserve, none that contradict, no instruments."""
+"""Captions by musicnn: of the most marked tags, without instruments, at any rate, and once for the same sound."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ import pytest
 from dataset_builder.descriptor.captions.musicnn_captioner import MusicnnCaptioner
 from dataset_builder.descriptor.captions.registry import CAPTIONERS, CaptionSettings
 from dataset_builder.errors import UserError
-from dataset_builder.music.instruments import CLASSES, instrument_words_in
+from dataset_builder.items.tags import GENRE_TAGS, MOOD_TAGS
+from dataset_builder.music.instruments import instrument_words_in
 from dataset_builder.musicnn.tagger import TAGS
-from dataset_builder.musicnn.tags import GENRE_TAGS, INSTRUMENT_TAGS, MOOD_TAGS, genres, moods
 
 
 class FixedTagger:
@@ -18,10 +18,10 @@ class FixedTagger:
 
     def __init__(self, **probabilities: float):
         self.probabilities = {tag.replace("_", " "): p for tag, p in probabilities.items()}
-        self.heard: list[int] = []
+        self.lengths: list[int] = []
 
     def mean_probabilities(self, wavs):
-        self.heard += [len(wav) for wav in wavs]
+        self.lengths += [len(wav) for wav in wavs]
         return np.tile([self.probabilities.get(tag, 0.0) for tag in TAGS], (len(wavs), 1))
 
 
@@ -29,23 +29,16 @@ def text_of(**probabilities: float) -> str:
     return MusicnnCaptioner(FixedTagger(**probabilities)).caption(np.zeros(16_000, np.float32), 16_000).text
 
 
-def test_tags_are_the_networks_and_classes_the_vocabularys():
-    assert set(MOOD_TAGS) | set(GENRE_TAGS) | set(INSTRUMENT_TAGS) <= set(TAGS)
-    assert not set(MOOD_TAGS) & set(GENRE_TAGS)
-    assert {name for names in INSTRUMENT_TAGS.values() for name in names} <= set(CLASSES)
+def test_moods_and_genres_are_those_that_the_network_knows():
+    assert set(MOOD_TAGS) | set(GENRE_TAGS) <= set(TAGS)
 
 
-def test_words_come_from_the_most_marked_tags():
+def test_captions_come_from_the_most_marked_tags():
     assert text_of(slow=0.5, quiet=0.1, classical=0.6) == "Slow, quiet classical music."
     assert text_of(fast=0.2, rock=0.7, metal=0.3, pop=0.2) == "Fast metal rock music."
     assert text_of(slow=0.2, classical=0.15) == "Music."  # said of nearly everything rendered
     assert text_of(new_age=0.4) == "New age music."
     assert text_of(guitar=0.9) == "Music."
-
-
-def test_no_contradictions_and_nothing_twice():
-    assert moods({"slow": 0.4, "fast": 0.5, "quiet": 0.3, "soft": 0.3, "loud": 0.05}) == ["fast", "quiet"]
-    assert genres({"classical": 0.4, "classic": 0.5}) == ["classical"]
 
 
 def test_tags_hold_every_mood_and_genre():
@@ -54,10 +47,10 @@ def test_tags_hold_every_mood_and_genre():
     assert set(caption.tags) == set(MOOD_TAGS) | set(GENRE_TAGS)
 
 
-def test_any_sample_rate_is_heard_at_16000_hertz():
+def test_audio_of_any_rate_is_resampled_to_16000_hertz():
     tagger = FixedTagger()
     MusicnnCaptioner(tagger).captions([np.zeros(44_100, np.float32), np.zeros(88_200, np.float32)], 44_100)
-    assert tagger.heard == [16_000, 32_000]
+    assert tagger.lengths == [16_000, 32_000]
 
 
 def test_a_caption_of_real_sound_names_no_instrument():
@@ -71,8 +64,8 @@ def test_a_caption_of_real_sound_names_no_instrument():
         captioner.caption(np.zeros(0, np.float32), 22_050)
 
 
-def test_the_same_sound_is_heard_once(monkeypatch):
+def test_the_same_sound_is_captioned_once(monkeypatch):
     captioner, clip = CAPTIONERS["musicnn"](CaptionSettings()), np.random.default_rng(1).standard_normal(48_000) / 9
     first = captioner.captions([clip, clip * 0.5], 16_000)
-    monkeypatch.setattr(MusicnnCaptioner, "captions", lambda *_: pytest.fail("it was heard again"))
+    monkeypatch.setattr(MusicnnCaptioner, "captions", lambda *_: pytest.fail("it was captioned again"))
     assert captioner.captions([clip * 0.5, clip], 16_000) == first[::-1]

@@ -1,10 +1,12 @@
+"""The key of MIDI files is music21's, to the letter, and is said as people say it."""
+
 import numpy as np
 import pretty_midi
 import pytest
 from symusic.core import NoteTick, ScoreTick, TrackTick
 
 from dataset_builder.errors import UserError
-from dataset_builder.music.key import KEY_BACKENDS, NAMES, key_from_durations
+from dataset_builder.music.key import KEY_BACKENDS, NAMES, key_from_durations, spoken_key
 from dataset_builder.music.midi_events import read_events
 from dataset_builder.music.pitch_class_durations import pitch_class_durations
 
@@ -157,3 +159,10 @@ def test_the_real_track_and_its_stems(real_track):
     for path in [real_track / "all_src.mid", *sorted(real_track.glob("MIDI/S0[0-3].mid"))]:
         keys = keys_of(path)
         assert keys["fast"] == keys["music21"], path.name
+
+
+@pytest.mark.parametrize(
+    ("key", "spoken"), [("E- major", "E-flat major"), ("F# minor", "F-sharp minor"), ("A minor",) * 2]
+)
+def test_keys_are_written_as_people_say_them(key, spoken):
+    assert spoken_key(key) == spoken

@@ -1,6 +1,7 @@
 """Programs that are killed at any moment: the next run goes on, and the bytes are those of one left in peace."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -14,16 +15,20 @@ import numpy as np
 import pytest
 from support.killing import Killed, run, tree, until, words
 
-from dataset_builder.build.pipeline import BuildSettings, Shard, build, build_shard
+from dataset_builder.build.pipeline import build, build_shard
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset.integrity import check
+from dataset_builder.errors import UserError
+from dataset_builder.runtime.process_pool import parallel_map
+from dataset_builder.runtime.shards import Shard
 
 # Runs the program; at the chosen write (of any of its processes), after the temporary file is there and before it has
 # its name, the program's first process is killed. Point 0 kills nothing and prints how many writes there were.
 KILLED_AT_A_WRITE = """
 import multiprocessing, os, signal, sys
 from contextlib import contextmanager
-from dataset_builder import atomic
 from dataset_builder.__main__ import main
+from dataset_builder.runtime import atomic
 
 parent, point, writes, real = os.getpid(), int(sys.argv[1]), multiprocessing.Value("i", 0), atomic.replacing
 
@@ -111,17 +116,9 @@ def test_killed_while_the_corpus_is_rendered(tmp_path):
     Killed(nano, tmp_path / "data").times(4, seed=103)
 
 
-@pytest.mark.slow
-def test_a_worker_that_is_killed_is_one_line(tiny_slakh, tmp_path):
-    code = """
-import os, sys
-from dataset_builder import pipeline
-from dataset_builder.__main__ import main
-pipeline.TrackReader = lambda *_, **__: os.kill(os.getpid(), 9)
-sys.exit(main(sys.argv[1:]))
-"""
-    done = run("-c", code, *words(tiny_slakh, tmp_path / "data"))
-    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: items: a worker ended suddenly")
+def test_a_worker_that_is_killed_is_one_line():
+    with pytest.raises(UserError, match="items: a worker ended suddenly"):
+        parallel_map(os._exit, [(1,)], 1, "items")
 
 
 def child_of(pid: int) -> set[int]:
