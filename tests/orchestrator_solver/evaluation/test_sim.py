@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-import orchestrator_solver  # noqa: F401  closes audiocraft's seams
 from orchestrator_solver.features.chroma import Chroma, window_exponent
 from orchestrator_solver.metrics.clips import Clips
 from orchestrator_solver.metrics.sim import Sim, all_frames_sim, sim, soft_sim

@@ -8,7 +8,6 @@ import torch
 from scipy.special import rel_entr
 from sklearn.metrics import roc_auc_score
 
-import orchestrator_solver  # noqa: F401  closes audiocraft's seams
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import CLASSES
 from dataset_builder.musicnn.tagger import TAGS
@@ -135,8 +134,6 @@ def test_the_papers_metrics_say_what_is_missing(name, package):
 
 
 def test_clap_says_when_the_checkpoint_is_missing(monkeypatch):
-    from orchestrator_solver.metrics import paper_networks as module
-
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     with pytest.raises(UserError, match=r"nowhere\.pt is not a file"):
         build_metrics(["clap"], clap={"checkpoint": "nowhere.pt"})
