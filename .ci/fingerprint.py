@@ -26,7 +26,8 @@ HERE = Path(__file__).resolve().parent.parent
 GRIDS = ("nano_sweep", "nano_table1", "orch_sweeps", "table1")
 RUN = ["solver=orchestrator_nano", "optim.epochs=2", "optim.updates_per_epoch=25", "dataset.valid.num_samples=16",
        "dataset.evaluate.num_samples=16", "dataset.generate.num_samples=2", "generate.every=2", "evaluate.every=2",
-       "num_threads=1", "dataset.num_workers=1", "logging.log_tensorboard=true", "logging.log_updates=25"]  # fmt: skip
+       "schedule.cosine.warmup=10", "num_threads=1", "dataset.num_workers=1", "logging.log_tensorboard=true",
+       "logging.log_updates=25"]  # fmt: skip
 TIMES = re.compile(r"duration|seconds|_per_second|eta|memory")  # what of a history is no result
 TUNE = """import sys; from pretty_midi import *; midi, part = PrettyMIDI(), Instrument(0); pitches = 60, 62, 64, 65, 67
 for index, pitch in enumerate(pitches): part.notes.append(Note(90, pitch, index / 2, index / 2 + .5))
@@ -72,6 +73,8 @@ class Version:
     def trained(self, runs: str) -> dict[str, Any]:
         """Losses of every epoch, of groups of updates, and digests of the samples, of the only run in its folder."""
         (folder,) = (self.work / runs).glob("xps/*")
+        if not (folder / "history.json").is_file():
+            sys.exit(f"error: the run in {folder} ended early, see {self.work / 'log.txt'}")
         history = json.loads((folder / "history.json").read_text())
         stages = [{stage: _results(found) for stage, found in epoch.items()} for epoch in history]
         return {"sig": folder.name, "history": stages, "updates": _events(folder), "audio": _digests(folder, "*.flac")}
