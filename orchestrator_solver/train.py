@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from dataset_builder.runtime.shards import Shard
 
 from .configuration import preflight
 from .configuration.overrides import entry_point
+from .data.dataloaders import STAGES
 from .models import builders, loading
 from .optim import registry as optimizers
 from .runtime import fsdp
@@ -42,25 +44,28 @@ SOLVERS: dict[str, type[StandardSolver]] = {
 }
 
 
-def per_worker_batches(cfg: DictConfig) -> None:
-    """Turn batch sizes of the whole run into those of one worker, in place.
+def per_worker_batches(cfg: DictConfig) -> DictConfig:
+    """The configuration with batch sizes of one worker in the place of those of the whole run.
 
     Raises:
         UserError: if a batch cannot be shared equally.
     """
-    workers = flashy.distrib.world_size()
-    for section in [cfg.dataset, *(cfg.dataset[stage] for stage in ("train", "valid", "evaluate", "generate"))]:
+    workers, cfg = flashy.distrib.world_size(), deepcopy(cfg)
+    for section in [cfg.dataset, *(cfg.dataset[stage] for stage in STAGES)]:
         if section.get("batch_size"):
             if section.batch_size % workers:
                 raise UserError(f"dataset.batch_size={section.batch_size} cannot be shared by {workers} workers")
             section.batch_size //= workers
+    return cfg
 
 
-def absolute_paths(cfg: DictConfig) -> None:
-    """Make the data's paths absolute, in place: hydra changes the working directory to the run's folder."""
+def absolute_paths(cfg: DictConfig) -> DictConfig:
+    """The configuration with absolute paths of its data: hydra changes the working directory to the run's folder."""
+    cfg = deepcopy(cfg)
     for stage, path in cfg.datasource.items():
         if isinstance(path, str):
             cfg.datasource[stage] = git_save.to_absolute_path(path)
+    return cfg
 
 
 def get_solver(cfg: DictConfig) -> StandardSolver:
@@ -71,8 +76,7 @@ def get_solver(cfg: DictConfig) -> StandardSolver:
     """
     if cfg.solver not in SOLVERS:
         raise UserError(f"unknown solver {cfg.solver!r}, known: {', '.join(SOLVERS)}")
-    per_worker_batches(cfg)
-    absolute_paths(cfg)
+    cfg = absolute_paths(per_worker_batches(cfg))
     preflight.check(cfg)
     return SOLVERS[cfg.solver](cfg)
 
@@ -121,9 +125,8 @@ def _prepare_store(cfg: DictConfig) -> None:
     """Compute what the run would read of frozen models, each process its part."""
     from .precompute.fill_store import fill_for
 
-    absolute_paths(cfg)
     rank, workers = flashy.distrib.rank(), flashy.distrib.world_size()
-    done = fill_for(cfg, workers=cfg.dataset.num_workers, shard=Shard(rank + 1, workers))
+    done = fill_for(absolute_paths(cfg), workers=cfg.dataset.num_workers, shard=Shard(rank + 1, workers))
     logger.info("%d items made, %d were there, %d texts made", done.made, done.kept, done.texts)
 
 

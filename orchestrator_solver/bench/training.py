@@ -36,8 +36,8 @@ from dataset_builder.dataset.materialise import materialise
 from dataset_builder.runtime import atomic
 
 from .. import train
-from ..data.dataloaders import drawing_of
-from ..precompute.encoders import frontend_of
+from ..data.excerpt_sampling import ExcerptSampling
+from ..precompute.encoders import FrozenEncoders
 from ..precompute.fill_store import Texts, fill
 from ..seams.registry import ModuleView, stock
 from ..training.solver import OrchestratorSolver
@@ -203,8 +203,8 @@ def _cfg(overrides: list[str]) -> tuple[Any, DictConfig]:
 
 def _ours(overrides: list[str]) -> OrchestratorSolver:
     xp, cfg = _cfg([*overrides, "orchestrator.store=true"])
-    texts = Texts(float(cfg.dataset.segment_duration), drawing_of(cfg))
-    fill(Path(cfg.dset_root), frontend_of(cfg), ("train",), workers=0, texts=texts)
+    texts = Texts(float(cfg.dataset.segment_duration), ExcerptSampling.from_config(cfg))
+    fill(Path(cfg.dset_root), FrozenEncoders.of_config(cfg), ("train",), workers=0, texts=texts)
     with xp.enter():
         return OrchestratorSolver(cfg)
 

@@ -5,25 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import flashy
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
+from dataset_builder.dataset import manifest
 from dataset_builder.errors import UserError
 
-from ..features.feature_store import Store
+from ..features.store_reader import EncoderIdentity, StoreReader
 from ..runtime.stop_signals import ignore_in_worker
-from .dataset import Drawing, ExcerptDataset
+from .dataset import ExcerptDataset
+from .excerpt_sampling import ExcerptSampling
 from .rank_sampler import RankSampler, SyncedLoader
 
 logger = logging.getLogger(__name__)
 STAGES = ("train", "valid", "evaluate", "generate")
-
-
-def drawing_of(cfg: DictConfig) -> Drawing:
-    """How a run draws, from its `orchestrator` section."""
-    values = OmegaConf.to_container(cfg.orchestrator, resolve=True)
-    assert isinstance(values, dict)
-    return Drawing(**{key: values[key] for key in Drawing.__dataclass_fields__ if key in values})
+PLAYED = "generate"  # the stage that writes the targets' audio beside what it plays
 
 
 def location(path: str) -> tuple[Path, str]:
@@ -41,42 +37,61 @@ def location(path: str) -> tuple[Path, str]:
 
 
 def build_loaders(
-    cfg: DictConfig, dataset_class: Callable[..., ExcerptDataset] = ExcerptDataset, store: Store | None = None
-) -> dict[str, DataLoader]:
-    """Loaders of the stages that the run needs, from `datasource` and `dataset`."""
-    loaders: dict[str, DataLoader] = {}
-    for stage in STAGES:
-        if cfg.execute_only not in (None, stage) or not cfg.datasource.get(stage):
-            continue
-        options = {**cfg.dataset, **cfg.dataset[stage]}
-        root, split = location(cfg.datasource[stage])
-        together = options["batch_size"] * flashy.distrib.world_size()
-        if stage == "train" and cfg.optim.updates_per_epoch:
-            options["num_samples"] = together * cfg.optim.updates_per_epoch
-        dataset = dataset_class(
-            root, split, drawing_of(cfg), segment_duration=cfg.dataset.segment_duration,
-            num_samples=options["num_samples"], sample_rate=cfg.sample_rate, shuffle=options["shuffle"],
-            seed=cfg.seed, store=store,
-        )  # fmt: skip
-        if stage == "train" or (cfg.fsdp.use and not RankSampler(len(dataset), *_place()).even(options["batch_size"])):
-            dataset.num_samples = _whole_batches(stage, len(dataset), together)
-        # The data set draws its own order, and in order a worker or a rank changes nothing.
-        loaders[stage] = SyncedLoader(
-            dataset, options["batch_size"], sampler=RankSampler(len(dataset), *_place()),
-            num_workers=options["num_workers"], collate_fn=dataset.collater, worker_init_fn=ignore_in_worker,
-        )  # fmt: skip
-    return loaders
+    cfg: DictConfig, after_batch: Callable[[], None], encoders: EncoderIdentity | None = None,
+    dataset_class: Callable[..., ExcerptDataset] = ExcerptDataset,
+) -> dict[str, DataLoader]:  # fmt: skip
+    """Loaders of the stages that the run needs, from `datasource` and `dataset`.
 
+    Args:
+        cfg: of the run.
+        after_batch: see `SyncedLoader`.
+        encoders: whose store is read; None reads audio.
+        dataset_class: of the excerpts.
 
-def _whole_batches(stage: str, samples: int, together: int) -> int:
-    """How many samples are drawn so that all processes have whole batches, as many: at least one each.
-
-    Processes meet in every update, and, if the model is shared, in every step. In training what is left over is not
-    lost: where an epoch ends, the next one goes on drawing.
+    Raises:
+        UserError: if a data set is missing, or its store lacks something.
     """
-    whole = max(1, samples // together) * together
-    if stage != "train":
-        logger.warning("%s: %d samples instead of %d, whole batches for all processes", stage, whole, samples)
+    return {
+        stage: _loader(cfg, stage, after_batch, encoders, dataset_class)
+        for stage in STAGES
+        if cfg.execute_only in (None, stage) and cfg.datasource.get(stage)
+    }
+
+
+def _loader(
+    cfg: DictConfig, stage: str, after_batch: Callable[[], None], encoders: EncoderIdentity | None,
+    dataset_class: Callable[..., ExcerptDataset],
+) -> SyncedLoader:  # fmt: skip
+    options = {**cfg.dataset, **cfg.dataset[stage]}
+    root, split = location(cfg.datasource[stage])
+    items, sampling = manifest.load(root, split), ExcerptSampling.from_config(cfg)
+    count = _samples(cfg, stage, options["num_samples"] or len(sampling.wanted(items)), options["batch_size"])
+    dataset = dataset_class(
+        root, items, sampling, segment_duration=cfg.dataset.segment_duration, num_samples=count,
+        sample_rate=cfg.sample_rate, shuffle=options["shuffle"], seed=cfg.seed,
+        store=StoreReader(root, encoders) if encoders else None, with_audio=stage == PLAYED,
+    )  # fmt: skip
+    # The data set draws its own order, and in order a worker or a rank changes nothing.
+    return SyncedLoader(
+        dataset, options["batch_size"], RankSampler(count, *_place()), after_batch, num_workers=options["num_workers"],
+        collate_fn=dataset.collater, worker_init_fn=ignore_in_worker,
+    )  # fmt: skip
+
+
+def _samples(cfg: DictConfig, stage: str, asked: int, batch_size: int) -> int:
+    """How many samples of a stage are drawn in an epoch.
+
+    In training, and if the model is shared between processes, all processes have whole batches, as many, and at least
+    one: they meet in every update or even step. In training what is left over is not lost: where an epoch ends, the
+    next one goes on drawing.
+    """
+    together = batch_size * flashy.distrib.world_size()
+    if stage == "train":
+        return together * (cfg.optim.updates_per_epoch or max(1, asked // together))
+    if not cfg.fsdp.use or RankSampler(asked, *_place()).even(batch_size):
+        return asked
+    whole = max(1, asked // together) * together
+    logger.warning("%s: %d samples instead of %d, whole batches for all processes", stage, whole, asked)
     return whole
 
 

@@ -1,10 +1,10 @@
-"""Which indices of an epoch a process draws, from any step on, and where it meets the other processes."""
+"""Which indices of an epoch a process draws, from any batch on, and where it meets the other processes."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 
 class RankSampler(Sampler[int]):
@@ -19,10 +19,18 @@ class RankSampler(Sampler[int]):
     def __init__(self, length: int, rank: int = 0, world_size: int = 1) -> None:
         self.fewest, self.most = length // world_size, math.ceil(length / world_size)
         self.indices = range(rank, length, world_size)
-        self.start = 0  # samples of this process that an interrupted epoch has already had
+        self._start = 0
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.indices[self.start :])
+        return iter(self.indices[self._start :])
+
+    def state_dict(self) -> dict[str, int]:
+        """How many samples of its epoch this process has had already."""
+        return {"start": self._start}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin after the samples that an interrupted epoch has had."""
+        self._start = state["start"]
 
     def lacking(self, batch_size: int) -> int:
         """Batches that this process has less than the one that has most: 0 or 1."""
@@ -38,18 +46,36 @@ class RankSampler(Sampler[int]):
 
 
 class SyncedLoader(DataLoader):
-    """Batches of a `RankSampler`, between which all processes may meet: equally often, whoever has a batch more."""
+    """Batches of a `RankSampler`, between which all processes may meet: equally often, whoever has a batch more.
+
+    Args:
+        dataset: of the sampler's indices.
+        batch_size: samples.
+        sampler: which of them are this process'.
+        after_batch: called after every batch, and once more at the end by a process that has one less than another.
+        options: of torch's `DataLoader`.
+    """
 
     sampler: RankSampler
     batch_size: int
 
-    def between(self) -> None:
-        """Called after every batch; nothing, until it is replaced."""
+    def __init__(
+        self, dataset: Dataset, batch_size: int, sampler: RankSampler, after_batch: Callable[[], None], **options: Any
+    ) -> None:
+        super().__init__(dataset, batch_size, sampler=sampler, **options)
+        self.after_batch = after_batch
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        """The batches; a process that has one less than another meets it once more at the end."""
         for batch in super().__iter__():
             yield batch
-            self.between()
+            self.after_batch()
         for _ in range(self.sampler.lacking(self.batch_size)):
-            self.between()
+            self.after_batch()
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches of the epoch were had before the first that comes."""
+        return {"batches": self.sampler.state_dict()["start"] // self.batch_size}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin after the batches that an interrupted epoch has had."""
+        self.sampler.load_state_dict({"start": state["batches"] * self.batch_size})

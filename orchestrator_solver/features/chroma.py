@@ -50,6 +50,7 @@ class Chroma:
         self.extractor = ChromaExtractor(sample_rate=sample_rate, n_chroma=12, radix2_exp=exponent).to(device)
         self.window: int = self.extractor.winlen
         self.hop: int = self.extractor.winhop
+        self.frame_rate = frame_rate_of(sample_rate, exponent)
 
     def __call__(self, wav: torch.Tensor) -> ChromaFrames:
         """Frames of `wav` `[B, 1, T]`, T > 0; a clip shorter than the window is padded with silence on both sides."""
@@ -62,6 +63,11 @@ class Chroma:
         padded = functional.pad(wav[:, 0], (self.window // 2, self.window // 2))
         power = padded.square().unfold(-1, self.window, self.hop).mean(-1)[:, :frames]
         return ChromaFrames(soft, soft.argmax(dim=-1), power)
+
+
+def frame_rate_of(sample_rate: int, radix2_exp: int) -> float:
+    """Frames a second of chroma whose window is `2 ** radix2_exp` samples, and whose hop a quarter of that."""
+    return sample_rate / (2**radix2_exp // 4)
 
 
 def window_exponent(sample_rate: int) -> int:

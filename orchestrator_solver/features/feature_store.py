@@ -72,12 +72,10 @@ class Store:
     Args:
         root: the data set's folder.
         codec_hash: `state_hash` of the codec.
-        codec_frame_rate: of the codec, in Hz.
         chroma: what decides pitch classes beside the audio, see `MelodyConditioner.identity`.
     """
 
-    def __init__(self, root: Path, codec_hash: str, codec_frame_rate: float, chroma: str) -> None:
-        self.codec_frame_rate = codec_frame_rate
+    def __init__(self, root: Path, codec_hash: str, chroma: str) -> None:
         key = hashlib.sha256(f"{codec_hash} {chroma}".encode()).hexdigest()[:16]
         self.folder = root / FOLDER / key
         self._open: Callable[[str], Any] = lru_cache(maxsize=_OPEN)(self._load)
@@ -107,10 +105,9 @@ class Store:
         found = np.pad(found, ((0, 0), (0, frames - found.shape[1])), mode="edge")
         return torch.from_numpy(found.astype(np.int64))
 
-    def pitch_classes(self, name: str, start: int, frames: int) -> torch.Tensor:
-        """Pitch classes `[frames]` of an item (`name_of`) from frame `start` on, -1 past its end."""
-        track, _, item_id = name.partition("/")
-        kept = self._open(track).get_slice(f"{item_id}.chroma")
+    def pitch_classes(self, item: Item, start: int, frames: int) -> torch.Tensor:
+        """Pitch classes `[frames]` from frame `start` on, -1 past the item's end."""
+        kept = self._open(item.track).get_slice(f"{item.id}.chroma")
         count = kept.get_shape()[0]
         classes = kept[start : min(start + frames, count)] if start < count else np.zeros(0, np.int8)
         return torch.from_numpy(np.pad(classes.astype(np.int64), (0, frames - len(classes)), constant_values=-1))
@@ -120,8 +117,3 @@ class Store:
 
     def _load(self, track: str) -> Any:
         return safe_open(self._path(track), "numpy").__enter__()  # stays mapped as long as the process reads
-
-
-def name_of(item: Item) -> str:
-    """How an item is named where its track is not at hand, as in `WavCondition.path`."""
-    return f"{item.track}/{item.id}"

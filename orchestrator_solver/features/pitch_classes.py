@@ -7,15 +7,8 @@ import torch
 from .chroma import SILENCE_DBFS, VOICED_DB, Chroma, ChromaFrames
 
 Melodic = Callable[[torch.Tensor, int], torch.Tensor]
-
-
 PIECE_SECONDS = 60.0  # of a whole item at once
-
-
 _MARGIN_HOPS = 16  # four windows: more than any frame sees
-
-
-ONE_STEM = "one stem"  # in the place of `WavCondition.path`: the reference is not one of the store's, and not a mix
 
 
 def pitch_classes(chroma: Chroma, wav: torch.Tensor) -> torch.Tensor:
@@ -33,14 +26,14 @@ def _heard(frames: ChromaFrames) -> torch.Tensor:
 
 
 def pitch_classes_in_pieces(chroma: Chroma, wav: torch.Tensor, melodic: Melodic | None, seconds: float) -> torch.Tensor:
-    """As `pitch_classes` of a whole item `[1, 1, T]`, `[S']`, in pieces, so that memory does not grow with its length.
+    """The pitch class of each frame of a whole item `[S']`, -1 where silent, in memory that its length does not change.
 
     Each piece is computed with what is around it, and what is silent is judged by the whole. Without `melodic` the
-    frames are those of the whole at once; separation depends a little on where its own pieces lie.
+    frames are those of `pitch_classes` of the whole; separation depends a little on where its own pieces lie.
 
     Args:
         chroma: what computes frames.
-        wav: of the item.
+        wav: of the item `[1, 1, T]`.
         melodic: separates what carries the melody `[1, 1, T]` of a piece; None for what carries it alone.
         seconds: of a piece.
     """

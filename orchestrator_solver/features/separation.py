@@ -49,10 +49,6 @@ class Separator:
             self._hash = state_hash(self.network.state_dict())
         return self._hash
 
-    def release(self) -> None:
-        """Give the network's memory back; it is loaded again when it is needed."""
-        self._network = None
-
     @torch.no_grad()
     def melodic(self, wav: torch.Tensor, sample_rate: int) -> torch.Tensor:
         """The melodic stems' sum `[B, 1, T]` of mixes `[B, 1, T]`; a mix that has none is returned as it is."""

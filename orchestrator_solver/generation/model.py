@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import torch
 from audiocraft.models.encodec import CompressionModel
 from audiocraft.models.lm import LMModel
-from audiocraft.modules.conditioners import ConditioningAttributes, WavCondition
+from audiocraft.modules.conditioners import ConditioningAttributes
 
-from ..features.pitch_classes import ONE_STEM
+from ..features.conditions import audio_reference
+from ..features.frame_grid import seconds_between_common_frames
 from ..models import loading
 from ..weights.published import language_model_package
 from .reference_audio import ReferenceAudio
@@ -47,9 +47,8 @@ class OrchestratorModel:
     @property
     def grid(self) -> float:
         """Seconds between the times that begin a frame of the codec and one of the reference's chroma alike."""
-        frames = (self.codec.frame_rate, self.lm.condition_provider.conditioners["self_wav"].frame_rate)
-        codec, chroma = (1 / Fraction(rate).limit_denominator(1_000_000) for rate in frames)
-        return math.lcm(codec.numerator, chroma.numerator) / math.gcd(codec.denominator, chroma.denominator)
+        chroma = self.lm.condition_provider.conditioners["self_wav"]
+        return seconds_between_common_frames(self.codec.frame_rate, chroma.frame_rate)
 
     @property
     def trained_instruments(self) -> tuple[str, ...]:
@@ -126,11 +125,9 @@ class OrchestratorModel:
         """The prompt and the part `start .. start + seconds` of a reference `[1, T]`, padded with silence."""
         begin, samples = round(start * self.sample_rate), round(seconds * self.sample_rate)
         part = wav[:, begin : begin + samples]
-        there = torch.tensor([max(1, part.shape[-1])])  # none at all would be a dropped reference, not a silent one
-        part = torch.nn.functional.pad(part, (0, samples - part.shape[-1]))
-        path = ONE_STEM if one_stem else None
-        condition = WavCondition(part[None], there, [self.sample_rate], [path], [start])
-        return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": condition})
+        padded = torch.nn.functional.pad(part, (0, samples - part.shape[-1]))
+        reference = audio_reference(padded, part.shape[-1], self.sample_rate, one_stem)
+        return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": reference})
 
 
 def _part_of(progress: Progress, first: float, last: float) -> Callable[[int, int], None]:

@@ -13,6 +13,7 @@ from ..nano.bag_of_words import BagOfWordsConditioner
 from ..nano.chroma_conditioner import ChromaConditioner
 from ..seams import registry
 from . import lora
+from .condition_provider import ConditionProvider
 from .melody_conditioner import MelodyConditioner
 from .t5_conditioner import StoredT5Conditioner
 
@@ -22,7 +23,7 @@ def _words(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditi
 
 
 def _chroma(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
-    return ChromaConditioner(cfg.transformer_lm.dim, store=None, device=cfg.device, **dict_from_config(args))
+    return ChromaConditioner(cfg.transformer_lm.dim, device=cfg.device, **dict_from_config(args))
 
 
 def _melody(cfg: omegaconf.DictConfig, args: omegaconf.DictConfig) -> BaseConditioner:
@@ -50,12 +51,10 @@ def build_lm(cfg: omegaconf.DictConfig) -> LMModel:
     for name in ours:
         del stock.conditioners[name]
     model = registry.stock("language_model")(stock)
-    rates = {}
-    for name in ours:
-        conditioner = conditioner_of(cfg, str(name))
-        model.condition_provider.conditioners[str(name)] = conditioner
-        if isinstance(conditioner, ChromaConditioner):
-            rates[str(name)] = conditioner.frame_rate
+    conditioners = {str(name): conditioner_of(cfg, str(name)) for name in ours}
+    rates = {name: one.frame_rate for name, one in conditioners.items() if isinstance(one, ChromaConditioner)}
+    theirs = model.condition_provider
+    model.condition_provider = ConditionProvider({**dict(theirs.conditioners.items()), **conditioners}, theirs.device)
     if model.fuser.fuse2cond.get("input_interpolate"):
         model.fuser = AlignedFuser(
             model.fuser.fuse2cond,

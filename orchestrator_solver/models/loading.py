@@ -5,6 +5,7 @@ from audiocraft.models import CompressionModel
 from audiocraft.models import builders as audiocraft_builders
 from audiocraft.models import loaders as audiocraft_loaders
 from audiocraft.models.lm import LMModel
+from omegaconf import DictConfig, OmegaConf
 
 from ..nano import spectral_codec
 from ..seams import registry
@@ -18,8 +19,7 @@ _BRINGS_ITS_CODEC = "facebook/musicgen-"  # repositories at the hub that hold a 
 def build_codec_from_package(package: Package, device: str | torch.device = "cpu") -> CompressionModel:
     """The codec of a package, ready for use."""
     spectral_codec.register()
-    package.cfg.device = str(device)
-    model = audiocraft_builders.get_compression_model(package.cfg)
+    model = audiocraft_builders.get_compression_model(OmegaConf.merge(package.cfg, {"device": str(device)}))
     state = dict(package.state)
     for key in model.state_dict():
         if key.endswith(TRAINING_ONLY):
@@ -35,10 +35,11 @@ def load_codec_package(name: str, device: str | torch.device = "cpu") -> Compres
 
 def build_lm_from_package(package: Package, device: str | torch.device = "cpu") -> LMModel:
     """The language model of a package, ready for use; its configuration is in `model.cfg`."""
-    package.cfg.device, package.cfg.dtype = str(device), "float32"
-    model = build_lm(package.cfg)
+    cfg = OmegaConf.merge(package.cfg, {"device": str(device), "dtype": "float32"})
+    assert isinstance(cfg, DictConfig)
+    model = build_lm(cfg)
     model.load_state_dict(package.state)
-    model.cfg = package.cfg
+    model.cfg = cfg  # where audiocraft keeps it, too
     return model.eval()
 
 

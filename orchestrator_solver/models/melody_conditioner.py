@@ -17,13 +17,13 @@ from typing import Any
 
 import torch
 from audiocraft.modules.chroma import ChromaExtractor
-from audiocraft.modules.conditioners import ConditionType, WavCondition, WaveformConditioner
+from audiocraft.modules.conditioners import WaveformConditioner
 from torch.nn import functional as F
 
 from ..features.chroma import Chroma
-from ..features.feature_store import Store
+from ..features.conditions import Condition, References, StoredReferences
 from ..features.pitch_cache import PitchCache
-from ..features.pitch_classes import ONE_STEM, PIECE_SECONDS, identity_of, pitch_classes, pitch_classes_in_pieces
+from ..features.pitch_classes import PIECE_SECONDS, identity_of, pitch_classes, pitch_classes_in_pieces
 from ..features.separation import LOST_DB, Separator
 
 
@@ -38,7 +38,6 @@ class MelodyConditioner(WaveformConditioner):
         device: where to compute.
         cache_path: folder for pitch classes of excerpts; of use where the same excerpts come again (valid, evaluate).
         separate: whether mixes are separated; False takes their chroma directly.
-        store: where pitch classes of whole items were computed before.
         others: audiocraft's arguments that published configurations have and that mean nothing here
             (`match_len_on_eval`, `eval_wavs`, `n_eval_wavs`).
 
@@ -48,8 +47,7 @@ class MelodyConditioner(WaveformConditioner):
 
     def __init__(
         self, output_dim: int, sample_rate: int, radix2_exp: int, duration: float, device: str, n_chroma: int = 12,
-        argmax: bool = True, cache_path: str | None = None, separate: bool = True, store: Store | None = None,
-        **others: Any,
+        argmax: bool = True, cache_path: str | None = None, separate: bool = True, **others: Any,
     ) -> None:  # fmt: skip
         if n_chroma != 12 or not argmax:
             raise ValueError(f"Expected the argmax of 12 pitch classes, found n_chroma={n_chroma}, argmax={argmax}.")
@@ -57,11 +55,9 @@ class MelodyConditioner(WaveformConditioner):
         # Published weights hold this module's window, rounded to 16 bits: it takes them, and `pitch` computes.
         self.chroma = ChromaExtractor(sample_rate=sample_rate, n_chroma=n_chroma, radix2_exp=radix2_exp)
         self.pitch = Chroma(sample_rate, radix2_exp, device)
-        self.radix2_exp = radix2_exp
         self.frames = 1 + int(sample_rate * duration) // self.pitch.hop
         self.cache = PitchCache(Path(cache_path)) if cache_path else None
         self.separator = Separator(device) if separate else None
-        self.store = store
 
     @property
     def identity(self) -> str:
@@ -76,38 +72,44 @@ class MelodyConditioner(WaveformConditioner):
     @property
     def frame_rate(self) -> float:
         """Frames a second."""
-        return self.pitch.sample_rate / self.pitch.hop
+        return self.pitch.frame_rate
+
+    def frames_in(self, samples: int) -> int:
+        """Pitch classes that are read from a store for an excerpt: as many as the prefix has, whatever its length."""
+        return self.frames
 
     def _downsampling_factor(self) -> int:
         return self.pitch.hop
 
-    def forward(self, x: WavCondition) -> ConditionType:
+    def tokenize(self, x: References) -> References:
+        """The references on this module's device."""
+        return x.to(self.device)
+
+    def forward(self, x: References) -> Condition:
         """The condition `[B, S', D]` and its mask `[B, S']`, both zero where the reference has no pitch."""
         with torch.no_grad():
-            classes = self._pitch_classes(x)
+            classes = self.classes_of(x)
             frame = torch.arange(self.frames, device=classes.device)
-            inside = frame < (x.length.to(classes.device) / self.pitch.hop)[:, None]
+            inside = frame < (x.lengths.to(classes.device) / self.pitch.hop)[:, None]
             mask = (inside & (classes >= 0)).int()
             one_hot = F.one_hot(classes.clamp(min=0), 12).to(self.output_proj.weight)
-        return self.output_proj(one_hot) * mask[..., None], mask
+        return Condition(self.output_proj(one_hot) * mask[..., None], mask)
+
+    def classes_of(self, x: References) -> torch.Tensor:
+        """Pitch classes `[B, S']` of the references, -1 where silent or dropped."""
+        if isinstance(x, StoredReferences):
+            return x.classes
+        given = (x.lengths > 0).tolist() if x.wav.shape[-1] > 1 else [False] * len(x.wav)
+        dropped = torch.full((self.frames,), -1)
+        rows = [
+            self.pitch_classes_of(x.wav[index : index + 1], x.one_stem[index]) if there else dropped
+            for index, there in enumerate(given)
+        ]
+        return torch.stack([self._fit(row.to(x.wav.device)) for row in rows])
 
     def _fit(self, classes: torch.Tensor) -> torch.Tensor:
         """`[S]` cut or filled with silence to `[frames]`."""
         return F.pad(classes[: self.frames], (0, max(0, self.frames - len(classes))), value=-1)
-
-    def _pitch_classes(self, x: WavCondition) -> torch.Tensor:
-        """Pitch classes `[B, S']` of the references, -1 where silent or dropped."""
-        given = (x.length > 0).tolist() if x.wav.shape[-1] > 1 else [False] * len(x.wav)
-        dropped = torch.full((self.frames,), -1)
-        rows = [self._row(x, index) if there else dropped for index, there in enumerate(given)]
-        return torch.stack([self._fit(row.to(x.wav.device)) for row in rows])
-
-    def _row(self, x: WavCondition, index: int) -> torch.Tensor:
-        """Pitch classes `[S]` of one reference."""
-        path, seek = x.path[index], x.seek_time[index]
-        if self.store is not None and path not in (None, ONE_STEM) and seek is not None:
-            return self.store.pitch_classes(path, round(seek * self.frame_rate), self.frames)
-        return self.pitch_classes_of(x.wav[index : index + 1], one_stem=path == ONE_STEM)
 
     @torch.no_grad()
     def pitch_classes_of(self, wav: torch.Tensor, one_stem: bool) -> torch.Tensor:

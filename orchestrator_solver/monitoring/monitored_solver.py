@@ -11,7 +11,7 @@ from .stage_progress import TimeLeftBar
 STEPS = "steps"  # prefix of scalars by update
 
 
-class Watched(StandardSolver):
+class MonitoredSolver(StandardSolver):
     """What is logged beside audiocraft's summary of each stage, to every logger that is on."""
 
     def log_progress(self, stage_name: str, iterable: Any, total: int | None = None, updates: int = 5) -> TimeLeftBar:

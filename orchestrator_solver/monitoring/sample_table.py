@@ -100,7 +100,7 @@ class SampleTable:
         prompts = [_prompt(info) for info, _ in self.rows]
         clips = Clips(
             [row["output"] for row in sounds], [row["target"] for row in sounds], [row["reference"] for row in sounds],
-            [tuple(filter(partial(_names, prompt), CLASSES)) for prompt in prompts], prompts, self.sample_rate,
+            [tuple(filter(partial(asks_for, prompt), CLASSES)) for prompt in prompts], prompts, self.sample_rate,
         )  # fmt: skip
         return [None if math.isnan(value) else round(float(value), 4) for value in metric(clips)]
 
@@ -109,7 +109,7 @@ def _prompt(info: SegmentWithAttributes) -> str:
     return info.description or ""
 
 
-def _names(prompt: str, instrument: str) -> bool:
+def asks_for(prompt: str, instrument: str) -> bool:
     """Whether a prompt asks for an instrument: its list of names is at its end."""
     names = prompt.rpartition("Instruments: ")[2].rstrip(".")
     return instrument in names.split(", ")

@@ -1,7 +1,9 @@
 """Adds conditions to the language model's input, in training and, step by step, in generation."""
 
 import torch
-from audiocraft.modules.conditioners import ConditionFuser, ConditionType
+from audiocraft.modules.conditioners import ConditionFuser
+
+from ..features.conditions import Condition
 
 
 class AlignedFuser(ConditionFuser):
@@ -25,7 +27,7 @@ class AlignedFuser(ConditionFuser):
             raise ValueError(f"No frame rate for the conditions {sorted(unknown)}, known: {sorted(steps_per_frame)}.")
 
     def forward(
-        self, input: torch.Tensor, conditions: dict[str, ConditionType]
+        self, input: torch.Tensor, conditions: dict[str, Condition]
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Fuse `conditions` into `input` `[B, S, D]`; returns it with the source of cross attention, if any."""
         offset = 0
@@ -33,7 +35,7 @@ class AlignedFuser(ConditionFuser):
             offset = int(self._streaming_state["offsets"][0])
         for name in self._aligned:
             if name in conditions:
-                input = input + self._frames(name, conditions[name][0], offset, input.shape[1])
+                input = input + self._frames(name, conditions[name].value, offset, input.shape[1])
         others = {name: condition for name, condition in conditions.items() if name not in self._aligned}
         return super().forward(input, others)
 

@@ -4,10 +4,12 @@ import re
 import zlib
 
 import torch
-from audiocraft.modules.conditioners import ConditionType, TextConditioner
+from audiocraft.modules.conditioners import TextConditioner
 from torch import nn
 
 from dataset_builder.music.instruments import CLASSES, find_instruments
+
+from ..features.conditions import Condition
 
 WORD = re.compile(r"[a-z]+#?|\d+")
 
@@ -50,11 +52,11 @@ class BagOfWordsConditioner(TextConditioner):
         device = self.words.weight.device
         return words.to(device), instruments.to(device), present.to(device)
 
-    def forward(self, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> ConditionType:
+    def forward(self, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> Condition:
         """The condition `[B, 1, D]` and its mask `[B, 1]`, both zero where there is no prompt."""
         words, instruments, present = inputs
         count = (words > 0).sum(1, keepdim=True).clamp(min=1)
         mean = self.words(words).sum(1) / count
         pooled = torch.cat([mean, instruments.to(mean) @ self.instruments.weight], dim=-1)
         mask = present[:, None].int()
-        return self.output_proj(pooled)[:, None] * mask[..., None], mask
+        return Condition(self.output_proj(pooled)[:, None] * mask[..., None], mask)

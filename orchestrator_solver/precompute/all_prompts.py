@@ -8,28 +8,28 @@ from dataset_builder.errors import UserError
 from dataset_builder.items import prompt
 from dataset_builder.items.item import Item
 
-from ..data.dataset import Drawing
+from ..data.excerpt_sampling import ExcerptSampling
 
 
-def prompts_of(item: Item, seconds: float, drawing: Drawing) -> set[str]:
+def prompts_of(item: Item, seconds: float, sampling: ExcerptSampling) -> set[str]:
     """The prompts of all excerpts of an item, by what sounds in each.
 
     Args:
         item: which one.
         seconds: of an excerpt.
-        drawing: how prompts are drawn.
+        sampling: how prompts are drawn.
 
     Raises:
         UserError: if any part of the names may be named: too many prompts.
     """
-    if drawing.names_partial:
+    if sampling.names_partial:
         raise UserError(
             "orchestrator.names_partial=true has too many prompts to compute their texts beforehand: set it to false"
         )
-    described = item.description if drawing.description_p > 0 else None
-    texts = {described, None} if drawing.description_p < 1 else {described}
-    found = {prompt.compose(names, text) for names in _sounding(item, seconds, drawing.grid) for text in texts}
-    if drawing.names_p < 1:
+    described = item.description if sampling.description_p > 0 else None
+    texts = {described, None} if sampling.description_p < 1 else {described}
+    found = {prompt.compose(names, text) for names in _sounding(item, seconds, sampling.grid) for text in texts}
+    if sampling.names_p < 1:
         found.add(prompt.compose((), item.description))
     return found - {""}
 

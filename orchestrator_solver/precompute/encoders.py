@@ -1,21 +1,14 @@
-"""The frozen models of a run, whose outputs a store holds: to fill one, and to read from it in training."""
+"""The frozen models of a run, whose outputs a store holds: to fill one, and to know which one a run reads."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from audiocraft.models.encodec import CompressionModel
-from audiocraft.models.lm import LMModel
-from omegaconf import DictConfig
-from torch import nn
+from omegaconf import DictConfig, OmegaConf
 
-from dataset_builder.dataset.excerpt import audio_files
-from dataset_builder.errors import UserError
-from dataset_builder.items.item import Item
-
-from ..features.feature_store import Store, content_of
-from ..features.text_store import TextStore
+from ..features.feature_store import Store
+from ..features.store_reader import EncoderIdentity
 from ..models import loading
 from ..models.builders import conditioner_of
 from ..models.melody_conditioner import MelodyConditioner
@@ -27,18 +20,31 @@ TEXT, REFERENCE = "description", "self_wav"  # names of the conditions
 
 
 @dataclass(frozen=True)
-class Frontend:
+class FrozenEncoders:
     """The frozen models.
 
     Attributes:
         codec: makes codes.
-        ear: makes pitch classes.
+        melody: makes pitch classes.
         text: makes text states; None for words that are cheap, and trained.
     """
 
     codec: CompressionModel
-    ear: ChromaConditioner | MelodyConditioner
+    melody: ChromaConditioner | MelodyConditioner
     text: StoredT5Conditioner | None = None
+
+    @classmethod
+    def of_config(cls, cfg: DictConfig) -> "FrozenEncoders":
+        """The frozen models of a run's configuration, without its language model.
+
+        Raises:
+            UserError: if one of them cannot be had.
+        """
+        melody = conditioner_of(cfg, REFERENCE)
+        assert isinstance(melody, ChromaConditioner | MelodyConditioner)
+        text = conditioner_of(cfg, TEXT) if cfg.conditioners[TEXT].model == "t5" else None
+        frozen = text if isinstance(text, StoredT5Conditioner) and not text.finetune else None
+        return cls(loading.load_codec(cfg.compression_model_checkpoint, cfg.device), melody, frozen)
 
     @property
     def device(self) -> torch.device:
@@ -52,57 +58,24 @@ class Frontend:
 
     def store(self, root: Path) -> Store:
         """The store of a data set for these models."""
-        return Store(root, state_hash(self.codec.state_dict()), self.codec.frame_rate, self.ear.identity)
+        return Store(root, state_hash(self.codec.state_dict()), self.melody.identity)
+
+    def identity(self, seconds: float) -> EncoderIdentity:
+        """What a store's entries are found by, for excerpts of so many seconds."""
+        return EncoderIdentity(
+            codec=state_hash(self.codec.state_dict()), codec_frame_rate=self.codec.frame_rate,
+            melody=self.melody.identity, melody_frame_rate=self.melody.frame_rate,
+            melody_frames=self.melody.frames_in(round(seconds * self.codec.sample_rate)),
+            text=self.text.identity if self.text else None,
+        )  # fmt: skip
 
 
-def frontend_of(cfg: DictConfig) -> Frontend:
-    """The frozen models of a run's configuration, without its language model.
+def identity_of(cfg: DictConfig) -> EncoderIdentity:
+    """Which frozen models a run has: they are built, on the CPU, and forgotten.
 
-    Raises:
-        UserError: if one of them cannot be had.
+    The generator of random numbers is left as it was: whether a run reads a store has no part in its first weights.
     """
-    ear = conditioner_of(cfg, REFERENCE)
-    assert isinstance(ear, ChromaConditioner | MelodyConditioner)
-    text = conditioner_of(cfg, TEXT) if cfg.conditioners[TEXT].model == "t5" else None
-    return Frontend(loading.load_codec(cfg.compression_model_checkpoint, cfg.device), ear, _frozen(text))
-
-
-def frontend_in(model: LMModel, codec: CompressionModel) -> Frontend:
-    """The frozen models of a language model that is there."""
-    conditioners = model.condition_provider.conditioners
-    ear = conditioners[REFERENCE]
-    assert isinstance(ear, ChromaConditioner | MelodyConditioner)
-    return Frontend(codec, ear, _frozen(dict(conditioners.items()).get(TEXT)))
-
-
-def _frozen(text: nn.Module | None) -> StoredT5Conditioner | None:
-    return text if isinstance(text, StoredT5Conditioner) and not text.finetune else None
-
-
-def attach_store(frontend: Frontend, root: Path, items: Sequence[Item]) -> Store:
-    """Let a model's conditions read from the store of a data set, and return it.
-
-    Args:
-        frontend: of the model.
-        root: the data set's folder.
-        items: that will be read.
-
-    Raises:
-        UserError: if some are missing, torn, or were made of other audio.
-    """
-    store = frontend.store(root)
-    by_track: dict[str, dict[str, str]] = {}
-    for item in items:
-        by_track.setdefault(item.track, {})[item.id] = content_of(item, audio_files(item, root))
-    lacking = [track for track, contents in by_track.items() if not store.has(track, contents)]
-    if lacking:
-        raise UserError(
-            f"{store.folder} lacks {len(lacking)} of {len(by_track)} tracks, such as {lacking[0]}, or they have "
-            "changed: run `orchestrator prepare` with this run's settings, or set orchestrator.store=false"
-        )
-    frontend.ear.store = store
-    if isinstance(frontend.ear, MelodyConditioner) and frontend.ear.separator is not None:
-        frontend.ear.separator.release()
-    if frontend.text is not None:
-        frontend.text.store = TextStore(root, frontend.text.identity)
-    return store
+    with torch.random.fork_rng(devices=[]):
+        on_cpu = OmegaConf.merge(cfg, {"device": "cpu"})
+        assert isinstance(on_cpu, DictConfig)
+        return FrozenEncoders.of_config(on_cpu).identity(float(cfg.dataset.segment_duration))

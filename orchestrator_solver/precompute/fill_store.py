@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from audiocraft.models.encodec import CompressionModel
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -17,13 +17,13 @@ from dataset_builder.items.item import Item
 from dataset_builder.runtime.shards import Shard
 
 from ..configuration import preflight
-from ..data.dataloaders import drawing_of, location
-from ..data.dataset import Drawing
+from ..data.dataloaders import location
+from ..data.excerpt_sampling import ExcerptSampling
 from ..features.feature_store import Entry, content_of
 from ..features.text_store import TextStore
 from ..models.t5_conditioner import StoredT5Conditioner
 from .all_prompts import prompts_of
-from .encoders import Frontend, frontend_of
+from .encoders import FrozenEncoders
 
 PIECE_SECONDS, MARGIN_SECONDS = 10.0, 1.0  # of audio that is encoded at once, and around it
 WHOLE = Shard(1, 1)
@@ -43,7 +43,7 @@ class Texts:
     """Which prompts are computed: all that excerpts of so many seconds, drawn so, can have."""
 
     seconds: float
-    drawing: Drawing
+    sampling: ExcerptSampling
 
 
 class _Audio(Dataset):
@@ -63,20 +63,20 @@ class _Audio(Dataset):
 class _Entries(_Audio):
     """The entries of whole items, made where they are read: for models on a CPU."""
 
-    def __init__(self, items: list[Item], root: Path, frontend: Frontend) -> None:
-        super().__init__(items, root, frontend.codec.sample_rate)
-        self.frontend = frontend
+    def __init__(self, items: list[Item], root: Path, encoders: FrozenEncoders) -> None:
+        super().__init__(items, root, encoders.codec.sample_rate)
+        self.encoders = encoders
 
     def __getitem__(self, index: int) -> Entry:  # type: ignore[override]
-        return entry_of(self.frontend, self.items[index], super().__getitem__(index))
+        return entry_of(self.encoders, self.items[index], super().__getitem__(index))
 
 
 @torch.no_grad()
-def entry_of(frontend: Frontend, item: Item, wav: torch.Tensor) -> Entry:
+def entry_of(encoders: FrozenEncoders, item: Item, wav: torch.Tensor) -> Entry:
     """What is kept of an item whose audio is `[T]`, computed on the models' device."""
-    audio = wav[None, None].to(frontend.device)
-    classes = frontend.ear.pitch_classes_of_item(audio, one_stem=item.kind == "stem")
-    return Entry(encode(frontend.codec, audio)[0].cpu(), classes.cpu())
+    audio = wav[None, None].to(encoders.device)
+    classes = encoders.melody.pitch_classes_of_item(audio, one_stem=item.kind == "stem")
+    return Entry(encode(encoders.codec, audio)[0].cpu(), classes.cpu())
 
 
 def encode(codec: CompressionModel, wav: torch.Tensor) -> torch.Tensor:
@@ -99,53 +99,53 @@ def encode(codec: CompressionModel, wav: torch.Tensor) -> torch.Tensor:
 
 
 def fill(
-    root: Path, frontend: Frontend, splits: Sequence[str] = manifest.SPLITS, *, workers: int = 1, shard: Shard = WHOLE,
-    texts: Texts | None = None,
+    root: Path, encoders: FrozenEncoders, splits: Sequence[str] = manifest.SPLITS, *, workers: int = 1,
+    shard: Shard = WHOLE, texts: Texts | None = None,
 ) -> Prepared:  # fmt: skip
     """Compute what the store lacks of the items of `splits`: the same bytes whatever the workers, shards and kills.
 
     Args:
         root: the data set's folder.
-        frontend: on its own device.
+        encoders: on their own device.
         splits: which splits.
         workers: processes; for models on a GPU they only read audio.
         shard: which part of the tracks, and of the texts' files.
-        texts: which prompts are computed, if the frontend has a text encoder.
+        texts: which prompts are computed, if there is a text encoder.
     """
     items = [item for split in splits for item in manifest.load(root, split)]
     by_track: dict[str, list[Item]] = {}
     for item in items:
         by_track.setdefault(item.track, []).append(item)
-    made, kept = _fill_tracks(root, frontend, shard.of(list(by_track.values())), workers)
-    if frontend.text is None or texts is None:
+    made, kept = _fill_tracks(root, encoders, shard.of(list(by_track.values())), workers)
+    if encoders.text is None or texts is None:
         return Prepared(kept, made)
-    return Prepared(kept, made, _fill_texts(root, frontend.text, items, texts, shard))
+    return Prepared(kept, made, _fill_texts(root, encoders.text, items, texts, shard))
 
 
-def _fill_tracks(root: Path, frontend: Frontend, tracks: Sequence[list[Item]], workers: int) -> tuple[int, int]:
-    store = frontend.store(root)
+def _fill_tracks(root: Path, encoders: FrozenEncoders, tracks: Sequence[list[Item]], workers: int) -> tuple[int, int]:
+    store = encoders.store(root)
     contents = [{item.id: content_of(item, audio_files(item, root)) for item in items} for items in tracks]
     missing = [index for index, items in enumerate(tracks) if not store.has(items[0].track, contents[index])]
     wanted = [item for index in missing for item in tracks[index]]
-    entries = _made(wanted, root, frontend, workers)
+    entries = _made(wanted, root, encoders, workers)
     for index in missing:
         found = {item.id: next(entries) for item in tracks[index]}
         store.put(tracks[index][0].track, contents[index], found)
     return len(wanted), sum(map(len, tracks)) - len(wanted)
 
 
-def _made(items: list[Item], root: Path, frontend: Frontend, workers: int) -> Iterator[Entry]:
+def _made(items: list[Item], root: Path, encoders: FrozenEncoders, workers: int) -> Iterator[Entry]:
     """The entries of items, in order: on a CPU each is made by the process that reads it, on a GPU by this one."""
-    audio = _Entries(items, root, frontend) if frontend.on_cpu else _Audio(items, root, frontend.codec.sample_rate)
+    audio = _Entries(items, root, encoders) if encoders.on_cpu else _Audio(items, root, encoders.codec.sample_rate)
     loader = DataLoader(audio, batch_size=None, num_workers=workers)
     bar = tqdm(loader, "codes and chroma", unit="item", disable=not items)
     for item, found in zip(items, bar, strict=True):
-        yield found if isinstance(found, Entry) else entry_of(frontend, item, found)
+        yield found if isinstance(found, Entry) else entry_of(encoders, item, found)
 
 
 def _fill_texts(root: Path, text: StoredT5Conditioner, items: list[Item], texts: Texts, shard: Shard) -> int:
     store = TextStore(root, text.identity)
-    wanted = partial(prompts_of, seconds=texts.seconds, drawing=texts.drawing)
+    wanted = partial(prompts_of, seconds=texts.seconds, sampling=texts.sampling)
     prompts = {prompt for item in tqdm(items, "prompts", unit="item") for prompt in wanted(item)}
     missing = [(bucket, new) for bucket, new in store.missing(prompts).items() if _mine(bucket, shard)]
     for bucket, new in tqdm(missing, "text states", unit="file", disable=not missing):
@@ -168,14 +168,15 @@ def fill_for(cfg: DictConfig, *, workers: int = 1, shard: Shard = WHOLE) -> Prep
     Raises:
         UserError: if a model, the data set or the device cannot be had.
     """
-    cfg.continue_from = None  # the language model has no part in it
-    preflight.check(cfg)
+    frozen_alone = OmegaConf.merge(cfg, {"continue_from": None})  # the language model has no part in it
+    assert isinstance(frozen_alone, DictConfig)
+    preflight.check(frozen_alone)
     stages = ("train", "valid", "evaluate")
     places = {location(cfg.datasource[stage]) for stage in stages if cfg.datasource.get(stage)}
-    frontend, done = frontend_of(cfg), Prepared(0, 0)
-    texts = Texts(float(cfg.dataset.segment_duration), drawing_of(cfg))
+    encoders, done = FrozenEncoders.of_config(cfg), Prepared(0, 0)
+    texts = Texts(float(cfg.dataset.segment_duration), ExcerptSampling.from_config(cfg))
     for root in sorted({root for root, _ in places}):
         splits = [split for split in manifest.SPLITS if (root, split) in places]
-        part = fill(root, frontend, splits, workers=workers, shard=shard, texts=texts)
+        part = fill(root, encoders, splits, workers=workers, shard=shard, texts=texts)
         done = Prepared(done.kept + part.kept, done.made + part.made, done.texts + part.texts)
     return done

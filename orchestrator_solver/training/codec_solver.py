@@ -44,7 +44,7 @@ class OrchestratorCodecSolver(ResumableLoop, CompressionSolver):
 
     def build_dataloaders(self) -> None:
         """Loaders of audio."""
-        self.dataloaders = build_loaders(self.cfg, AudioExcerpts)
+        self.dataloaders = build_loaders(self.cfg, self.stop_if_asked, dataset_class=AudioExcerpts)
 
     def evaluate(self) -> dict:
         """Nothing at the end of training: codecs are scored by `orchestrator bench codec` on sound, not on SI-SNR."""

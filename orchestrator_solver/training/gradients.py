@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from dataset_builder.errors import UserError
 
+from ..features.conditions import Condition
+
 logger = logging.getLogger(__name__)
-Conditions = dict[str, tuple[torch.Tensor, torch.Tensor]]
 Scale = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -38,12 +39,12 @@ class PreparedBatch:
     transformer sees the padding: parts of their own would be another batch.
 
     Args:
-        conditions: by name the condition `[B, T, D]` and its mask `[B, T]`.
+        conditions: of all samples, by name.
         codes: `[B, K, S]`.
         mask: which codes count `[B, K, S]`.
     """
 
-    conditions: Conditions
+    conditions: dict[str, Condition]
     codes: torch.Tensor
     mask: torch.Tensor
 
@@ -70,7 +71,7 @@ def full_batch(
         model: the language model.
         batch: the whole batch.
         autocast: in which the model computes.
-        synchronised: in which it is gone back through, for processes that share gradients as they come.
+        sync: in which it is gone back through, for processes that share gradients as they come.
         scale: of the loss, for gradients in half precision.
     """
     counts = valid_counts(model, batch)
@@ -86,7 +87,9 @@ def accumulate(
     model: LMModel, batch: PreparedBatch, size: int, autocast: AbstractContextManager, scale: Scale = unscaled,
     counts: torch.Tensor | None = None,
 ) -> Losses:  # fmt: skip
-    """As `at_once`, computed `size` samples at a time; what computed the conditions is gone through once, at the end.
+    """Add the gradients that `full_batch` would, computed `size` samples at a time.
+
+    What computed the conditions is gone through once, at the end.
 
     Args:
         model: the language model.
@@ -101,17 +104,17 @@ def accumulate(
     gradients: dict[str, list[torch.Tensor]] = {name: [] for name in batch.conditions}
     for start in range(0, len(batch.codes), size):
         part = slice(start, start + size)
-        conditions = {name: (_leaf(value[part]), mask[part]) for name, (value, mask) in batch.conditions.items()}
+        conditions = {name: _leaf(condition.of(part)) for name, condition in batch.conditions.items()}
         with autocast:
             sums = _sums(model, batch.codes[part], batch.mask[part], conditions)
             loss = (sums / counts).mean()
         scale(loss).backward()
         total += sums.detach()
-        for name, (value, _) in conditions.items():
-            gradients[name].append(torch.zeros_like(value) if value.grad is None else value.grad)
-    differentiable = [name for name, (value, _) in batch.conditions.items() if value.requires_grad]
+        for name, leaf in conditions.items():
+            gradients[name].append(torch.zeros_like(leaf.value) if leaf.value.grad is None else leaf.value.grad)
+    differentiable = [name for name, condition in batch.conditions.items() if condition.value.requires_grad]
     torch.autograd.backward(
-        [batch.conditions[name][0] for name in differentiable],
+        [batch.conditions[name].value for name in differentiable],
         [torch.cat(gradients[name]) for name in differentiable],
         retain_graph=True,  # another attempt, with smaller parts, may follow
     )
@@ -127,11 +130,11 @@ def pattern_mask(model: LMModel, steps: int) -> torch.Tensor:
     return pattern.revert_pattern_logits(logits, float("nan"), keep_only_valid_steps=True)[2]
 
 
-def _leaf(value: torch.Tensor) -> torch.Tensor:
-    return value.detach().requires_grad_(value.requires_grad)
+def _leaf(condition: Condition) -> Condition:
+    return Condition(condition.value.detach().requires_grad_(condition.value.requires_grad), condition.mask)
 
 
-def _sums(model: LMModel, codes: torch.Tensor, mask: torch.Tensor, conditions: Conditions) -> torch.Tensor:
+def _sums(model: LMModel, codes: torch.Tensor, mask: torch.Tensor, conditions: dict[str, Condition]) -> torch.Tensor:
     """Cross-entropy summed over samples and valid steps, of every codebook `[K]`."""
     output = model.compute_predictions(codes, [], conditions)
     valid = mask & output.mask
@@ -159,7 +162,7 @@ class MicroBatcher:
     def __call__(
         self, model: LMModel, batch: PreparedBatch, autocast: AbstractContextManager, scale: Scale = unscaled
     ) -> Losses:
-        """As `accumulate`; with `auto`, gradients that were there before are lost when memory runs out.
+        """Add the batch's gradients (`accumulate`); with `auto`, earlier ones are lost when memory runs out.
 
         Raises:
             UserError: if not even one sample fits.

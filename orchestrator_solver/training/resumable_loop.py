@@ -11,7 +11,7 @@ from torch import distributed
 
 from dataset_builder.errors import UserError
 
-from ..monitoring.monitored_solver import Watched
+from ..monitoring.monitored_solver import MonitoredSolver
 from ..runtime import run_checkpoint
 from ..runtime.deadlock import PatientDeadlockDetect
 from ..runtime.random_state import RandomState, seed_all
@@ -20,7 +20,7 @@ from ..runtime.stop_signals import Stopped, StopRequest
 from ..runtime.throughput import Pace
 
 
-class ResumableLoop(Watched):
+class ResumableLoop(MonitoredSolver):
     """A solver whose runs have the same losses to the last bit, interrupted or not.
 
     All that is random in a step follows from (run seed, epoch, step, process), and an epoch can be left and taken up
@@ -72,14 +72,13 @@ class ResumableLoop(Watched):
         """The steps of a stage that are left; returns the means of the whole stage."""
         self.model.train(self.is_training)
         loader = self.dataloaders[dataset_split]
-        get_dataset_from_loader(loader).current_epoch = self.epoch
+        get_dataset_from_loader(loader).start_epoch(self.epoch)
         updates = self.train_updates_per_epoch if self.is_training else len(loader)
         means = self.progress if self.is_training else RunningMeans()
         first = means.steps
         pace = Pace(loader.batch_size * flashy.distrib.world_size() * self.cfg.dataset.segment_duration)
         if first < updates:
-            loader.sampler.start = first * loader.batch_size
-            loader.between = self.stop_if_asked
+            loader.load_state_dict({"batches": first})
             if self.cfg.benchmark_no_load:
                 loader = [next(iter(loader))] * (updates - first)
             with self.profiler, self.deadlock_detect:

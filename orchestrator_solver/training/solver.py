@@ -5,15 +5,16 @@ from typing import Any
 
 import flashy
 import torch
+from audiocraft.models.encodec import CompressionModel
 from audiocraft.modules.conditioners import SegmentWithAttributes
 from audiocraft.solvers.musicgen import MusicGenSolver
-from audiocraft.utils.utils import get_dataset_from_loader
+from audiocraft.utils.best_state import BestStateDictManager
 
-from ..data.dataloaders import build_loaders
-from ..data.dataset import ExcerptDataset
+from ..data.dataloaders import PLAYED, build_loaders
+from ..features.conditions import Condition
 from ..models import lora
 from ..monitoring.sample_table import SampleTable
-from ..precompute.encoders import attach_store, frontend_in
+from ..precompute.encoders import identity_of
 from ..runtime.fsdp import shard
 from ..weights.package import PREFIX, check_fits
 from ..weights.published import language_model_package
@@ -30,6 +31,18 @@ def _positions(count: int) -> range:
     return range(flashy.distrib.rank(), count * flashy.distrib.world_size(), flashy.distrib.world_size())
 
 
+def _codes_of(
+    codec: CompressionModel, audio: torch.Tensor, infos: list[SegmentWithAttributes], device: str
+) -> torch.Tensor:
+    """Codes `[B, K, S]` of a batch, those that it brings or else those of its audio `[B, 1, T]`."""
+    if all(info.audio_tokens is not None for info in infos):
+        return torch.stack([info.audio_tokens for info in infos]).to(device)
+    with torch.no_grad():
+        codes, scale = codec.encode(audio.to(device))
+    assert scale is None, "a codec that rescales has no place in a language model"
+    return codes
+
+
 class OrchestratorSolver(ResumableLoop, MusicGenSolver):
     """audiocraft's MusicGen solver on excerpts with a reference that may be another item.
 
@@ -41,21 +54,15 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
     table: SampleTable | None = None
 
     def build_dataloaders(self) -> None:
-        """Loaders of excerpts; the store is attached once the codec is known (`build_model`)."""
-        self.dataloaders = build_loaders(self.cfg)
+        """Loaders of excerpts, which read what the run's frozen models made of them where that is in a store."""
+        stored = self.cfg.orchestrator.store and self.cfg.execute_only != PLAYED
+        self.dataloaders = build_loaders(self.cfg, self.stop_if_asked, identity_of(self.cfg) if stored else None)
 
     def build_model(self) -> None:
-        """Model and optimizer; then the store, which is keyed by the codec."""
-        if self.device == "cpu":
-            self.best_state.dtype = torch.float32  # audiocraft keeps the best state in autocast's precision
+        """Model and optimizer."""
+        if self.device == "cpu":  # where audiocraft, too, would keep the best state in autocast's precision
+            self.best_state = BestStateDictManager(dtype=torch.float32)
         super().build_model()
-        if not self.cfg.orchestrator.store:
-            return
-        frontend = frontend_in(self.model, self.compression_model)
-        for stage in set(self.dataloaders) - {"generate"}:  # which writes the targets' audio beside what it generates
-            dataset = get_dataset_from_loader(self.dataloaders[stage])
-            assert isinstance(dataset, ExcerptDataset)
-            dataset.store = attach_store(frontend, dataset.root, list(dataset.known.values()))
 
     def load_from_pretrained(self, name: str) -> dict:
         """Weights to start from: ours if there is a folder of that name, otherwise audiocraft's."""
@@ -83,7 +90,7 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
         if not self.is_training:
             return super().run_step(idx, batch, metrics)
         self.updater = self.updater or Updater(self)
-        prepared = PreparedBatch(*self._prepare_tokens_and_attributes(batch))
+        prepared = self.prepare(batch)
         self.deadlock_detect.update("tokens_and_conditions")
         return {**metrics, **self.updater(prepared, batch[1])}
 
@@ -96,36 +103,31 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
 
     def generate(self) -> dict:
         """Samples, as audiocraft writes them, and a table of them with references, targets, prompts and scores."""
-        loader: Any = self.dataloaders["generate"]
-        loader.between = self.stop_if_asked
         self.table = SampleTable(self.folder, self.epoch, flashy.distrib.rank(), self.cfg.sample_rate)
         return {**super().generate(), **self.log_samples(self.table)}
 
-    def _prepare_tokens_and_attributes(
-        self, batch: Batch, check_synchronization_points: bool = False
-    ) -> tuple[dict, torch.Tensor, torch.Tensor]:
-        """Conditions, codes `[B, K, S]` and the mask of valid codes `[B, K, S]` of a batch."""
+    def prepare(self, batch: Batch) -> PreparedBatch:
+        """A batch as the language model takes it; in training some samples have lost their conditions."""
         audio, infos = batch
         attributes = [info.to_condition_attributes() for info in infos]
         if self.model.training:
             p = self.cfg.classifier_free_guidance.training_dropout
             attributes = drop_conditions(attributes, p, (self.cfg.seed, self.epoch, self._step), _positions(len(infos)))
         tokenized = self.model.condition_provider.tokenize(self.model.att_dropout(attributes))
-        codes = self._codes(audio, infos)
+        codes = _codes_of(self.compression_model, audio, infos, self.device)
         with self.autocast:
             conditions = self.model.condition_provider(tokenized)
         mask = torch.ones_like(codes, dtype=torch.bool)
         for i, info in enumerate(infos):
             mask[i, :, math.floor(info.n_frames / info.sample_rate * self.compression_model.frame_rate) :] = False
-        return conditions, codes, mask
+        return PreparedBatch(conditions, codes, mask)
 
-    def _codes(self, audio: torch.Tensor, infos: list[SegmentWithAttributes]) -> torch.Tensor:
-        if all(info.audio_tokens is not None for info in infos):
-            return torch.stack([info.audio_tokens for info in infos]).to(self.device)
-        with torch.no_grad():
-            codes, scale = self.compression_model.encode(audio.to(self.device))
-        assert scale is None, "a codec that rescales has no place in a language model"
-        return codes
+    def _prepare_tokens_and_attributes(
+        self, batch: Batch, check_synchronization_points: bool = False
+    ) -> tuple[dict[str, Condition], torch.Tensor, torch.Tensor]:
+        """The prepared batch, where audiocraft's validation step asks for its parts."""
+        prepared = self.prepare(batch)
+        return prepared.conditions, prepared.codes, prepared.mask
 
     def evaluate(self) -> dict:
         """The base metrics (cross-entropy) of the test split; Table 1 is made by `orchestrator evaluate`."""

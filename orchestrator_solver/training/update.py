@@ -126,7 +126,7 @@ class Updater:
         """The samples of all processes whose own loss is not finite; if none is, the whole batch."""
         model, bad = self.solver.model, []
         for i, info in enumerate(infos):
-            conditions = {name: (value[i : i + 1], mask[i : i + 1]) for name, (value, mask) in batch.conditions.items()}
+            conditions = {name: condition.of(slice(i, i + 1)) for name, condition in batch.conditions.items()}
             with self.solver.autocast:
                 output = model.compute_predictions(batch.codes[i : i + 1], [], conditions)
             if not output.logits[output.mask].isfinite().all():

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import torch
+from audiocraft.modules.conditioners import ConditioningAttributes
 from omegaconf import OmegaConf
 from support.hub_cache import LM_YAML
 
 from orchestrator_solver.configuration import compose
-from orchestrator_solver.features.pitch_classes import ONE_STEM
-from orchestrator_solver.generation.model import ConditioningAttributes, WavCondition
+from orchestrator_solver.features.conditions import audio_reference
 from orchestrator_solver.models import builders
 from orchestrator_solver.models.lora import LoraSettings, inject
 from orchestrator_solver.training.gradients import PreparedBatch, accumulate
@@ -60,7 +60,7 @@ def model_in_half(layers: int, seconds: float, folder: Path) -> torch.nn.Module:
 def batch_of(model: torch.nn.Module, seconds: float) -> PreparedBatch:
     """One sample: random codes, a prompt and the chroma of a tone."""
     wav = 0.2 * torch.sin(torch.arange(round(32_000 * seconds)) / 12)[None, None]
-    reference = WavCondition(wav, torch.tensor([wav.shape[-1]]), [32_000], [ONE_STEM], [0.0])
+    reference = audio_reference(wav[0], wav.shape[-1], 32_000, one_stem=True)
     sample = ConditioningAttributes(text={"description": "Instruments: violin, drums."}, wav={"self_wav": reference})
     provider = model.condition_provider
     codes = torch.randint(0, 2048, (1, 4, round(50 * seconds)), generator=torch.Generator().manual_seed(0))

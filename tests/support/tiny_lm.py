@@ -7,6 +7,7 @@ from audiocraft.models.lm import LMModel
 from omegaconf import DictConfig
 from support.tiny_models import lm_config
 
+from orchestrator_solver.features.conditions import Condition
 from orchestrator_solver.models.builders import build_lm
 from orchestrator_solver.training.gradients import PreparedBatch
 
@@ -37,5 +38,5 @@ def tiny_batch(model: LMModel, count: int = len(VALID)) -> PreparedBatch:
         provider["description"].tokenize(["violin", "drums, cello", None, "a", "b"][:count])
     )
     chroma = torch.rand(count, FRAMES, 36, generator=generator)
-    melody = provider["self_wav"].output_proj(chroma), torch.ones(count, FRAMES)
+    melody = Condition(provider["self_wav"].output_proj(chroma), torch.ones(count, FRAMES))
     return PreparedBatch({"description": words, "self_wav": melody}, codes, mask)

@@ -5,6 +5,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from support.hub_cache import LM_YAML
 
+from orchestrator_solver.data.excerpt_sampling import ExcerptSampling
 from orchestrator_solver.paths import PROJECT
 
 CONFIG = PROJECT / "config"
@@ -50,12 +51,14 @@ def test_the_papers_model_is_the_published_one() -> None:
     assert ours.dataset.segment_duration == published.dataset.segment_duration
 
 
-@pytest.mark.parametrize("solver", ["orchestrator", "orchestrator_nano"])
-def test_excerpts_start_on_frames_of_codec_and_chroma(solver: str) -> None:
+@pytest.mark.parametrize(("solver", "seconds"), [("orchestrator", 0.64), ("orchestrator_nano", 0.32)])
+def test_excerpts_start_on_frames_of_codec_and_chroma(solver: str, seconds: float) -> None:
     cfg = _compose(f"solver={solver}")
     chroma = cfg.conditioners.self_wav[cfg.conditioners.self_wav.model]
+    grid = ExcerptSampling.from_config(cfg).grid
+    assert grid == seconds
     for rate in (cfg.codec_frame_rate, cfg.sample_rate / 2 ** (chroma.radix2_exp - 2)):
-        assert (cfg.orchestrator.grid * rate) == pytest.approx(round(cfg.orchestrator.grid * rate), abs=1e-9)
+        assert (grid * rate) == pytest.approx(round(grid * rate), abs=1e-9)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "dadam"])

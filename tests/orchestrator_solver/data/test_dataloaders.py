@@ -18,7 +18,7 @@ def _loaders(data: Path, rank: int, monkeypatch: pytest.MonkeyPatch, *overrides:
     monkeypatch.setattr(flashy.distrib, "rank", lambda: rank)
     settings = [f"dataset.batch_size={BATCH}", "dataset.num_workers=0", "dataset.valid.num_samples=6", *overrides]
     cfg = compose.composed(["solver=orchestrator", f"dset_root={data}", *settings, "dataset.generate.num_samples=6"])
-    return build_loaders(cfg)
+    return build_loaders(cfg, after_batch=lambda: None)
 
 
 def _drawn(loader: DataLoader, epoch: int) -> list[str]:

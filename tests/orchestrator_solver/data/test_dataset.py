@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from audiocraft.modules.conditioners import dropout_condition
 from support.tiny_models import SECONDS, build_tiny_data
+from torch.utils.data import DataLoader
 
+from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import audio_files
-from orchestrator_solver.data.dataset import GRID, Drawing, ExcerptDataset
+from orchestrator_solver.data.dataset import ExcerptDataset
+from orchestrator_solver.data.excerpt_sampling import NANO_GRID, ExcerptSampling
+from orchestrator_solver.features.store_reader import StoreReader
 from orchestrator_solver.models import loading
-from orchestrator_solver.precompute.encoders import attach_store, frontend_in
+from orchestrator_solver.precompute.encoders import FrozenEncoders
 from orchestrator_solver.precompute.fill_store import fill
 from orchestrator_solver.weights import package
 
@@ -20,11 +25,10 @@ RATE = 16_000
 
 
 def _dataset(root: Path, reference: dict[str, float], **options: object) -> ExcerptDataset:
-    drawing = Drawing(
-        reference, **{key: options.pop(key) for key in list(options) if key in Drawing.__dataclass_fields__}
-    )
+    store = options.pop("store", None)
     return ExcerptDataset(
-        root, "train", drawing, segment_duration=SECONDS, num_samples=24, sample_rate=RATE, **options
+        root, manifest.load(root, "train"), ExcerptSampling(reference, **options), segment_duration=SECONDS,
+        num_samples=24, sample_rate=RATE, store=store,
     )  # fmt: skip
 
 
@@ -36,7 +40,7 @@ def test_excerpts_sound_and_name_what_sounds(tiny_data: Path) -> None:
         assert wav.shape == (1, round(SECONDS * RATE)) and wav.abs().max() > 0.01
         sounding = excerpt.item.sounding(excerpt.start, excerpt.start + SECONDS)
         assert info.description == ", ".join(sounding)
-        assert abs(excerpt.start / GRID - round(excerpt.start / GRID)) < 1e-6
+        assert abs(excerpt.start / NANO_GRID - round(excerpt.start / NANO_GRID)) < 1e-6
 
 
 def test_draws_depend_on_epoch_and_index_alone(tiny_data: Path) -> None:
@@ -85,13 +89,14 @@ def test_no_audio_of_the_target_reaches_the_condition(
     model = loading.build_lm_from_package(package.load(str(tiny_models), "lm"))
     codec = loading.load_codec_package(str(tiny_models.parent / "codec"))
 
+    encoders = FrozenEncoders(codec, model.condition_provider.conditioners["self_wav"])
+
     def dataset() -> ExcerptDataset:
-        made = _dataset(own_data, policy, kinds={"stem": 1.0}, description_p=0.0)
+        store = None
         if stored:
-            frontend = frontend_in(model, codec)
-            fill(own_data, frontend, ("train",), workers=0)
-            made.store = attach_store(frontend, own_data, list(made.known.values()))
-        return made
+            fill(own_data, encoders, ("train",), workers=0)
+            store = StoreReader(own_data, encoders.identity(SECONDS))
+        return _dataset(own_data, policy, kinds={"stem": 1.0}, description_p=0.0, store=store)
 
     first = dataset()
     chosen = [first.excerpt(i) for i in range(24)]
@@ -107,16 +112,17 @@ def test_no_audio_of_the_target_reaches_the_condition(
     assert not torch.equal(_condition(dataset(), index, model), before)
 
 
-def test_codes_come_from_the_store(tiny_data: Path, tiny_models: Path) -> None:
+def test_codes_and_pitch_classes_come_with_the_excerpt_from_the_store(tiny_data: Path, tiny_models: Path) -> None:
+    """In a worker's batch as well; the reference may be dropped, as audiocraft drops one."""
     codec = loading.load_codec_package(str(tiny_models.parent / "codec"))
     model = loading.build_lm_from_package(package.load(str(tiny_models), "lm"))
-    frontend, dataset = frontend_in(model, codec), _dataset(tiny_data, {"stem": 1.0})
-    assert fill(tiny_data, frontend, workers=0).made > 0
-    assert fill(tiny_data, frontend, workers=0).made == 0
-    dataset.store = attach_store(frontend, tiny_data, list(dataset.known.values()))
-    wav, info = dataset[0]
-    assert info.audio_tokens.shape == (2, 40) and wav.abs().sum() == 0
-    condition, mask = model.condition_provider(model.condition_provider.tokenize([info.to_condition_attributes()]))[
-        "self_wav"
-    ]
-    assert condition.shape[1] == 25 and mask.all()
+    encoders = FrozenEncoders(codec, model.condition_provider.conditioners["self_wav"])
+    assert fill(tiny_data, encoders, workers=0).made > 0
+    assert fill(tiny_data, encoders, workers=0).made == 0
+    dataset = _dataset(tiny_data, {"stem": 1.0}, store=StoreReader(tiny_data, encoders.identity(SECONDS)))
+    wav, infos = next(iter(DataLoader(dataset, 3, num_workers=1, collate_fn=dataset.collater)))
+    assert all(info.audio_tokens.shape == (2, 40) for info in infos) and wav.abs().sum() == 0
+    samples = [info.to_condition_attributes() for info in infos]
+    dropout_condition(samples[2], "wav", "self_wav")
+    value, mask = model.condition_provider(model.condition_provider.tokenize(samples))["self_wav"]
+    assert value.shape[1] == 25 and mask[:2].all() and not mask[2].any() and value[2].abs().max() == 0

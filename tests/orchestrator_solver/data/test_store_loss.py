@@ -6,9 +6,12 @@ import pytest
 import torch
 from audiocraft.modules.conditioners import ConditioningAttributes
 
-from orchestrator_solver.data.dataset import Drawing, ExcerptDataset
+from dataset_builder.dataset import manifest
+from orchestrator_solver.data.dataset import ExcerptDataset
+from orchestrator_solver.data.excerpt_sampling import ExcerptSampling
+from orchestrator_solver.features.store_reader import StoreReader
 from orchestrator_solver.models import loading
-from orchestrator_solver.precompute.encoders import attach_store, frontend_in
+from orchestrator_solver.precompute.encoders import FrozenEncoders
 from orchestrator_solver.precompute.fill_store import fill
 from orchestrator_solver.training.gradients import PreparedBatch, accumulate
 from orchestrator_solver.weights import package
@@ -20,14 +23,15 @@ def test_losses_agree(tiny_data: Path, tmp_path: Path) -> None:
     """Items are encoded as a whole, an excerpt has nothing before it: a few codes at its beginning differ."""
     model = loading.build_lm_from_package(package.load("nano-baseline", "lm"))
     codec = loading.load_codec_package("nano-codec")
-    drawing = Drawing({"self": 1.0}, grid=0.32)
-    dataset = ExcerptDataset(
-        tiny_data, "train", drawing, segment_duration=SECONDS, num_samples=COUNT, sample_rate=codec.sample_rate
-    )
-    heard = _loss(model, codec, dataset)
-    fill(tiny_data, frontend := frontend_in(model, codec), ("train",), workers=0)
-    dataset.store = attach_store(frontend, tiny_data, list(dataset.known.values()))
-    stored = _loss(model, codec, dataset)
+    encoders = FrozenEncoders(codec, model.condition_provider.conditioners["self_wav"])
+    fill(tiny_data, encoders, ("train",), workers=0)
+    heard, stored = (
+        _loss(model, codec, ExcerptDataset(
+            tiny_data, manifest.load(tiny_data, "train"), ExcerptSampling({"self": 1.0}), segment_duration=SECONDS,
+            num_samples=COUNT, sample_rate=codec.sample_rate, store=store,
+        ))
+        for store in (None, StoreReader(tiny_data, encoders.identity(SECONDS)))
+    )  # fmt: skip
     assert stored != heard and stored == pytest.approx(heard, abs=0.02)
 
 

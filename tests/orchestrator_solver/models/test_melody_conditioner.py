@@ -9,15 +9,22 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from audiocraft.modules.conditioners import ConditioningAttributes
 from support.tiny_models import StillCodec, build_tiny_data
 
+from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import audio_files, read_excerpt
-from orchestrator_solver.data.dataset import Drawing, ExcerptDataset
-from orchestrator_solver.features.feature_store import Entry, Store
-from orchestrator_solver.features.pitch_classes import ONE_STEM, pitch_classes, pitch_classes_in_pieces
-from orchestrator_solver.generation.model import ConditioningAttributes, OrchestratorModel, WavCondition
+from dataset_builder.items.item import Item
+from orchestrator_solver.data.dataset import ExcerptDataset
+from orchestrator_solver.data.excerpt_sampling import ExcerptSampling
+from orchestrator_solver.features.conditions import AudioReferences, StoredReferences, audio_reference
+from orchestrator_solver.features.feature_store import Entry
+from orchestrator_solver.features.pitch_classes import pitch_classes, pitch_classes_in_pieces
+from orchestrator_solver.features.store_reader import StoreReader
+from orchestrator_solver.generation.model import OrchestratorModel
+from orchestrator_solver.models.condition_provider import ConditionProvider
 from orchestrator_solver.models.melody_conditioner import MelodyConditioner
-from orchestrator_solver.precompute.encoders import Frontend, attach_store
+from orchestrator_solver.precompute.encoders import FrozenEncoders
 from orchestrator_solver.precompute.fill_store import fill
 from orchestrator_solver.training.condition_dropout import drop_conditions
 from orchestrator_solver.training.solver import OrchestratorSolver
@@ -33,9 +40,6 @@ class HalfSeparator:
 
     def __init__(self) -> None:
         self.calls = 0
-
-    def release(self) -> None:
-        """It holds no memory."""
 
     def melodic(self, wav: torch.Tensor, sample_rate: int) -> torch.Tensor:
         self.calls += 1
@@ -62,19 +66,23 @@ def tones(*hertz: float, seconds: float = SECONDS) -> torch.Tensor:
     return (0.2 * torch.sin(2 * torch.pi * frequency * time) * (frequency > 0))[None, None]
 
 
-def given(wav: torch.Tensor, path: str | None = None, length: int | None = None) -> WavCondition:
-    return WavCondition(wav, torch.tensor([length or wav.shape[-1]]), [RATE], [path], [0.0])
+def mix(wav: torch.Tensor) -> AudioReferences:
+    """A reference `[1, 1, T]` of several instruments."""
+    return AudioReferences(wav, torch.tensor([wav.shape[-1]]), (False,))
 
 
-def provider_of(conditioner: MelodyConditioner) -> torch.nn.Module:
+def stem(wav: torch.Tensor) -> AudioReferences:
+    """A reference `[1, 1, T]` of a single instrument."""
+    return AudioReferences(wav, torch.tensor([wav.shape[-1]]), (True,))
+
+
+def provider_of(conditioner: MelodyConditioner) -> ConditionProvider:
     """The language model's part that computes conditions, with this one alone."""
-    from audiocraft.modules.conditioners import ConditioningProvider
-
-    return ConditioningProvider({"self_wav": conditioner})
+    return ConditionProvider({"self_wav": conditioner})
 
 
-def classes(conditioner: MelodyConditioner, x: WavCondition) -> list[int]:
-    return conditioner._pitch_classes(x)[0].tolist()
+def classes(conditioner: MelodyConditioner, x: AudioReferences | StoredReferences) -> list[int]:
+    return conditioner.classes_of(x)[0].tolist()
 
 
 def test_the_prefix_has_the_published_length() -> None:
@@ -84,11 +92,11 @@ def test_the_prefix_has_the_published_length() -> None:
 def test_silence_has_no_pitch(make: Callable[..., MelodyConditioner]) -> None:
     """A C sounds, then nothing: the frames of silence are masked, and are not those of a C."""
     conditioner = make()
-    condition, mask = conditioner(given(tones(261.63, 0.0), ONE_STEM))
+    condition, mask = conditioner(stem(tones(261.63, 0.0)))
     assert condition.shape == (1, conditioner.frames, 8)
     assert mask[0, :8].all() and not mask[0, 13:].any()
     assert condition[0, 13:].abs().max() == 0 and condition[0, :8].abs().min() > 0
-    nothing, none = conditioner(given(tones(0.0), ONE_STEM))
+    nothing, none = conditioner(stem(tones(0.0)))
     assert nothing.abs().max() == 0 and none.sum() == 0
 
 
@@ -99,7 +107,7 @@ def test_sounding_frames_are_those_of_audiocraft(make: Callable[..., MelodyCondi
     conditioner = make()
     wav = tones(440.0, 523.25, 659.26)
     chroma = ChromaExtractor(sample_rate=RATE, n_chroma=12, radix2_exp=14, argmax=True)(wav)
-    condition, mask = conditioner(given(wav, ONE_STEM))
+    condition, mask = conditioner(stem(wav))
     assert mask.all(dim=1) or mask[0, :-1].all()
     assert torch.equal(condition, conditioner.output_proj(chroma) * mask[..., None])
 
@@ -107,11 +115,11 @@ def test_sounding_frames_are_those_of_audiocraft(make: Callable[..., MelodyCondi
 def test_a_stem_is_not_separated_and_a_mix_is(make: Callable[..., MelodyConditioner]) -> None:
     conditioner = make()
     wav = tones(440.0)
-    stem = classes(conditioner, given(wav, ONE_STEM))
-    assert conditioner.separator.calls == 0 and stem[15] == 9
-    mix = classes(conditioner, given(wav))
-    assert conditioner.separator.calls == 1 and mix[4] == 9 and mix[15] == -1
-    assert classes(make(separate=False), given(wav))[15] == 9
+    alone = classes(conditioner, stem(wav))
+    assert conditioner.separator.calls == 0 and alone[15] == 9
+    separated = classes(conditioner, mix(wav))
+    assert conditioner.separator.calls == 1 and separated[4] == 9 and separated[15] == -1
+    assert classes(make(separate=False), mix(wav))[15] == 9
 
 
 @pytest.mark.parametrize("seek", [0.0, 0.64, 1.0, 1.3, 1.617])
@@ -120,24 +128,27 @@ def test_time_is_aligned_at_any_seek(make: Callable[..., MelodyConditioner], see
     conditioner = make()
     track = tones(440.0, 523.25, 523.25, seconds=6.0)
     start = round(seek * RATE)
-    found = classes(conditioner, given(track[..., start : start + round(SECONDS * RATE)], ONE_STEM))
+    found = classes(conditioner, stem(track[..., start : start + round(SECONDS * RATE)]))
     change = found.index(0)
     assert set(found[:change]) == {9} and set(found[change:]) == {0}
     assert change * HOP / RATE == pytest.approx(2.0 - seek, abs=HOP / RATE)
 
 
-def test_the_store_answers_for_the_same_time(make: Callable[..., MelodyConditioner], tmp_path: Path) -> None:
-    conditioner = make()
+def test_the_store_answers_for_the_same_time(
+    make: Callable[..., MelodyConditioner], make_item: Callable[..., Item], tmp_path: Path
+) -> None:
+    conditioner, item = make(), make_item(id="item", track="track")
     track = tones(440.0, 523.25, 0.0, seconds=7.68)
-    store = Store(tmp_path, "hash", 50, "chroma")
+    encoders = FrozenEncoders(StillCodec(), conditioner)
     whole = conditioner.pitch_classes_of(track, one_stem=True)
-    store.put("track", {"item": "content"}, {"item": Entry(torch.zeros(4, 384, dtype=torch.long), whole)})
-    conditioner.store = store
+    entry = Entry(torch.zeros(4, 384, dtype=torch.long), whole)
+    encoders.store(tmp_path).put("track", {"item": "content"}, {"item": entry})
+    reader = StoreReader(tmp_path, encoders.identity(SECONDS))
     for seek in (0.0, 1.92, 5.12, 7.04):
         start = round(seek * RATE)
-        wav = torch.nn.functional.pad(track[..., start : start + round(SECONDS * RATE)], (0, 0))
-        kept = classes(conditioner, WavCondition(wav * 0, torch.tensor([1]), [RATE], ["track/item"], [seek]))
-        heard = classes(conditioner, given(wav, ONE_STEM))
+        wav = track[..., start : start + round(SECONDS * RATE)]
+        kept = classes(conditioner, reader.reference(item, seek, wav.shape[-1]))
+        heard = classes(conditioner, stem(wav))
         inside = slice(2, min(len(heard), wav.shape[-1] // HOP) - 2)  # windows at the ends hear less
         assert kept[inside] == heard[inside]
 
@@ -146,7 +157,8 @@ def test_a_store_is_of_one_way_to_separate(make: Callable[..., MelodyConditioner
     """What was separated by another network, or not at all, is another store."""
     other = make()
     other.separator.sha256 = "another"
-    folders = {Frontend(StillCodec(), ear).store(tmp_path).folder for ear in (make(), make(separate=False), other)}
+    ways = (make(), make(separate=False), other)
+    folders = {FrozenEncoders(StillCodec(), melody).store(tmp_path).folder for melody in ways}
     assert len(folders) == 3
 
 
@@ -168,21 +180,22 @@ def test_pieces_of_an_item_are_the_whole(make: Callable[..., MelodyConditioner],
 
 def test_content_and_not_a_path_finds_what_was_kept(make: Callable[..., MelodyConditioner], tmp_path: Path) -> None:
     conditioner = make(cache_path=str(tmp_path / "kept"))
-    first = classes(conditioner, given(tones(440.0)))
-    assert classes(conditioner, given(tones(440.0))) == first and conditioner.separator.calls == 1
-    assert classes(conditioner, given(tones(523.25))) != first, "the same place, other audio"
-    assert classes(conditioner, given(tones(440.0), ONE_STEM)) != first, "the same audio, not separated"
+    first = classes(conditioner, mix(tones(440.0)))
+    assert classes(conditioner, mix(tones(440.0))) == first and conditioner.separator.calls == 1
+    assert classes(conditioner, mix(tones(523.25))) != first, "the same place, other audio"
+    assert classes(conditioner, stem(tones(440.0))) != first, "the same audio, not separated"
     conditioner.separator.sha256 = "others"
-    assert classes(conditioner, given(tones(440.0))) == first and conditioner.separator.calls == 3
+    assert classes(conditioner, mix(tones(440.0))) == first and conditioner.separator.calls == 3
     for path in (tmp_path / "kept").rglob("*.npy"):
         path.write_bytes(path.read_bytes()[:-3])
-    assert classes(conditioner, given(tones(440.0))) == first, "what is torn is made again"
+    assert classes(conditioner, mix(tones(440.0))) == first, "what is torn is made again"
 
 
 def test_what_is_dropped_is_the_same_alone_and_among_others(make: Callable[..., MelodyConditioner]) -> None:
     """audiocraft's prefix is shorter when a whole batch is dropped, as happens with small batches."""
     provider = provider_of(make())
-    sample = ConditioningAttributes(wav={"self_wav": given(tones(440.0), ONE_STEM)})
+    wav = tones(440.0)[0]
+    sample = ConditioningAttributes(wav={"self_wav": audio_reference(wav, wav.shape[-1], RATE, one_stem=True)})
     dropped = drop_conditions([sample], 1.0, (0, 0, 0), range(1))
     alone = provider(provider.tokenize(dropped))["self_wav"]
     among = provider(provider.tokenize([sample, *dropped]))["self_wav"]
@@ -190,9 +203,14 @@ def test_what_is_dropped_is_the_same_alone_and_among_others(make: Callable[..., 
         assert torch.equal(one[0], both[1]) and one.abs().max() == 0
 
 
-def _dataset(data: Path, reference: dict[str, float], seconds: float = SECONDS) -> ExcerptDataset:
-    drawing = Drawing(reference, {"mix": 0.0, "stem": 1.0, "submix": 1.0}, description_p=0.0)
-    return ExcerptDataset(data, "train", drawing, segment_duration=seconds, num_samples=24, sample_rate=RATE)
+def _dataset(
+    data: Path, reference: dict[str, float], seconds: float = SECONDS, store: StoreReader | None = None
+) -> ExcerptDataset:
+    sampling = ExcerptSampling(reference, {"mix": 0.0, "stem": 1.0, "submix": 1.0}, description_p=0.0)
+    return ExcerptDataset(
+        data, manifest.load(data, "train"), sampling, segment_duration=seconds, num_samples=24, sample_rate=RATE,
+        store=store,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seconds", [SECONDS, 7.68])
@@ -202,15 +220,14 @@ def test_solver_and_generation_see_the_same_condition(
     """Embeddings and masks of the solver's own method and of `generate`'s, within items and past their ends (6 s)."""
     provider = provider_of(make(seconds))
     lm = SimpleNamespace(condition_provider=provider, training=False, att_dropout=lambda attributes: attributes)
-    codec = SimpleNamespace(frame_rate=50, sample_rate=RATE)
-    solver = SimpleNamespace(model=lm, compression_model=codec, autocast=torch.autocast("cpu", enabled=False), cfg=None,
-                             _codes=lambda audio, infos: torch.zeros(len(infos), 4, round(50 * seconds)))  # fmt: skip
+    codec, plain = StillCodec(), torch.autocast("cpu", enabled=False)
+    solver = SimpleNamespace(model=lm, compression_model=codec, autocast=plain, cfg=None, device="cpu")
     model = OrchestratorModel("name", "hash", lm, codec, seconds)
     dataset = _dataset(tiny_data, {"self": 0.5, "any": 0.5}, seconds)
     for index in range(8):
         excerpt = dataset.excerpt(index)
         batch = dataset.collater([dataset[index]])
-        seen, _, _ = OrchestratorSolver._prepare_tokens_and_attributes(solver, batch)
+        seen = OrchestratorSolver.prepare(solver, batch).conditions
         item, start = excerpt.reference, excerpt.start
         there = min(seconds, item.duration - start)
         wav = torch.from_numpy(read_excerpt(item, tiny_data, start, there, RATE))[None]
@@ -231,11 +248,11 @@ def test_no_audio_of_the_target_reaches_the_condition(
     data = build_tiny_data(tmp_path / "source", tmp_path / "data")
 
     def condition(index: int) -> torch.Tensor:
-        dataset, conditioner = _dataset(data, reference), make(cache_path=str(tmp_path / "kept"))
+        conditioner, store = make(cache_path=str(tmp_path / "kept")), None
         if stored:
-            fill(data, frontend := Frontend(StillCodec(), conditioner), ("train",), workers=0)
-            dataset.store = attach_store(frontend, data, list(dataset.known.values()))
-        _, info = dataset[index]
+            fill(data, encoders := FrozenEncoders(StillCodec(), conditioner), ("train",), workers=0)
+            store = StoreReader(data, encoders.identity(SECONDS))
+        _, info = _dataset(data, reference, store=store)[index]
         provider = provider_of(conditioner)
         return provider(provider.tokenize([info.to_condition_attributes()]))["self_wav"][0]
 
@@ -271,6 +288,6 @@ def _play_backwards(path: Path) -> None:
 def test_precision_of_training_does_not_move_the_chroma(make: Callable[..., MelodyConditioner]) -> None:
     conditioner = make()
     wav = 4 * tones(440.0, 466.16, 493.88)  # louder than full scale: its spectrum overflows 16 bits
-    expected = classes(conditioner, given(wav, ONE_STEM))
+    expected = classes(conditioner, stem(wav))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert classes(conditioner, given(wav, ONE_STEM)) == expected
+        assert classes(conditioner, stem(wav)) == expected

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from orchestrator_solver.features.conditions import Condition
 from orchestrator_solver.nano.aligned_fuser import AlignedFuser
 
 FUSE = {"sum": [], "prepend": [], "cross": [], "input_interpolate": ["melody"]}
@@ -12,8 +13,8 @@ def _fuser() -> AlignedFuser:
     return AlignedFuser(FUSE, steps_per_frame={"melody": 1.6})
 
 
-def _condition(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.arange(1.0, frames + 1)[None, :, None].expand(1, frames, 4), torch.ones(1, frames)
+def _condition(frames: int) -> Condition:
+    return Condition(torch.arange(1.0, frames + 1)[None, :, None].expand(1, frames, 4), torch.ones(1, frames))
 
 
 def test_frames_follow_time() -> None:

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from demucs import apply
+from demucs import apply, pretrained
 
 from orchestrator_solver.features import separation
 from orchestrator_solver.features.separation import Separator
@@ -12,7 +12,7 @@ from orchestrator_solver.features.separation import Separator
 RATE = 32_000
 
 
-class Network:
+class Network(torch.nn.Module):
     """Stands for a bag of demucs' networks."""
 
     sources, samplerate, audio_channels = ("drums", "bass", "other", "vocals"), RATE, 2
@@ -26,9 +26,8 @@ def _separator(monkeypatch: pytest.MonkeyPatch, share: float) -> Separator:
         return torch.stack([0 * mix, (1 - share) * mix, share * mix, 0 * mix], dim=1)
 
     monkeypatch.setattr(apply, "apply_model", stems)
-    separator = Separator()
-    separator._network = Network()
-    return separator
+    monkeypatch.setattr(pretrained, "get_model", lambda name: Network())
+    return Separator()
 
 
 def test_melodic_stems_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""T5's states from a store are those of audiocraft's conditioner, and T5 runs only for what the store lacks."""
+"""T5's states that a prompt brings are those of audiocraft's conditioner, and T5 runs only for prompts without."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 from audiocraft.modules.conditioners import T5Conditioner
 
+from orchestrator_solver.features.conditions import EncodedText
 from orchestrator_solver.features.text_store import TextStore
 from orchestrator_solver.models.t5_conditioner import StoredT5Conditioner
 
@@ -25,30 +26,32 @@ def test_states_from_a_store_are_audiocrafts(tmp_path: Path, monkeypatch: pytest
     found, mask = ours(ours.tokenize(TEXTS))
     assert torch.equal(found, wanted) and torch.equal(mask, wanted_mask), "without a store it is audiocraft's"
 
-    ours.store = TextStore(tmp_path, ours.identity)
-    for bucket, new in ours.store.missing([text for text in TEXTS if text]).items():
-        ours.store.add(bucket, new, ours.encode)
+    store = TextStore(tmp_path, ours.identity)
+    for bucket, new in store.missing([text for text in TEXTS if text]).items():
+        store.add(bucket, new, ours.encode)
+    prompts = [EncodedText(text, store.find(text)) if text else None for text in TEXTS]
     calls: list[list[str]] = []
     encode = ours.encode
     monkeypatch.setattr(ours, "encode", lambda texts: calls.append(texts) or encode(texts))
-    found, mask = ours(ours.tokenize(TEXTS))
+    found, mask = ours(ours.tokenize(prompts))
     assert not calls, "T5 does not run"
     torch.testing.assert_close(found, wanted, rtol=0, atol=2e-3)
     assert torch.equal(mask, wanted_mask) and found.requires_grad
 
-    again, again_mask = ours(ours.tokenize(["never seen", None]))
+    again, again_mask = ours(ours.tokenize([EncodedText("never seen"), None]))
     wanted, wanted_mask = stock(stock.tokenize(["never seen", None]))
     torch.testing.assert_close(again, wanted, rtol=0, atol=2e-3)
     assert torch.equal(again_mask, wanted_mask) and calls == [["never seen"]]
 
 
 @pytest.mark.usefixtures("hub_home")
-def test_dropped_words_are_not_looked_up(tmp_path: Path) -> None:
+def test_dropped_words_are_not_looked_up() -> None:
     """Word dropout makes other texts in every step: then T5 runs, in training alone."""
     conditioner = _conditioner(StoredT5Conditioner)
-    conditioner.store, conditioner.word_dropout = TextStore(tmp_path, "none"), 0.5
-    assert "input_ids" in conditioner.tokenize(["a calm piece"])
-    assert "texts" in conditioner.eval().tokenize(["a calm piece"])
+    conditioner.word_dropout = 0.5
+    prompt = EncodedText("a calm piece", torch.zeros(4, 768))
+    assert "input_ids" in conditioner.tokenize([prompt])
+    assert "texts" in conditioner.eval().tokenize([prompt])
 
 
 @pytest.mark.usefixtures("hub_home")

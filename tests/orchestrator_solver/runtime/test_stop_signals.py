@@ -13,8 +13,8 @@ from orchestrator_solver.runtime.stop_signals import SIGNALS, Stopped, StopReque
 
 BLOCKED = """
 import hashlib, sys
-from orchestrator_solver.stopping import StopRequest
-with StopRequest(float(sys.argv[1])).listening():
+from orchestrator_solver.runtime.stop_signals import StopRequest
+with StopRequest(float(sys.argv[1])).handle_signals():
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for minutes, without Python
 """

@@ -8,6 +8,7 @@ from audiocraft.models.lm import LMModel
 from support.tiny_lm import tiny_config
 
 from orchestrator_solver import cli
+from orchestrator_solver.features.conditions import Condition
 from orchestrator_solver.models.builders import build_lm
 from orchestrator_solver.optim.registry import OPTIMIZERS
 from orchestrator_solver.training.gradients import PreparedBatch, accumulate
@@ -35,7 +36,7 @@ def _build(model: Model, training: Training) -> LMModel:
 def _batch(model: Model, training: Training) -> PreparedBatch:
     shape = (training.samples, model.codebooks, training.steps)
     prefix = torch.randn(training.samples, PREFIX, model.dim, requires_grad=True)
-    conditions = {"description": (prefix, torch.ones(training.samples, PREFIX))}
+    conditions = {"description": Condition(prefix, torch.ones(training.samples, PREFIX))}
     return PreparedBatch(conditions, torch.randint(model.card, shape), torch.ones(shape, dtype=torch.bool))
 
 

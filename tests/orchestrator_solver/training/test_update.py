@@ -4,7 +4,6 @@ import logging
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,7 @@ from omegaconf import OmegaConf
 from support.tiny_lm import tiny_batch, tiny_lm
 
 from dataset_builder.errors import UserError
-from orchestrator_solver.data.rank_sampler import RankSampler, SyncedLoader
+from orchestrator_solver.features.conditions import Condition
 from orchestrator_solver.runtime.running_means import RunningMeans
 from orchestrator_solver.training.gradients import PreparedBatch
 from orchestrator_solver.training.update import Updater
@@ -40,7 +39,8 @@ def _poisoned(solver: SimpleNamespace, sample: int) -> PreparedBatch:
     words, mask = batch.conditions["description"]
     poison = torch.zeros_like(words)
     poison[sample] = math.nan
-    return PreparedBatch({**batch.conditions, "description": (words + poison, mask)}, batch.codes, batch.mask)
+    poisoned = {**batch.conditions, "description": Condition(words + poison, mask)}
+    return PreparedBatch(poisoned, batch.codes, batch.mask)
 
 
 def _weights(solver: SimpleNamespace) -> torch.Tensor:
@@ -116,40 +116,3 @@ def _overflowing(times: int) -> Callable[[torch.Tensor], torch.Tensor]:
         return gradient * math.inf if left[0] >= 0 else gradient
 
     return hook
-
-
-def test_means_can_be_saved_between_two_steps() -> None:
-    whole, half = RunningMeans(), RunningMeans()
-    steps = [{"ce": 1.0, "skipped": 1.0}, {"ce": 4.0, "skipped": 0.0}, {"skipped": 1.0}, {"ce": 2.5, "skipped": 0.0}]
-    for step in steps:
-        whole.add(step)
-    for step in steps[:2]:
-        half.add(step)
-    rest = RunningMeans()
-    rest.load_state_dict(half.state_dict())
-    assert [rest.add(step) for step in steps[2:]][-1] == whole.values() == {"ce": 2.5, "skipped": 2.0}
-    rest.reset()
-    assert rest.steps == 0 and rest.values() == {}
-
-
-def test_processes_share_an_epoch_from_any_step_on() -> None:
-    samplers = [RankSampler(24, rank, 2) for rank in (0, 1)]
-    for sampler in samplers:
-        sampler.start = 2 * 3  # two steps of three samples
-    batches = [list(sampler) for sampler in samplers]
-    assert sorted(batches[0][:3] + batches[1][:3]) == [12, 13, 14, 15, 16, 17], "the third batch of six"
-    assert len(samplers[0]) == 12
-
-
-@pytest.mark.parametrize(("length", "even"), [(64, True), (60, True), (66, False), (71, False), (56, True), (5, False)])
-def test_whether_processes_have_as_many_batches(length: int, even: bool) -> None:
-    """In batches of 8 on 8 processes: of 66 samples two processes have nine. All meet as often."""
-    samplers = [RankSampler(length, rank, 8) for rank in range(8)]
-    assert all(sampler.even(8) == even for sampler in samplers)
-    assert (len({math.ceil(len(sampler) / 8) for sampler in samplers}) == 1) == even
-    met: list[RankSampler] = []
-    for sampler in samplers:
-        loader: SyncedLoader = SyncedLoader(torch.arange(length), 8, sampler=sampler)
-        loader.between = partial(met.append, sampler)  # type: ignore[method-assign]
-        assert sum(map(len, loader)) == len(sampler)
-    assert {met.count(sampler) for sampler in samplers} == {math.ceil(length / 64)}

@@ -1,0 +1,53 @@
+"""States of texts on disk: few files, each text computed once, torn files made again, and read with the prompt."""
+
+from pathlib import Path
+
+import torch
+
+from orchestrator_solver.features.conditions import EncodedText
+from orchestrator_solver.features.store_reader import EncoderIdentity, StoreReader
+from orchestrator_solver.features.text_store import TextStore
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_texts_are_kept_in_few_files_and_torn_ones_made_again(tmp_path: Path) -> None:
+    texts = [f"text number {n}" for n in range(700)]
+    asked: list[str] = []
+
+    def encode(new: list[str]) -> list[torch.Tensor]:
+        asked.extend(new)
+        return [torch.full((len(text) % 3 + 1, 4), float(len(text) + texts.index(text))) for text in new]
+
+    def run(wanted: list[str]) -> None:
+        store = TextStore(tmp_path, "encoder")
+        for bucket, new in store.missing(wanted).items():
+            store.add(bucket, new, encode)
+
+    run(texts[:300])
+    run(texts)
+    assert sorted(asked) == sorted(texts), "each once"
+    store = TextStore(tmp_path, "encoder")
+    assert len(list(store.folder.iterdir())) <= 256
+    assert all(torch.equal(store.find(text), encode([text])[0].half()) for text in texts[::7])
+    assert store.find("never asked") is None
+    files = _tree(store.folder)
+    victim = store.folder / next(iter(files))
+    victim.write_bytes(files[victim.name][:-3])
+    run(texts)
+    assert _tree(store.folder) == files
+
+
+def test_a_prompt_brings_its_states(tmp_path: Path) -> None:
+    """One that the store lacks says so; where no text encoder is frozen, a prompt is nothing but its words."""
+    texts = TextStore(tmp_path, "encoder")
+    for bucket, new in texts.missing(["known"]).items():
+        texts.add(bucket, new, lambda wanted: [torch.ones(2, 4) for _ in wanted])
+    identity = EncoderIdentity("codec", 25.0, "melody", 15.625, 25, "encoder")
+    known, unknown = (StoreReader(tmp_path, identity).prompt(text) for text in ("known", "unknown"))
+    assert known == "known" and isinstance(known, EncodedText) and torch.equal(known.states, torch.ones(2, 4).half())
+    assert unknown == "unknown" and isinstance(unknown, EncodedText) and unknown.states is None
+    plain = StoreReader(tmp_path, EncoderIdentity("codec", 25.0, "melody", 15.625, 25)).prompt("known")
+    assert type(plain) is str
