@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from audiocraft.data.audio_dataset import AudioMeta
@@ -94,19 +95,21 @@ class ExcerptDataset(MusicDataset):
         excerpt = self.excerpt(index)
         samples = round(self.segment_duration * self.sample_rate)
         sounding = max(0.0, min(self.segment_duration, excerpt.item.duration - excerpt.start))
-        info = MusicInfo(
+        wav = self._read(excerpt.item, excerpt.start) if self.with_audio else torch.zeros(1, samples)
+        found = {"self_wav": self._reference(excerpt, wav)} if self.with_audio else self._stored(excerpt)
+        return wav, MusicInfo(
             meta=AudioMeta(excerpt.item.id, excerpt.item.duration, excerpt.item.sample_rate),
             seek_time=excerpt.start, n_frames=round(sounding * self.sample_rate), total_frames=samples,
-            sample_rate=self.sample_rate, channels=1, description=self._prompt(excerpt), name=excerpt.item.id,
+            sample_rate=self.sample_rate, channels=1, description=self._prompt(excerpt), name=excerpt.item.id, **found,
         )  # fmt: skip
-        if self.with_audio:
-            wav = self._read(excerpt.item, excerpt.start)
-            info.self_wav = self._reference(excerpt, wav)
-            return wav, info
+
+    def _stored(self, excerpt: Excerpt) -> dict[str, Any]:
+        """Codes of the target and pitch classes of the reference, by their names in `MusicInfo`."""
         assert self.store is not None
-        info.audio_tokens = self.store.codes(excerpt.item, excerpt.start, self.segment_duration)
-        info.self_wav = self.store.reference(excerpt.reference, excerpt.start, self._length(excerpt))
-        return torch.zeros(1, samples), info
+        return {
+            "audio_tokens": self.store.codes(excerpt.item, excerpt.start, self.segment_duration),
+            "self_wav": self.store.reference(excerpt.reference, excerpt.start, self._length(excerpt)),
+        }
 
     def _prompt(self, excerpt: Excerpt) -> str | None:
         return self.store.prompt(excerpt.prompt) if self.store and excerpt.prompt else excerpt.prompt

@@ -177,7 +177,7 @@ def _move_foreach(parameters: Tensors, averages: Tensors, squares: Tensors, eps:
 def _gather_compiled(
     gradients: Tensors, averages: Tensors, squares: Tensors, sk: Tensors, group: dict[str, Any], dlr: float
 ) -> torch.Tensor:
-    """As `_gather_foreach`, by a compiled loop for each tensor."""
+    """The averages of a group, and its three sums `[3]`, by a compiled loop for each tensor."""
     cpu_kernels.use_threads(torch.get_num_threads())
     beta1, beta2 = (np.float32(beta) for beta in group["betas"])
     steps = [np.float32(dlr * (1 - beta)) for beta in group["betas"]]

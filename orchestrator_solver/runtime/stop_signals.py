@@ -34,7 +34,7 @@ class StopRequest:
         self.patience = patience
         self._parent = os.getppid() if "WORLD_SIZE" in os.environ else None
         self._before: dict[int, Any] = {}
-        self._obeyed = threading.Event()
+        self._step_ended = threading.Event()
 
     @contextmanager
     def handle_signals(self) -> Iterator[None]:
@@ -51,7 +51,7 @@ class StopRequest:
             for number, handler in self._before.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(wakeup)
-            self._obeyed.set()
+            self._step_ended.set()
             os.close(write)
             thread.join()
             os.close(read)
@@ -60,7 +60,7 @@ class StopRequest:
         while byte := os.read(read, 1):
             if byte[0] not in SIGNALS:
                 continue
-            if self._obeyed.is_set():
+            if self._step_ended.is_set():
                 continue  # it is being saved: nothing but SIGKILL ends that
             if self.signal is not None:
                 os._exit(128 + byte[0])
@@ -69,7 +69,7 @@ class StopRequest:
             threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self) -> None:
-        if not self._obeyed.wait(self.patience):
+        if not self._step_ended.wait(self.patience):
             logger.error("No step ended within %.0f s: leaving without saving", self.patience)
             os._exit(128 + (self.signal or signal.SIGTERM))
 
@@ -89,7 +89,7 @@ class StopRequest:
             Stopped: always.
         """
         self.signal = signal.Signals(number)
-        self._obeyed.set()
+        self._step_ended.set()
         raise Stopped(self.signal.name)
 
     def exit(self, rank: int) -> NoReturn:
