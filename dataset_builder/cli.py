@@ -34,7 +34,7 @@ def run_program(
 
     Args:
         name: of the program, for its help.
-        description: likewise.
+        description: of the program, for its help.
         commands: the commands' names, and a line of help each.
         package: the commands' modules are in it, under their names.
         argv: the words after the program's name; None takes those that it was called with.

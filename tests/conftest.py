@@ -140,6 +140,16 @@ def tiny_data(tiny_slakh: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shared out to worker processes is done in this process instead, whose patches it sees."""
+    from support.serial_pool import Here
+
+    from dataset_builder.runtime import process_pool
+
+    monkeypatch.setattr(process_pool, "ProcessPoolExecutor", Here)
+
+
+@pytest.fixture
 def caption_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where captions are kept during this test: empty at its start."""
     from dataset_builder.descriptor.captions import cache

@@ -1,13 +1,12 @@
-"""Makes again what `integrity` finds torn or missing."""
+"""Makes again what is torn or missing in a data set: from the tracks' results, and torn results from the source."""
 
 from pathlib import Path
 
 from ..dataset import materialise
 from ..dataset.finalize import SUMS
-from ..dataset.integrity import _digest
 from ..errors import UserError
 from ..items.track_results import FOLDER as RESULTS
-from ..runtime.checksums import read_checksums
+from ..runtime.checksums import digest_if_there, read_checksums
 from .pipeline import make_again
 
 
@@ -33,5 +32,5 @@ def _remove_torn(root: Path, sums: str, folder: str) -> None:
         (root / sums).unlink(missing_ok=True)
         return
     for name, digest in digests.items():
-        if name.startswith(folder) and _digest(root / name) != digest:
+        if name.startswith(folder) and digest_if_there(root / name) != digest:
             (root / name).unlink(missing_ok=True)

@@ -7,7 +7,8 @@ The result is the same, to the byte, whatever the workers, shards and interrupti
 import argparse
 from pathlib import Path
 
-from ..build.pipeline import BuildSettings, Shard, build, build_shard
+from ..build.pipeline import build, build_shard
+from ..build.settings import BuildSettings
 from ..dataset.report import Report
 from ..descriptor.captions.registry import CAPTIONERS
 from ..descriptor.describers import DESCRIBERS
@@ -15,6 +16,7 @@ from ..errors import UserError
 from ..items.grouping import GROUPINGS
 from ..music.key import KEY_BACKENDS
 from ..nano.corpus import NanoSettings
+from ..runtime.shards import Shard
 from ..sources.registry import READERS
 from .materialise import materialise_data
 from .options import add_caption_options, add_chat_options, add_launch_options, audio_llm, chat_settings, launch_of

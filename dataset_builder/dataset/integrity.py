@@ -1,7 +1,4 @@
-"""Proof that a finished data set is whole: every hash is right, and manifests, sidecars, audio and references agree.
-
-`repair` makes again what is torn or missing, from the tracks' results, and those that are torn from the source.
-"""
+"""Proof that a finished data set is whole: every hash is right, and manifests, sidecars, audio and references agree."""
 
 import hashlib
 import json
@@ -15,7 +12,7 @@ from ..audio import reading
 from ..errors import UserError
 from ..items.item import Item
 from ..music.instruments import instrument_words_in
-from ..runtime.checksums import digest_of, read_checksums
+from ..runtime.checksums import digest_if_there, digest_of, read_checksums
 from ..runtime.process_pool import parallel_map
 from . import manifest, materialise
 from .finalize import SUMS
@@ -73,19 +70,11 @@ def check(root: Path, workers: int = 1) -> list[str]:
 def _of_files(root: Path, sums: dict[str, str]) -> Iterator[str]:
     """Files whose bytes changed, and sidecars that do not belong to the data set; sidecars themselves: `_of_chunk`."""
     for name, digest in sums.items():
-        if not name.startswith("items/") and (found := _digest(root / name)) != digest:
+        if not name.startswith("items/") and (found := digest_if_there(root / name)) != digest:
             yield f"{name} is missing" if found is None else f"{name} is not what was written"
     for path in sorted((root / "items").glob("*.json")):
         if f"items/{path.name}" not in sums:
             yield f"items/{path.name} is not of this data set"
-
-
-def _digest(path: Path) -> str | None:
-    """A file's SHA-256; None if there is none."""
-    try:
-        return digest_of(path)
-    except FileNotFoundError:
-        return None
 
 
 def _of_chunk(root: Path, base: Path, lines: Sequence[_Line]) -> _Findings:

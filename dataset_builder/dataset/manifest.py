@@ -100,7 +100,7 @@ def items_of(root: Path, split: str) -> Iterator[Item]:
     """The items of a split, one after another.
 
     Raises:
-        UserError: as `load`.
+        UserError: if there is no such manifest, or it or a sidecar is broken.
     """
     for line in read_split(root, split):
         path = root / line["info_path"]

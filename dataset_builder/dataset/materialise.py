@@ -57,7 +57,7 @@ def materialise_shard(root: Path, shard: Shard, workers: int = 2) -> int:
     """Write what is missing of the files of one shard's tracks; `materialise` makes the rest. Returns how many it has.
 
     Raises:
-        UserError: as `materialise`.
+        UserError: if a file cannot be read or written, or another process works on the same shard or the whole.
     """
     base = manifest.source_root(root).resolve()
     with locks.sharing(root, shard.name):

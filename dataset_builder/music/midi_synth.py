@@ -33,7 +33,7 @@ def font_path() -> Path:
 
 
 @cache
-def _synth() -> Any:
+def shared_synth() -> Any:
     """One synthesiser a process: reading the font costs as much as playing ten seconds."""
     import tinysoundfont
 
@@ -60,7 +60,7 @@ def play(midi: Path, program: int, is_drum: bool, duration: float) -> np.ndarray
     Raises:
         UserError: the file is not MIDI.
     """
-    synth, channel = _synth(), DRUM_CHANNEL if is_drum else CHANNEL
+    synth, channel = shared_synth(), DRUM_CHANNEL if is_drum else CHANNEL
     frames = round(duration * SAMPLE_RATE)
     score = _read(midi)
     events = sorted(_events(score))

@@ -18,6 +18,14 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_if_there(path: Path) -> str | None:
+    """A file's SHA-256; None if there is no such file."""
+    try:
+        return digest_of(path)
+    except FileNotFoundError:
+        return None
+
+
 def write_checksums(path: Path, digests: Mapping[str, str]) -> None:
     """Write the list of files and their SHA-256, in order of their names."""
     atomic.write_text(path, "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())))

@@ -11,7 +11,7 @@ from ..errors import UserError
 
 LOCK = ".lock"
 # A run that was killed lets go of its lock when the last of its workers has noticed, within a second or so.
-_PATIENCE = 3.0
+PATIENCE = 3.0  # seconds
 _POLL = 0.05
 
 
@@ -61,7 +61,7 @@ def _held(root: Path, name: str, how: int, taken: str) -> Iterator[None]:
 
 def _taken(handle: int, how: int) -> bool:
     """Take a lock, as soon as it is free and for a few seconds at most; says whether it was had."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             fcntl.flock(handle, how | fcntl.LOCK_NB)

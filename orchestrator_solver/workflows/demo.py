@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.nano.corpus import NanoSettings
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
-from support.serial_pool import Here
 
 from dataset_builder.audit import exclusions as why
 from dataset_builder.build import pipeline
@@ -21,14 +20,9 @@ from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import instrument_words_in
-from dataset_builder.runtime import process_pool
 from dataset_builder.runtime.shards import Shard
 
-
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch):
-    """All but `built`, which is made before, use no processes."""
-    monkeypatch.setattr(process_pool, "ProcessPoolExecutor", Here)
+pytestmark = pytest.mark.usefixtures("in_this_process")  # but `built`, which is made before
 
 
 def settings_of(source_root, out, **changes):

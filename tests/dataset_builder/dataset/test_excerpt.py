@@ -1,3 +1,5 @@
+"""Excerpts of items are the sums of their files, and are drawn where the item sounds."""
+
 import dataclasses
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""A data set that was written is loaded again, in audiocraft's format; a broken one is told in one line."""
+
 import gzip
 import json
 

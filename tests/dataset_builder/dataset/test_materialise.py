@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import soundfile
 from support.killing import tree
-from support.serial_pool import Here
 from support.written_items import write_items
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before it is imported
 from dataset_builder.__main__ import main
 from dataset_builder.build.cluster_jobs import FOLDER, Launch, launch_materialise
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.dataset.integrity import check
@@ -154,9 +154,8 @@ def test_what_is_there_is_kept_and_links_that_lead_nowhere_are_made_again(data):
 
 
 @pytest.fixture
-def built(tiny_slakh, tmp_path, monkeypatch):
+def built(tiny_slakh, tmp_path, in_this_process):
     """A data set that is not materialised, and another one like it that is, by one process."""
-    monkeypatch.setattr(process_pool, "ProcessPoolExecutor", Here)
     for name in ("shards", "whole"):
         build(BuildSettings("slakh", tmp_path / name, tiny_slakh, captions="none", workers=1))
     materialise(tmp_path / "whole")

@@ -13,7 +13,8 @@ import pytest
 
 from dataset_builder.__main__ import main
 from dataset_builder.audit.exclusions import LeftOut
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset.report import Tally, read_report, report_of, tally
 from dataset_builder.dataset.report_page import page
 from dataset_builder.errors import UserError

@@ -1,3 +1,5 @@
+"""What counts as one instrument of a track."""
+
 from pathlib import Path
 
 import pytest

@@ -1,9 +1,10 @@
+"""An item to JSON and back, and which of its instruments sound when."""
+
 import json
 from dataclasses import replace
 
 import pytest
 
-from dataset_builder.audio.spans import overlap, union
 from dataset_builder.items.item import Item
 
 
@@ -31,9 +32,3 @@ def test_a_stem_without_class_is_not_named(make_item):
     item = make_item()
     stems = (replace(item.stems[0], instrument=None), item.stems[1])
     assert make_item(stems=stems).sounding(0, 10) == ("drums",)
-
-
-def test_spans():
-    assert overlap(((0, 1), (2, 4)), 0.5, 3) == 1.5
-    assert union(((0, 1), (2, 4)), ((0.5, 2.5), (6, 7))) == ((0, 4), (6, 7))
-    assert union() == ()

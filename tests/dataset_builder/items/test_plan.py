@@ -1,8 +1,11 @@
+"""A plan counts from metadata what a build will make, and what Slakh2100 and the paper have."""
+
 import json
 import shutil
 
 from dataset_builder.__main__ import main
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.items.plan import plan_folder, plan_published
 from dataset_builder.sources.slakh_index import omitted_tracks, published

@@ -1,3 +1,5 @@
+"""The prompt of an item: its description, then its instruments."""
+
 from dataset_builder.items.prompt import compose
 
 

@@ -1,12 +1,6 @@
-from dataset_builder.audio.spans import shared
+"""References of an item carry a melody and sound when it sounds."""
+
 from dataset_builder.items.references import references_of
-
-
-def test_shared_seconds():
-    assert shared(((0, 4), (6, 10)), ((3, 7),)) == 2
-    assert shared((), ((0, 1),)) == 0
-    assert shared(((0, 10),), ((1, 2), (3, 4), (9, 12))) == 3
-    assert shared(((1, 2), (3, 4), (5, 6)), ((0, 3.5), (5.5, 5.75))) == 1.75
 
 
 def test_references_carry_melody_and_sound_with_the_item(make_item):

@@ -1,3 +1,5 @@
+"""Submixes are distinct, of different instruments, and drawn by the track's id."""
+
 from itertools import combinations
 
 import pytest

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from openai.resources import Files
 from support.chat_server import GOOD, ChatServer
 
 from dataset_builder.dataset.costs import total_cost
@@ -58,7 +59,7 @@ def test_a_kill_before_sending_submits_it_once(
     server: ChatServer, settings: ChatSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(BatchClient, "_submit", lambda self, name: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Files, "create", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             client(tmp_path, settings).submit(pending(QUESTIONS, settings))
     assert client(tmp_path, settings).states()[0].status == "not submitted"

@@ -1,3 +1,5 @@
+"""Instruments by program and by the names that people use for them, and what is no instrument."""
+
 import pytest
 
 from dataset_builder.errors import UserError

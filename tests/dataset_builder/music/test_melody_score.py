@@ -1,3 +1,5 @@
+"""How much melody a part carries."""
+
 import pretty_midi
 import pytest
 

@@ -1,3 +1,5 @@
+"""The tempo of a track, weighted by how long it lasts."""
+
 import numpy as np
 import pretty_midi
 import pytest

@@ -1,3 +1,5 @@
+"""Files are there whole or not at all, and equal values make equal bytes."""
+
 import gzip
 import json
 

@@ -9,18 +9,12 @@ from pathlib import Path
 
 import pytest
 from support.killing import is_held, tree, words
-from support.serial_pool import Here
 
 from dataset_builder.__main__ import main
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
 from dataset_builder.errors import UserError
-from dataset_builder.runtime import locks, process_pool
-
-
-@pytest.fixture
-def in_this_process(monkeypatch):
-    monkeypatch.setattr(process_pool, "ProcessPoolExecutor", Here)
+from dataset_builder.runtime import locks
 
 
 @pytest.mark.parametrize("point", [1, 2, 20, 32, 35, 38, 41])
@@ -77,7 +71,7 @@ def test_a_full_disk_while_files_are_linked(tiny_slakh, tmp_path, monkeypatch, c
 
 
 def test_a_second_process_on_a_data_set_says_so(tiny_slakh, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "PATIENCE", 0.0)
     out = tmp_path / "data"
     with locks.alone(out):
         for command in (words(tiny_slakh, out), [*words(tiny_slakh, out)[:-1], "--shard", "1/2"]):
@@ -87,7 +81,7 @@ def test_a_second_process_on_a_data_set_says_so(tiny_slakh, tmp_path, monkeypatc
 
 
 def test_shards_share_a_data_set_but_not_a_shard(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "PATIENCE", 0.0)
     with locks.sharing(tmp_path, "shard-1-of-2"), locks.sharing(tmp_path, "shard-2-of-2"):
         assert locks.shards(tmp_path) == ["shard-1-of-2", "shard-2-of-2"]
         with pytest.raises(UserError, match="working on shard-1-of-2"), locks.sharing(tmp_path, "shard-1-of-2"):

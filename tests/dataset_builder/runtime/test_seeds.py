@@ -1,3 +1,5 @@
+"""Seeds depend on all that they are made of, and on nothing else."""
+
 import numpy as np
 
 from dataset_builder.seeds import rng_for, seed_of

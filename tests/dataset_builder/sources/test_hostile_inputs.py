@@ -15,7 +15,8 @@ import yaml
 from support.serial_pool import Here
 
 from dataset_builder.audit.track_audit import audit_track
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset.finalize import TrackSummary, finish
 from dataset_builder.dataset.report import tally
 from dataset_builder.errors import UserError

@@ -1,3 +1,5 @@
+"""Tracks of one's own: instruments read from file names or track.yaml, and built like any other."""
+
 import json
 import shutil
 from collections.abc import Callable
@@ -8,7 +10,8 @@ import pytest
 import soundfile
 
 from dataset_builder.__main__ import main
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.errors import UserError

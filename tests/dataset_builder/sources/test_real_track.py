@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
 from dataset_builder.nano.corpus import render_track

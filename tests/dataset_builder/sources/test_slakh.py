@@ -1,3 +1,5 @@
+"""Slakh's layout is read as it is, and broken metadata is refused."""
+
 import shutil
 
 import pytest

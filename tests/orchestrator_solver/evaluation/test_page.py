@@ -13,7 +13,8 @@ import pytest
 import soundfile
 from support.echo_model import RATE, EchoModel
 
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.errors import UserError
 from orchestrator_solver.evaluation.rows import ClipScores
 from orchestrator_solver.evaluation.table import Column, Table, tabulate

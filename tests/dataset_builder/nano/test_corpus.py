@@ -259,7 +259,7 @@ def test_bytes_do_not_depend_on_run_or_workers(corpus, tmp_path):
 
 def test_a_stem_sounds_the_same_after_any_other(folders):
     midi = folders[0] / "MIDI" / "S00.mid"
-    midi_synth._synth.cache_clear()
+    midi_synth.shared_synth.cache_clear()
     alone = midi_synth.play(midi, 48, False, 4.0)
     midi_synth.play(midi, 89, False, 1.0)  # cut off while notes sound
     np.testing.assert_array_equal(midi_synth.play(midi, 48, False, 4.0), alone)

@@ -1,3 +1,5 @@
+"""The audit of a source finds every kind of defect, and none in what is right."""
+
 import json
 import os
 import shutil
