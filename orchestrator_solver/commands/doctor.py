@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Examine and print; returns the exit code."""
     if args.seams:
         return _print_seams()
-    from ..configuration.compose import composed
+    from ..configuration.overrides import composed
     from ..workflows.doctor import MISSING, examine
 
     data = [f"dset_root={args.data.absolute()}"] if args.data else []

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
 
     from dataset_builder.runtime.shards import Shard
 
-    from ..configuration.compose import composed
+    from ..configuration.overrides import composed
     from ..precompute.fill_store import fill_for
 
     torch.set_num_threads(1)  # of each process

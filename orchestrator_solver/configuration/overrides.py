@@ -3,15 +3,19 @@
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from dora import XP
 from dora.hydra import HydraMain
+from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rapidfuzz import process
 
 from dataset_builder.errors import UserError
+
+from ..paths import PROJECT
 
 # Dora asserts that an argument holds "=", and that a section stays one.
 MISTAKES = (HydraException, OmegaConfBaseException, AssertionError)
@@ -53,6 +57,23 @@ def _told(line: str) -> int:
 def entry_point(config_path: str, config_name: str) -> Callable[[Callable[[DictConfig], None]], OneLineMain]:
     """What `dora.hydra_main` is, with `OneLineMain`."""
     return lambda main: OneLineMain(main, config_name, config_path, version_base="1.1")
+
+
+def composed(overrides: list[str]) -> DictConfig:
+    """The configuration of a run with these overrides, as `dora run` would compose it here.
+
+    Raises:
+        UserError: if there is no such configuration.
+    """
+    try:
+        with initialize_config_dir(str(PROJECT / "config"), version_base="1.1"):
+            cfg = compose("config", overrides)
+    except MISTAKES as error:
+        raise UserError(f"no configuration with {' '.join(overrides)}: {mistake(error)}") from error
+    for stage, path in cfg.datasource.items():
+        if isinstance(path, str):
+            cfg.datasource[stage] = str(Path(path).absolute())
+    return cfg
 
 
 def mistake(error: Exception, known: Sequence[str] = ()) -> str:

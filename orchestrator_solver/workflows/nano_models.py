@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builder.build.pipeline import BuildSettings, build
+from dataset_builder.build.pipeline import build
+from dataset_builder.build.settings import BuildSettings
 from dataset_builder.errors import UserError
 from dataset_builder.nano.corpus import NanoSettings
 
-from ..configuration.compose import composed
+from ..configuration.overrides import composed
 from ..precompute.fill_store import fill_for
 from ..weights import package
 from .export import export_run

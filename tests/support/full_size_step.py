@@ -16,7 +16,7 @@ from audiocraft.modules.conditioners import ConditioningAttributes
 from omegaconf import OmegaConf
 from support.hub_cache import LM_YAML
 
-from orchestrator_solver.configuration import compose
+from orchestrator_solver.configuration.overrides import composed
 from orchestrator_solver.features.conditions import audio_reference
 from orchestrator_solver.models import builders
 from orchestrator_solver.models.lora import LoraSettings, inject
@@ -45,7 +45,7 @@ def published_file(layers: int, folder: Path) -> Path:
 
 def model_in_half(layers: int, seconds: float, folder: Path) -> torch.nn.Module:
     """The paper's model in bfloat16 with those weights, LoRA additions in float32, activations recomputed."""
-    cfg = compose.composed([
+    cfg = composed([
         "solver=orchestrator", "device=cpu", "dtype=bfloat16", "transformer_lm.checkpointing=torch",
         f"transformer_lm.num_layers={layers}", f"dataset.segment_duration={seconds}",
     ])  # fmt: skip

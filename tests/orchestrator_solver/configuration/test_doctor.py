@@ -8,7 +8,8 @@ import pytest
 from dataset_builder.errors import UserError
 from orchestrator_solver import cli, paths
 from orchestrator_solver.bench import random_hub
-from orchestrator_solver.configuration import compose, preflight
+from orchestrator_solver.configuration import preflight
+from orchestrator_solver.configuration.overrides import composed
 from orchestrator_solver.models import loading
 from orchestrator_solver.weights import hub
 from orchestrator_solver.workflows import doctor
@@ -26,7 +27,7 @@ def machine(tmp_path: Path, empty_hub: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _status(*overrides: str) -> dict[str, doctor.Finding]:
-    return {finding.subject: finding for finding in doctor.examine(compose.composed(list(overrides)))}
+    return {finding.subject: finding for finding in doctor.examine(composed(list(overrides)))}
 
 
 def test_a_run_that_finds_all(tiny_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,14 +57,14 @@ def test_published_weights_are_found(empty_hub: Path) -> None:
 def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("WANDB_API_KEY", "OPENAI_API_KEY", "HF_TOKEN"):
         monkeypatch.setenv(name, "hf_secret")
-    found = list(doctor.keys(compose.composed(["solver=orchestrator_nano"])))
+    found = list(doctor.keys(composed(["solver=orchestrator_nano"])))
     assert {finding.status for finding in found} == {"ok"}
     assert not any("secret" in str(finding) for finding in found)
 
 
 def test_audio_that_is_gone(tiny_data: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_SOURCE_ROOT", str(machine))
-    (gone, *_) = doctor.data(compose.composed(["solver=orchestrator_nano", f"dset_root={tiny_data}"]))
+    (gone, *_) = doctor.data(composed(["solver=orchestrator_nano", f"dset_root={tiny_data}"]))
     assert gone.status == "missing" and "Track00001" in gone.detail and "ORCHESTRATOR_SOURCE_ROOT" in gone.cure
 
 
@@ -79,19 +80,19 @@ def test_versions_that_are_not_the_locks(machine: Path, monkeypatch: pytest.Monk
 
 def test_a_folder_of_runs_that_cannot_be_written(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", "/proc/runs")
-    found = {finding.subject: finding for finding in doctor.runs(compose.composed(["solver=orchestrator_nano"]))}
+    found = {finding.subject: finding for finding in doctor.runs(composed(["solver=orchestrator_nano"]))}
     assert found["folder of runs"].status == "missing"
 
 
 def test_unknown_configurations() -> None:
     with pytest.raises(UserError, match="no configuration"):
-        compose.composed(["solver=nothing"])
+        composed(["solver=nothing"])
 
 
 @pytest.mark.parametrize(("scale", "billions"), [("small", 0.32), ("medium", 1.38), ("large", 2.43)])
 def test_parameters_by_formula(scale: str, billions: float) -> None:
     """Of the language model alone; MusicGen's 300M, 1.5B and 3.3B also count T5, EnCodec and cross attention."""
-    cfg = compose.composed(["solver=orchestrator", f"model/lm/model_scale@_global_={scale}"])
+    cfg = composed(["solver=orchestrator", f"model/lm/model_scale@_global_={scale}"])
     assert language_model_parameters(cfg) / 1e9 == pytest.approx(billions, rel=0.02)
 
 

@@ -7,7 +7,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from dataset_builder.dataset import manifest
-from orchestrator_solver.configuration import compose
+from orchestrator_solver.configuration.overrides import composed
 from orchestrator_solver.data.dataloaders import build_loaders
 
 WORLD, BATCH = 3, 2
@@ -17,7 +17,7 @@ def _loaders(data: Path, rank: int, monkeypatch: pytest.MonkeyPatch, *overrides:
     monkeypatch.setattr(flashy.distrib, "world_size", lambda: WORLD)
     monkeypatch.setattr(flashy.distrib, "rank", lambda: rank)
     settings = [f"dataset.batch_size={BATCH}", "dataset.num_workers=0", "dataset.valid.num_samples=6", *overrides]
-    cfg = compose.composed(["solver=orchestrator", f"dset_root={data}", *settings, "dataset.generate.num_samples=6"])
+    cfg = composed(["solver=orchestrator", f"dset_root={data}", *settings, "dataset.generate.num_samples=6"])
     return build_loaders(cfg, after_batch=lambda: None)
 
 

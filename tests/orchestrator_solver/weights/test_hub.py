@@ -8,7 +8,8 @@ from omegaconf import OmegaConf
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.bench import random_hub
-from orchestrator_solver.configuration import compose, preflight
+from orchestrator_solver.configuration import preflight
+from orchestrator_solver.configuration.overrides import composed
 from orchestrator_solver.weights import hub
 
 PAPERS = ["facebook/musicgen-melody", "t5-base", "adefossez/HTDemucs"]
@@ -20,9 +21,9 @@ def fresh() -> None:
 
 
 def test_needs_of_the_papers_run_and_of_the_nano_one() -> None:
-    assert sorted(set(hub.needs_of(compose.composed(["solver=orchestrator"])))) == sorted(set(PAPERS))
+    assert sorted(set(hub.needs_of(composed(["solver=orchestrator"])))) == sorted(set(PAPERS))
     for solver in ("orchestrator_nano", "nano_codec"):
-        assert not list(hub.needs_of(compose.composed([f"solver={solver}"])))
+        assert not list(hub.needs_of(composed([f"solver={solver}"])))
 
 
 def test_a_resumed_run_does_not_read_what_it_began_from() -> None:
