@@ -23,11 +23,11 @@ def audit_source(source: str, root: Path, workers: int) -> list[Defect]:
     with tempfile.TemporaryDirectory() as folder:
         results = [Path(folder) / f"{path.name}.json" for _, path in tracks]
         jobs = [(source, path, split, result) for (split, path), result in zip(tracks, results, strict=True)]
-        parallel_map(_one_track, jobs, workers, "audit")
+        parallel_map(_audit_one, jobs, workers, "audit")
         return [Defect(**line) for result in results for line in json.loads(result.read_text())]
 
 
-def _one_track(source: str, folder: Path, split: str, result: Path) -> None:
+def _audit_one(source: str, folder: Path, split: str, result: Path) -> None:
     atomic.write_json(result, [defect.to_json() for defect in audit_track(source, folder, split)])
 
 

@@ -83,13 +83,13 @@ class _Heard:
 
 @dataclass(frozen=True)
 class AuditReport(Report):
-    """Counts.
+    """How often the audit was right.
 
     Attributes:
         stems: pitched stems that were heard as they are.
         flagged: a line for each that was called a defect.
-        flatness: the largest.
-        steadiness: likewise.
+        flatness: of the flattest spectrum of a sound stem.
+        steadiness: of the steadiest sound stem.
         injected: how many of the injected defects of each kind were found, and of how many.
     """
 
@@ -119,7 +119,7 @@ def bench_audit(data: Path, every: int, workers: int) -> AuditReport:
     settings = recorded(data, workers)
     tracks = list_tracks(settings).tracks
     jobs = [(settings.source, folder, split, index % every == 0) for index, (split, folder) in enumerate(tracks)]
-    heard = [stem for stems in parallel_map(_one_track, jobs, workers, "listen") for stem in stems]
+    heard = [stem for stems in parallel_map(_hear_track, jobs, workers, "listen") for stem in stems]
     if not heard:
         raise UserError(f"{data} has no pitched stem")
     names = dict.fromkeys(name for stem in heard for name in stem.found)
@@ -131,7 +131,7 @@ def bench_audit(data: Path, every: int, workers: int) -> AuditReport:
     )  # fmt: skip
 
 
-def _one_track(source: str, folder: Path, split: str, inject: bool) -> Sequence[_Heard]:
+def _hear_track(source: str, folder: Path, split: str, inject: bool) -> Sequence[_Heard]:
     track = READERS[source].read_track(folder, split)
     return [_heard(track.id, stem, inject) for stem in track.stems if not stem.is_drum]
 

@@ -13,11 +13,10 @@ from ..items.facts import Facts
 from ..items.item import Item
 from ..items.track_results import TrackResult, TrackResults
 from ..llm.answer_cache import AnswerStore
-from ..llm.answered import forget_failures, settled
 from ..llm.ask_all import ask_all
 from ..llm.batch_api import dollars_at_most, under_way
 from ..llm.description_prompt import Message, format_input
-from ..llm.dialogue import Outcome, next_step
+from ..llm.dialogue import Outcome, forget_failures, next_step, settled
 from ..llm.settings import ChatSettings
 
 WHAT = "description"

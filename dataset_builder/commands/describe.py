@@ -55,7 +55,7 @@ def _tracks(root: Path) -> list[str]:
 
 def _estimate(root: Path, settings: ChatSettings) -> None:
     from ..build.description_stage import questions_of
-    from ..llm.answered import estimate_for
+    from ..llm.dialogue import estimate_for
 
     print(estimate_for(questions_of(TrackResults(root), _tracks(root)), settings).text())
 
@@ -74,8 +74,8 @@ def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
 
 def _submit(root: Path, settings: ChatSettings) -> None:
     from ..build.description_stage import questions_of
-    from ..llm.answered import estimate_for, forget_failures, pending
     from ..llm.batch_api import BatchClient
+    from ..llm.dialogue import estimate_for, forget_failures, pending
 
     questions = questions_of(TrackResults(root), _tracks(root))
     print(estimate_for(questions, settings).text())
@@ -101,8 +101,8 @@ def _poll(root: Path, settings: ChatSettings) -> None:
 def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
     from ..build.description_stage import questions_of, write_descriptions
     from ..build.pipeline import describe
-    from ..llm.answered import settled
     from ..llm.batch_api import BatchClient
+    from ..llm.dialogue import settled
 
     with locks.alone(root):
         collected = BatchClient(root, settings).collect()

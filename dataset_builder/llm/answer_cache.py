@@ -19,7 +19,7 @@ class Answer:
     Attributes:
         text: the answer.
         tokens_in: of the request, as the server counted; 0 if it does not say.
-        tokens_out: of the answer, likewise.
+        tokens_out: of the answer, as the server counted; 0 if it does not say.
         refused: whether the server says that the model would not answer.
     """
 

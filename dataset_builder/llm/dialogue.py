@@ -1,9 +1,12 @@
-"""Where the conversation about a question stands, by the answers that are there: what to ask next, or what came."""
+"""Where the conversations about questions stand, by the answers that are there: what to ask next, or what came."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .answer_cache import Answer, AnswerStore, request_id
 from .description_prompt import Message, description_of, first_request, is_refusal, second_request
+from .prices import Estimate, estimate, price_of
+from .settings import ChatSettings
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,36 @@ def _outcome(answer: Answer, requests: tuple[str, ...]) -> Outcome:
     if description is None:
         return Outcome(None, f"no sentence in the answer: {' '.join(answer.text.split())[:120]}", requests)
     return Outcome(description)
+
+
+def pending(questions: Sequence[str], settings: ChatSettings) -> dict[str, list[Message]]:
+    """The requests that come next, by name; questions that have a description have none."""
+    store, found = AnswerStore(settings.cache), {}
+    for question in questions:
+        step = next_step(question, settings.model, store)
+        if isinstance(step, Outcome) and step.description is None:  # it begins anew
+            messages = first_request(question)
+            step = Request(request_id(settings.model, messages), messages)
+        if isinstance(step, Request):
+            found[step.name] = step.messages
+    return found
+
+
+def forget_failures(questions: Sequence[str], settings: ChatSettings) -> None:
+    """Let questions be asked again of which nothing came: refusals, and answers without a sentence."""
+    store = AnswerStore(settings.cache)
+    for outcome in settled(questions, settings).values():
+        for name in outcome.requests if outcome.description is None else ():
+            store.forget(name)
+
+
+def estimate_for(questions: Sequence[str], settings: ChatSettings) -> Estimate:
+    """What it would take to settle the questions."""
+    return estimate(pending(questions, settings).values(), price_of(settings.model, settings.price))
+
+
+def settled(questions: Sequence[str], settings: ChatSettings) -> dict[str, Outcome]:
+    """What has come of the questions by the answers that are there; others are missing."""
+    store = AnswerStore(settings.cache)
+    steps = {question: next_step(question, settings.model, store) for question in questions}
+    return {question: step for question, step in steps.items() if isinstance(step, Outcome)}

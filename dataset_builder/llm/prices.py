@@ -73,8 +73,8 @@ class Estimate:
 
     Attributes:
         calls: first requests.
-        tokens_in: about, of these.
-        tokens_out: likewise.
+        tokens_in: of these, about.
+        tokens_out: of their answers, about.
         price: by which they are paid for; None if it is not known.
         most: dollars if every answer is as long as may be, and is asked for again where that is done.
         again: whether that is done: a description that names an instrument is, a caption may name it.

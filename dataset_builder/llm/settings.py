@@ -18,7 +18,7 @@ class ChatSettings:
         base_url: of the server; by default `OPENAI_BASE_URL`, or OpenAI's.
         concurrency: requests in flight.
         requests_per_minute: limit of the account; None for none.
-        tokens_per_minute: likewise, in and out together.
+        tokens_per_minute: of all requests, in and out together.
         budget: dollars that a run may spend; None for no limit.
         price: dollars for a million tokens as `IN,OUT`, for a model whose price is not known here.
         timeout: seconds until a request is given up.

@@ -1,4 +1,4 @@
-"""Plays a MIDI file with one program on the General MIDI sound font that pretty_midi carries.
+"""Plays MIDI files on the General MIDI sound font that pretty_midi carries: with one program, or as they are.
 
 tinysoundfont is deterministic to the bit: the same file gives the same samples in any process.
 """
@@ -16,7 +16,7 @@ from symusic.core import ScoreSecond
 from ..errors import UserError
 
 SAMPLE_RATE = 44100
-CHANNEL, DRUM_CHANNEL = 0, 9
+CHANNEL, DRUM_CHANNEL, CHANNELS = 0, 9, 16
 FONT = "TimGM6mb.sf2"  # GPL-2: read from the installed package, not part of this repository
 TAIL = 1.5  # seconds kept after the last note for its release
 FADE = 0.25  # seconds at the very end that fade to silence
@@ -129,3 +129,27 @@ def _read(midi: Path) -> ScoreSecond:
         return ScoreSecond.from_file(midi)
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{midi} cannot be read as MIDI ({' '.join(str(error).split())})") from error
+
+
+def render_whole(path: Path, seconds: float) -> np.ndarray:
+    """The first `seconds` of a MIDI file and the end of its last notes, float32 `[T]` mono at `SAMPLE_RATE`.
+
+    Raises:
+        UserError: the file is broken.
+    """
+    import tinysoundfont
+
+    synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE)
+    synth.sfload(str(font_path()), max_voices=VOICES)
+    for channel in range(CHANNELS):  # a file need not name a program before its first note
+        synth.program_select(channel, 0, 0, 0, channel == DRUM_CHANNEL)
+    _schedule(tinysoundfont.Sequencer(synth), path)
+    stereo = np.frombuffer(synth.generate(round((seconds + TAIL) * SAMPLE_RATE)), np.float32)
+    return (stereo[::2] + stereo[1::2]) * np.float32(0.5)
+
+
+def _schedule(sequencer: Any, path: Path) -> None:
+    try:
+        sequencer.midi_load(str(path))
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as MIDI ({error})") from error

@@ -86,7 +86,7 @@ def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
 
 
 def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
-    from dataset_builder.music import midi_file_synth
+    from dataset_builder.music import midi_synth
     from dataset_builder.music.key import fast_key
     from dataset_builder.music.midi import read_midi
     from dataset_builder.music.midi_synth import end_of
@@ -97,8 +97,8 @@ def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
     if not score.note_num():
         raise UserError(f"{path} holds no notes")
     _check_length(path, seconds, duration)
-    wav = midi_file_synth.render(path, min(seconds, duration or seconds))
-    wav = soxr.resample(wav, midi_file_synth.SAMPLE_RATE, SAMPLE_RATE)
+    wav = midi_synth.render_whole(path, min(seconds, duration or seconds))
+    wav = soxr.resample(wav, midi_synth.SAMPLE_RATE, SAMPLE_RATE)
     if duration:
         wav = wav[: round(duration * SAMPLE_RATE)]
     _check_sound(path, wav)

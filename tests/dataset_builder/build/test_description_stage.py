@@ -12,9 +12,9 @@ from dataset_builder.build.description_stage import describe_tracks, questions_o
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.costs import total_cost
 from dataset_builder.items.track_results import TrackResults
-from dataset_builder.llm.answered import pending
 from dataset_builder.llm.ask_all import ask_all
 from dataset_builder.llm.batch_api import BatchClient
+from dataset_builder.llm.dialogue import pending
 from dataset_builder.llm.settings import ChatSettings
 
 pytestmark = pytest.mark.usefixtures("answers")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.chat_server import GOOD, ChatServer
 
-from dataset_builder.descriptor.chat_describer import ChatDescriber
+from dataset_builder.descriptor.describers import ChatDescriber
 from dataset_builder.errors import UserError
 from dataset_builder.items.facts import Facts
 from dataset_builder.llm.description_prompt import format_input

@@ -10,9 +10,9 @@ from dataset_builder.dataset.costs import total_cost
 from dataset_builder.errors import UserError
 from dataset_builder.llm import batch_files
 from dataset_builder.llm.answer_cache import Answer, AnswerStore
-from dataset_builder.llm.answered import forget_failures, pending, settled
 from dataset_builder.llm.ask_all import ask_all
 from dataset_builder.llm.batch_api import LABEL, BatchClient, dollars_at_most, under_way
+from dataset_builder.llm.dialogue import forget_failures, pending, settled
 from dataset_builder.llm.prices import PRICES
 from dataset_builder.llm.settings import ChatSettings
 
