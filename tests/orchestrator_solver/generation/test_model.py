@@ -47,7 +47,7 @@ def test_output_is_as_long_as_the_reference(model: OrchestratorModel, seconds: f
 def test_excerpts_begin_on_frames_of_codec_and_chroma(
     model: OrchestratorModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The nano models' 40 and 64 ms; MusicGen's 20 and 128 ms, as `orchestrator.grid` has them."""
+    """The nano models' 40 and 64 ms; MusicGen's 20 and 128 ms."""
     assert model.grid == 0.32
     conditioner = model.lm.condition_provider.conditioners["self_wav"]
     monkeypatch.setattr(type(model.codec), "frame_rate", 50.0)
