@@ -18,8 +18,8 @@ from dataset_builder.items.item import Item
 from dataset_builder.music.instruments import PITCHED
 from dataset_builder.seeds import rng_for
 
+from ..evaluation.excerpts import work_namer
 from ..evaluation.players import through_codec
-from ..evaluation.works import work_namer
 from ..features.chroma import Chroma
 from ..metrics.bootstrap import Interval, bootstrap, lines_of
 from ..metrics.sim import sim

@@ -10,8 +10,7 @@ from dataset_builder.errors import UserError
 from dataset_builder.items import prompt
 from dataset_builder.items.item import Item
 
-from ..features.chroma import frame_rate_of
-from ..features.frame_grid import seconds_between_common_frames
+from ..features.chroma import frame_rate_of, seconds_between_common_frames
 
 ANY = "any kind"
 DRAWS: dict[str, Callable[[dict[str, float]], dict[str, float]]] = {"kinds": dict, "items": lambda kinds: {ANY: 1.0}}

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from torch.nn import functional
@@ -73,3 +74,9 @@ def frame_rate_of(sample_rate: int, radix2_exp: int) -> float:
 def window_exponent(sample_rate: int) -> int:
     """The largest power of two for a window whose quarter lasts at most 64 ms: 12 at 16 kHz, 13 at 32 kHz."""
     return int(math.log2(4 * MAX_HOP * sample_rate))
+
+
+def seconds_between_common_frames(*frame_rates: float) -> float:
+    """Seconds from one time at which frames of all these rates (Hz) begin to the next; the first is 0."""
+    lengths = [1 / Fraction(rate).limit_denominator(1_000_000) for rate in frame_rates]
+    return math.lcm(*(one.numerator for one in lengths)) / math.gcd(*(one.denominator for one in lengths))

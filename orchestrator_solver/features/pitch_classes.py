@@ -1,8 +1,12 @@
-"""The pitch class of every frame of a reference, of an excerpt or of a whole item in pieces."""
+"""The pitch class of every frame of a reference: of an excerpt, of a whole item in pieces, or kept on disk."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import torch
+
+from dataset_builder.runtime import atomic
 
 from .chroma import SILENCE_DBFS, VOICED_DB, Chroma, ChromaFrames
 
@@ -56,3 +60,29 @@ def pitch_classes_in_pieces(chroma: Chroma, wav: torch.Tensor, melodic: Melodic 
 def identity_of(chroma: Chroma, separator: str = "") -> str:
     """What decides pitch classes beside the audio: the chroma's settings, and how mixes are separated."""
     return f"{chroma.sample_rate} {chroma.window} {VOICED_DB} {SILENCE_DBFS} {separator}"
+
+
+class PitchCache:
+    """Pitch classes of excerpts on disk, by a hash of the samples and of all settings.
+
+    Args:
+        folder: where; files in it may be deleted at any time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> torch.Tensor | None:
+        """Pitch classes `[S]`, None if there are none, or they are torn."""
+        try:
+            return torch.from_numpy(np.load(self._path(key), allow_pickle=False).astype(np.int64))
+        except (OSError, ValueError, EOFError):
+            return None
+
+    def put(self, key: str, classes: torch.Tensor) -> None:
+        """Keep the pitch classes `[S]`."""
+        with atomic.replacing(self._path(key)) as temporary, temporary.open("wb") as file:
+            np.save(file, classes.cpu().numpy().astype(np.int8), allow_pickle=False)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.npy"

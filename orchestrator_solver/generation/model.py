@@ -9,8 +9,8 @@ from audiocraft.models.encodec import CompressionModel
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import ConditioningAttributes
 
+from ..features.chroma import seconds_between_common_frames
 from ..features.conditions import audio_reference
-from ..features.frame_grid import seconds_between_common_frames
 from ..models import loading
 from ..weights.published import language_model_package
 from .reference_audio import ReferenceAudio

@@ -22,8 +22,7 @@ from torch.nn import functional as F
 
 from ..features.chroma import Chroma
 from ..features.conditions import Condition, References, StoredReferences
-from ..features.pitch_cache import PitchCache
-from ..features.pitch_classes import PIECE_SECONDS, identity_of, pitch_classes, pitch_classes_in_pieces
+from ..features.pitch_classes import PIECE_SECONDS, PitchCache, identity_of, pitch_classes, pitch_classes_in_pieces
 from ..features.separation import LOST_DB, Separator
 
 

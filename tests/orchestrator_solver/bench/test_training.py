@@ -24,4 +24,3 @@ def test_training_from_the_store_against_audiocraft(
     assert all(min(case.ours) > 0 and len(case.theirs) == 2 and 0 < case.loading < 1 for case in report.cases)
     assert report.cases[0].faster > 1 and report.cases[0].parameters > 4e6
     assert "wanted" in report.text() and len(report.text().splitlines()) == 5
-

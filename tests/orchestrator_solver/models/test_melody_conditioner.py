@@ -22,7 +22,7 @@ from orchestrator_solver.features.feature_store import Entry
 from orchestrator_solver.features.pitch_classes import pitch_classes, pitch_classes_in_pieces
 from orchestrator_solver.features.store_reader import StoreReader
 from orchestrator_solver.generation.model import OrchestratorModel
-from orchestrator_solver.models.condition_provider import ConditionProvider
+from orchestrator_solver.models.builders import ConditionProvider
 from orchestrator_solver.models.melody_conditioner import MelodyConditioner
 from orchestrator_solver.precompute.encoders import FrozenEncoders
 from orchestrator_solver.precompute.fill_store import fill
