@@ -140,6 +140,19 @@ def tiny_data(tiny_slakh: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
+def materialised(tiny_slakh: Path, tmp_path: Path) -> Path:
+    """A data set of the tiny source whose items are files."""
+    from dataset_builder.build.pipeline import build
+    from dataset_builder.build.settings import BuildSettings
+    from dataset_builder.dataset.materialise import materialise
+
+    root = tmp_path / "data"
+    build(BuildSettings("slakh", root, tiny_slakh, captions="none"))
+    materialise(root)
+    return root
+
+
+@pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shared out to worker processes is done in this process instead, whose patches it sees."""
     from support.serial_pool import Here

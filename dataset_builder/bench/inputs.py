@@ -1,7 +1,9 @@
 """What is measured on: files made of the embedded corpus, or chosen from a folder that is given."""
 
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,13 @@ def _make_midi(folder: Path, count: int) -> list[Path]:
         made.append(folder / f"{work.id}.mid")
         atomic.write_bytes(made[-1], slakh_writer.midi_of(arranged.score, arranged.stems))
     return made
+
+
+@contextmanager
+def slakh_source(root: Path | None, tracks: int, stems: int) -> Iterator[tuple[Path, Path]]:
+    """Within the block: a folder in Slakh's layout, see `slakh_root`, and an empty one to work in."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        yield slakh_root(root, Path(folder) / "slakh", tracks, stems), Path(folder)
 
 
 def slakh_root(root: Path | None, made: Path, tracks: int, stems: int) -> Path:

@@ -50,11 +50,9 @@ def _build_options(parser: argparse.ArgumentParser) -> None:
 
 def _build(args: argparse.Namespace) -> Report:
     from ..bench.build import bench_build
-    from ..bench.inputs import slakh_root
+    from ..bench.inputs import slakh_source
 
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        root = slakh_root(args.root, folder / "slakh", args.tracks, args.stems)
+    with slakh_source(args.root, args.tracks, args.stems) as (root, folder):
         return bench_build(root, folder, args.workers, args.repeats)
 
 

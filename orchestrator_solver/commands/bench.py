@@ -86,13 +86,11 @@ def _excerpt_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _excerpt(args: argparse.Namespace) -> Report:
-    from dataset_builder.bench.inputs import slakh_root
+    from dataset_builder.bench.inputs import slakh_source
 
     from ..bench.excerpt import bench_excerpt
 
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        root = slakh_root(args.root, folder / "slakh", args.tracks, args.stems)
+    with slakh_source(args.root, args.tracks, args.stems) as (root, folder):
         return bench_excerpt(root, folder, args.excerpts, args.repeats)
 
 

@@ -8,11 +8,8 @@ import shutil
 import pytest
 from support.written_items import write_items
 
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
-from dataset_builder.dataset.materialise import materialise
 from dataset_builder.errors import UserError
 from dataset_builder.runtime import atomic
 from dataset_builder.runtime.checksums import digest_of, write_checksums
@@ -107,15 +104,6 @@ def test_a_broken_manifest(data):
         manifest.load(data, "train")
 
 
-@pytest.fixture
-def finished(tiny_slakh, tmp_path):
-    """A data set that is materialised."""
-    root = tmp_path / "data"
-    build(BuildSettings("slakh", root, tiny_slakh, captions="none"))
-    materialise(root)
-    return root
-
-
 def faults_of(root):
     try:
         return check(root)
@@ -123,8 +111,8 @@ def faults_of(root):
         return [str(error)]
 
 
-def test_sums_are_read_by_sha256sum(finished):
+def test_sums_are_read_by_sha256sum(materialised):
     """The format is coreutils': hash, two blanks, path."""
-    for line in (finished / "SHA256SUMS").read_text().splitlines():
+    for line in (materialised / "SHA256SUMS").read_text().splitlines():
         digest, name = line[:64], line[66:]
-        assert line[64:66] == "  " and hashlib.sha256((finished / name).read_bytes()).hexdigest() == digest
+        assert line[64:66] == "  " and hashlib.sha256((materialised / name).read_bytes()).hexdigest() == digest
