@@ -1,6 +1,6 @@
 """A track's key as music21's `analyze('key')` names it, from ticks instead of a parsed score.
 
-music21's default is Aarden-Essen: the correlation of pitch-class durations (`music21_import.py`) with 24 rotated
+music21's default is Aarden-Essen: the correlation of pitch-class durations (`pitch_class_durations.py`) with 24 rotated
 profiles. One matrix product gives the same label, hundreds of times sooner (`python -m dataset_builder bench key`).
 """
 
