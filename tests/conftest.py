@@ -142,9 +142,9 @@ def tiny_data(tiny_slakh: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture
 def materialised(tiny_slakh: Path, tmp_path: Path) -> Path:
     """A data set of the tiny source whose items are files."""
-    from dataset_builder.build.pipeline import build
-    from dataset_builder.build.settings import BuildSettings
     from dataset_builder.dataset.materialise import materialise
+    from dataset_builder.pipeline.build import build
+    from dataset_builder.pipeline.settings import BuildSettings
 
     root = tmp_path / "data"
     build(BuildSettings("slakh", root, tiny_slakh, captions="none"))

@@ -10,9 +10,9 @@ import soundfile
 from ..audio import reading
 from ..audit.detectors import DefectDetector
 from ..audit.track_audit import sounding_classes
-from ..build.settings import recorded
-from ..build.track_list import list_tracks
 from ..errors import UserError
+from ..pipeline.settings import recorded
+from ..pipeline.track_list import list_tracks
 from ..runtime.process_pool import parallel_map
 from ..seeds import rng_for
 from ..sources.registry import READERS

@@ -7,8 +7,6 @@ The result is the same, to the byte, whatever the workers, shards and interrupti
 import argparse
 from pathlib import Path
 
-from ..build.pipeline import build, build_shard
-from ..build.settings import BuildSettings
 from ..dataset.report import Report
 from ..descriptor.captions.registry import CAPTIONERS
 from ..descriptor.describers import DESCRIBERS
@@ -16,6 +14,8 @@ from ..errors import UserError
 from ..items.grouping import GROUPINGS
 from ..music.key import KEY_BACKENDS
 from ..nano.corpus import NanoSettings
+from ..pipeline.build import build, build_shard
+from ..pipeline.settings import BuildSettings
 from ..runtime.shards import Shard
 from ..sources.registry import READERS
 from .materialise import materialise_data
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         key_backend=args.key, workers=args.workers, nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
     if args.estimate:
-        from ..build.cost_forecast import forecast
+        from ..pipeline.cost_forecast import forecast
 
         print(forecast(settings, chat_settings(args), audio_llm(args, settings.caption_settings())))
         return 0
@@ -106,6 +106,6 @@ def _built(settings: BuildSettings, args: argparse.Namespace) -> Report:
     captioner = audio_llm(args, settings.caption_settings())
     if not args.launcher:
         return build(settings, chat_settings(args), captioner)
-    from ..build.cluster_jobs import launch_build
+    from ..pipeline.cluster_jobs import launch_build
 
     return launch_build(settings, launch_of(args), chat_settings(args), captioner)

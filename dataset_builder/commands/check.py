@@ -21,8 +21,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every fault; returns the exit code."""
-    from ..build.repair import repair
     from ..dataset.integrity import check
+    from ..pipeline.repair import repair
 
     if args.repair:
         repair(args.root, args.workers)

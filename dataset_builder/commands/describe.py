@@ -47,22 +47,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tracks(root: Path) -> list[str]:
-    from ..build.settings import recorded
-    from ..build.track_list import list_tracks
+    from ..pipeline.settings import recorded
+    from ..pipeline.track_list import list_tracks
 
     return list_tracks(recorded(root, 1)).names
 
 
 def _estimate(root: Path, settings: ChatSettings) -> None:
-    from ..build.description_stage import questions_of
     from ..llm.dialogue import estimate_for
+    from ..pipeline.description_stage import questions_of
 
     print(estimate_for(questions_of(TrackResults(root), _tracks(root)), settings).text())
 
 
 def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
-    from ..build.description_stage import describe_tracks
-    from ..build.pipeline import describe
+    from ..pipeline.build import describe
+    from ..pipeline.description_stage import describe_tracks
 
     def write(results: TrackResults, tracks: Sequence[str], begin: Callable[[], None]) -> tuple[int, int]:
         described = describe_tracks(results, tracks, settings, begin)
@@ -73,9 +73,9 @@ def _describe(root: Path, settings: ChatSettings, workers: int) -> None:
 
 
 def _submit(root: Path, settings: ChatSettings) -> None:
-    from ..build.description_stage import questions_of
     from ..llm.batch_api import BatchClient
     from ..llm.dialogue import estimate_for, forget_failures, pending
+    from ..pipeline.description_stage import questions_of
 
     questions = questions_of(TrackResults(root), _tracks(root))
     print(estimate_for(questions, settings).text())
@@ -99,10 +99,10 @@ def _poll(root: Path, settings: ChatSettings) -> None:
 
 
 def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
-    from ..build.description_stage import questions_of, write_descriptions
-    from ..build.pipeline import describe
     from ..llm.batch_api import BatchClient
     from ..llm.dialogue import settled
+    from ..pipeline.build import describe
+    from ..pipeline.description_stage import questions_of, write_descriptions
 
     with locks.alone(root):
         collected = BatchClient(root, settings).collect()

@@ -41,7 +41,7 @@ def materialise_data(root: Path, args: argparse.Namespace) -> None:
     from ..dataset.materialise import FOLDER, materialise
 
     if args.launcher:
-        from ..build.cluster_jobs import launch_materialise
+        from ..pipeline.cluster_jobs import launch_materialise
 
         launch_materialise(root, args.workers, launch_of(args))
     else:

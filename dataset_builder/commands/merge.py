@@ -21,8 +21,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Merge and print the report; returns the exit code."""
-    from ..build.pipeline import merge
-    from ..build.settings import recorded
+    from ..pipeline.build import merge
+    from ..pipeline.settings import recorded
 
     captions = replace(recorded(args.root, 1), caption_url=args.caption_url, caption_table=args.caption_table)
     settings = captions.caption_settings()

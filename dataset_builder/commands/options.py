@@ -61,7 +61,7 @@ def audio_llm(args: argparse.Namespace, settings: CaptionSettings) -> ChatSettin
 
 
 if TYPE_CHECKING:
-    from ..build.cluster_jobs import Launch
+    from ..pipeline.cluster_jobs import Launch
 
 LAUNCHERS = ("slurm", "local")
 
@@ -78,6 +78,6 @@ def add_launch_options(group: argparse._ArgumentGroup) -> None:
 
 def launch_of(args: argparse.Namespace) -> "Launch":
     """How the jobs are run. With it comes submitit, which takes a while to import."""
-    from ..build.cluster_jobs import Launch
+    from ..pipeline.cluster_jobs import Launch
 
     return Launch(args.launcher, args.shards, args.partition, args.account, args.minutes, args.memory)

@@ -99,7 +99,7 @@ def work_of(track: str) -> Work:
 
 
 def render_track(folder: Path) -> None:
-    """Render any folder of Slakh's layout that has metadata.yaml and MIDI/ but no audio; see `slakh_writer.render_track`."""
+    """Render any folder of Slakh's layout that has metadata.yaml and MIDI/ but no audio."""
     from . import slakh_writer
 
     slakh_writer.render_track(folder)

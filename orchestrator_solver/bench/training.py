@@ -30,10 +30,10 @@ from tqdm import tqdm
 
 from dataset_builder.bench.inputs import slakh_root
 from dataset_builder.bench.measurement import Report
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset.materialise import FOLDER as FILES
 from dataset_builder.dataset.materialise import materialise
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime import atomic
 
 from .. import train

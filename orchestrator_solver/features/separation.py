@@ -1,6 +1,6 @@
 """What carries the melody of a mix: htdemucs' vocals and other stems, without its drums and bass.
 
-The network comes from the hub's cache or from torch's, read without unpickling (`weights.safe_load`, through `seams.unpickling`).
+The network comes from the hub's cache or from torch's, read without unpickling (`seams.unpickling`).
 """
 
 from collections.abc import Sequence

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.nano.corpus import NanoSettings
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 
 if TYPE_CHECKING:
     from ..generation.model import OrchestratorModel

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.errors import UserError
 from dataset_builder.nano.corpus import NanoSettings
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 
 from ..configuration.overrides import composed
 from ..precompute.fill_store import fill_for

@@ -6,8 +6,8 @@ import torch
 from audiocraft.models import builders as audiocraft_builders
 from omegaconf import DictConfig, OmegaConf
 
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 from orchestrator_solver.models.builders import build_lm
 from orchestrator_solver.nano import spectral_codec
 from orchestrator_solver.weights import package

@@ -15,14 +15,14 @@ from support.written_items import write_items
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before it is imported
 from dataset_builder.__main__ import main
-from dataset_builder.build.cluster_jobs import FOLDER, Launch, launch_materialise
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.dataset.integrity import check
 from dataset_builder.dataset.materialise import audio_path, materialise, materialise_shard, part_path
 from dataset_builder.errors import UserError
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.cluster_jobs import FOLDER, Launch, launch_materialise
+from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime import locks, process_pool
 from dataset_builder.runtime.shards import Shard
 from orchestrator_solver.paths import PROJECT

@@ -13,11 +13,11 @@ import pytest
 
 from dataset_builder.__main__ import main
 from dataset_builder.audit.exclusions import LeftOut
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset.report import Tally, read_report, report_of, tally
 from dataset_builder.dataset.report_page import page
 from dataset_builder.errors import UserError
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime import atomic
 
 HOSTILE = '</title><script>alert(1)</script><img src="http://evil/x" onerror=alert(2)>"\'&{{ 7*7 }}'

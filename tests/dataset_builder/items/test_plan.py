@@ -4,10 +4,10 @@ import json
 import shutil
 
 from dataset_builder.__main__ import main
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.items.plan import plan_folder, plan_published
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.sources.slakh_index import omitted_tracks, published
 
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from support.killing import Killed, run, tree, until, words
 
-from dataset_builder.build.pipeline import build, build_shard
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset.integrity import check
 from dataset_builder.errors import UserError
+from dataset_builder.pipeline.build import build, build_shard
+from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime.process_pool import parallel_map
 from dataset_builder.runtime.shards import Shard
 

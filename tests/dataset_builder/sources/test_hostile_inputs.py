@@ -15,11 +15,11 @@ import yaml
 from support.serial_pool import Here
 
 from dataset_builder.audit.track_audit import audit_track
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset.finalize import TrackSummary, finish
 from dataset_builder.dataset.report import tally
 from dataset_builder.errors import UserError
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime import process_pool
 from dataset_builder.sources.untrusted_yaml import DEEPEST, LARGEST, read_yaml
 

@@ -10,12 +10,12 @@ import pytest
 import soundfile
 
 from dataset_builder.__main__ import main
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import find_instruments
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.sources.own_stems import find_tracks, read_track
 from dataset_builder.sources.stem_names import spelt_out
 

@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
 from dataset_builder.nano.corpus import render_track
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 
 STEMS = ["S00", "S01", "S02", "S03", "S04", "S05", "S07", "S08", "S09", "S10"]  # S06 was never rendered
 

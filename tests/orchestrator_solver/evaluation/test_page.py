@@ -13,9 +13,9 @@ import pytest
 import soundfile
 from support.echo_model import RATE, EchoModel
 
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.errors import UserError
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
 from orchestrator_solver.evaluation.rows import ClipScores
 from orchestrator_solver.evaluation.table import Column, Table, tabulate
 from orchestrator_solver.evaluation.table_formats import to_json

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from dataset_builder.build.repair import repair
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
 from dataset_builder.errors import UserError
+from dataset_builder.pipeline.repair import repair
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
 

@@ -8,7 +8,6 @@ import pytest
 from support.chat_server import GOOD, ChatServer, kill_when_asked, started
 
 from dataset_builder.__main__ import main
-from dataset_builder.build.description_stage import describe_tracks, questions_of
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.costs import total_cost
 from dataset_builder.items.track_results import TrackResults
@@ -16,6 +15,7 @@ from dataset_builder.llm.ask_all import ask_all
 from dataset_builder.llm.batch_api import BatchClient
 from dataset_builder.llm.dialogue import pending
 from dataset_builder.llm.settings import ChatSettings
+from dataset_builder.pipeline.description_stage import describe_tracks, questions_of
 
 pytestmark = pytest.mark.usefixtures("answers")
 TRACKS = ["Track00001", "Track00002", "Track00003"]

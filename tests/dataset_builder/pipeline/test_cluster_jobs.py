@@ -8,10 +8,10 @@ import pytest
 import submitit
 
 from dataset_builder.__main__ import main
-from dataset_builder.build.cluster_jobs import Launch, launch_build
-from dataset_builder.build.pipeline import build
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.errors import UserError
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.cluster_jobs import Launch, launch_build
+from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime import locks
 
 

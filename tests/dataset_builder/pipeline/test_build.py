@@ -12,14 +12,14 @@ import soundfile
 import yaml
 
 from dataset_builder.audit import exclusions as why
-from dataset_builder.build import pipeline
-from dataset_builder.build.pipeline import build, build_shard, merge
-from dataset_builder.build.settings import BuildSettings
-from dataset_builder.build.track_jobs import make_track
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import instrument_words_in
+from dataset_builder.pipeline import pipeline
+from dataset_builder.pipeline.build import build, build_shard, merge
+from dataset_builder.pipeline.settings import BuildSettings
+from dataset_builder.pipeline.track_jobs import make_track
 from dataset_builder.runtime.shards import Shard
 
 pytestmark = pytest.mark.usefixtures("in_this_process")  # but `built`, which is made before

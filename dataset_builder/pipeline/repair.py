@@ -7,7 +7,7 @@ from ..dataset.finalize import SUMS
 from ..errors import UserError
 from ..items.track_results import FOLDER as RESULTS
 from ..runtime.checksums import digest_if_there, read_checksums
-from .pipeline import make_again
+from .build import make_again
 
 
 def repair(root: Path, workers: int = 1) -> None:

@@ -11,14 +11,14 @@ from aiolimiter import AsyncLimiter
 from support.chat_server import GOOD, ChatServer, kill_when_asked, started
 
 from dataset_builder.__main__ import main
-from dataset_builder.build import cluster_jobs
-from dataset_builder.build.cluster_jobs import Launch
-from dataset_builder.build.pipeline import build_shard
-from dataset_builder.build.settings import BuildSettings
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.costs import total_cost
 from dataset_builder.items.item import Item
 from dataset_builder.llm import client
+from dataset_builder.pipeline import cluster_jobs
+from dataset_builder.pipeline.build import build_shard
+from dataset_builder.pipeline.cluster_jobs import Launch
+from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime.shards import Shard
 
 pytestmark = pytest.mark.usefixtures("caption_cache", "answers")

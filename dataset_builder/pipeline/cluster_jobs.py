@@ -23,7 +23,7 @@ from ..errors import UserError
 from ..items.track_results import result_path
 from ..llm.settings import ChatSettings
 from ..runtime.shards import Shard
-from .pipeline import build_shard, merge, prepare
+from .build import build_shard, merge, prepare
 from .settings import BuildSettings
 
 FOLDER = ".jobs"  # in the data set's folder: what submitit writes, and the jobs' output
