@@ -16,7 +16,7 @@ from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import instrument_words_in
-from dataset_builder.pipeline import pipeline
+from dataset_builder.pipeline import build as pipeline_build
 from dataset_builder.pipeline.build import build, build_shard, merge
 from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.pipeline.track_jobs import make_track
@@ -94,7 +94,7 @@ def test_the_bytes_do_not_depend_on_workers_or_interruptions(built, tiny_slakh, 
         return made[0]
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "make_track", interrupted)
+        patch.setattr(pipeline_build, "make_track", interrupted)
         with pytest.raises(KeyboardInterrupt):
             build(settings)
     assert [path.name for path in (tmp_path / "tracks").iterdir()] == ["Track00001.json"]
@@ -136,7 +136,7 @@ def test_items_that_are_no_more_go_with_their_audio(built, tiny_slakh, tmp_path)
 
 
 def test_a_finished_data_set_is_not_made_again(built, tiny_slakh, monkeypatch):
-    monkeypatch.setattr(pipeline, "make_track", lambda *args: pytest.fail("made again"))
+    monkeypatch.setattr(pipeline_build, "make_track", lambda *args: pytest.fail("made again"))
     build(settings_of(tiny_slakh, built[0], workers=1))
 
 
