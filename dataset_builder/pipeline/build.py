@@ -27,9 +27,9 @@ from ..llm.settings import ChatSettings
 from ..runtime import atomic, locks
 from ..runtime.process_pool import parallel_map
 from ..runtime.shards import Shard
+from .caption_stage import caption_tracks
 from .ownership import claim, refuse_if_lacking
 from .settings import BuildSettings, recorded
-from .text_stages import text_stages
 from .track_jobs import Handed, has_result, make_track, take_up
 from .track_list import TrackList, list_tracks, render
 
@@ -56,7 +56,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, audio_llm: 
         known = {name: result for name, result in handed.items() if isinstance(result, TrackResult)}
         finished = {name: summary for name, summary in handed.items() if isinstance(summary, TrackSummary)}
         results = TrackResults(settings.out, known)
-        text_stages(settings, source, results, chat, audio_llm)
+        _text_stages(settings, source, results, chat, audio_llm)
         return _finish_stage(source, results, settings.workers, finished)
 
 
@@ -99,7 +99,7 @@ def merge(
         refuse_if_lacking(out, source)
         atomic.remove_leftovers(out, *FOLDERS)
         results = TrackResults(out)
-        text_stages(settings, source, results, chat, audio_llm)
+        _text_stages(settings, source, results, chat, audio_llm)
         return _finish_stage(source, results, workers)
 
 
@@ -176,6 +176,25 @@ def _items_stage(settings: BuildSettings, source: TrackList, tracks: Sequence[tu
     jobs = [(settings, source.root, *track) for track in tracks if track[1].name not in done]
     made = parallel_map(make_track, jobs, settings.workers, "items")
     return {**done, **{folder.name: handed for (*_, folder), handed in zip(jobs, made, strict=True)}}
+
+
+def _text_stages(
+    settings: BuildSettings, source: TrackList, results: TrackResults, chat: ChatSettings | None,
+    audio_llm: ChatSettings | None,
+) -> None:  # fmt: skip
+    """Put captions and descriptions that follow the items into the results, as far as these settings want that."""
+    stopped = ""
+    if settings.captioned_after_items:
+        stopped = caption_tracks(settings, source, results, audio_llm)
+    if settings.described_after_items:
+        from .description_stage import describe_tracks, describe_without_asking  # openai takes a second to import
+
+        chat = replace(chat or ChatSettings(), model=settings.chat_model)
+        if stopped:  # asked without its caption, an item would be asked about, and paid for, once more when it has one
+            described = describe_without_asking(results, source.names, chat, f"captions come first, and {stopped}")
+        else:
+            described = describe_tracks(results, source.names, chat)
+        print(described.text(), flush=True)
 
 
 def _finish_stage(

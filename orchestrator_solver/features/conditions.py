@@ -6,10 +6,10 @@ those do (`EncodedText`, `Condition`), or is turned into them and back at one pl
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from audiocraft.modules.conditioners import WavCondition
+from audiocraft.modules.conditioners import ConditioningAttributes, ConditioningProvider, WavCondition
 from torch.nn.utils.rnn import pad_sequence
 
 _ONE_STEM = "one stem"  # in `WavCondition.path`; samples of a run are named by it
@@ -139,3 +139,14 @@ def collate(samples: Sequence[WavCondition | StoredReferences]) -> References:
     if any(isinstance(sample, StoredReferences) for sample in samples):
         return StoredReferences.stack(samples)
     return AudioReferences.of_wav_conditions([sample for sample in samples if isinstance(sample, WavCondition)])
+
+
+class ConditionProvider(ConditioningProvider):
+    """audiocraft's, whose references may bring pitch classes in the place of audio, and whose conditions have names."""
+
+    def forward(self, tokenized: dict[str, Any]) -> dict[str, Condition]:
+        """The condition of every conditioner by its name, from what `tokenize` returns."""
+        return {name: Condition(*self.conditioners[name](inputs)) for name, inputs in tokenized.items()}
+
+    def _collate_wavs(self, samples: list[ConditioningAttributes]) -> dict[str, References]:
+        return {name: collate([sample.wav[name] for sample in samples]) for name in self.wav_conditions}

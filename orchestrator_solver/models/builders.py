@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
 
 import omegaconf
 from audiocraft.models.lm import LMModel
-from audiocraft.modules.conditioners import BaseConditioner, ConditioningAttributes, ConditioningProvider
+from audiocraft.modules.conditioners import BaseConditioner
 from audiocraft.utils.utils import dict_from_config
 
-from ..features.conditions import Condition, References, collate
+from ..features.conditions import ConditionProvider
 from ..nano.aligned_fuser import AlignedFuser
 from ..nano.bag_of_words import BagOfWordsConditioner
 from ..nano.chroma_conditioner import ChromaConditioner
@@ -42,17 +41,6 @@ CONDITIONERS: dict[str, Callable[[omegaconf.DictConfig, omegaconf.DictConfig], B
     "chroma_stem": _melody,  # audiocraft's name: published configurations have it
     "t5": _t5,
 }
-
-
-class ConditionProvider(ConditioningProvider):
-    """audiocraft's, whose references may bring pitch classes in the place of audio, and whose conditions have names."""
-
-    def forward(self, tokenized: dict[str, Any]) -> dict[str, Condition]:
-        """The condition of every conditioner by its name, from what `tokenize` returns."""
-        return {name: Condition(*self.conditioners[name](inputs)) for name, inputs in tokenized.items()}
-
-    def _collate_wavs(self, samples: list[ConditioningAttributes]) -> dict[str, References]:
-        return {name: collate([sample.wav[name] for sample in samples]) for name in self.wav_conditions}
 
 
 def build_lm(cfg: omegaconf.DictConfig) -> LMModel:

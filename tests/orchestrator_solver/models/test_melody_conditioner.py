@@ -17,12 +17,16 @@ from dataset_builder.dataset.excerpt import audio_files, read_excerpt
 from dataset_builder.items.item import Item
 from orchestrator_solver.data.dataset import ExcerptDataset
 from orchestrator_solver.data.excerpt_sampling import ExcerptSampling
-from orchestrator_solver.features.conditions import AudioReferences, StoredReferences, audio_reference
+from orchestrator_solver.features.conditions import (
+    AudioReferences,
+    ConditionProvider,
+    StoredReferences,
+    audio_reference,
+)
 from orchestrator_solver.features.feature_store import Entry
 from orchestrator_solver.features.pitch_classes import pitch_classes, pitch_classes_in_pieces
 from orchestrator_solver.features.store_reader import StoreReader
 from orchestrator_solver.generation.model import OrchestratorModel
-from orchestrator_solver.models.builders import ConditionProvider
 from orchestrator_solver.models.melody_conditioner import MelodyConditioner
 from orchestrator_solver.precompute.encoders import FrozenEncoders
 from orchestrator_solver.precompute.fill_store import fill
