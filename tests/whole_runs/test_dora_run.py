@@ -1,6 +1,5 @@
 """`dora run` on tiny models: all stages, resuming after a kill, two workers, loggers, and mistakes said in one line."""
 
-import json
 import os
 import re
 import signal
@@ -11,57 +10,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.tiny_runs import DEADLINE, history_of, run_command, run_environment, run_to_its_end
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from orchestrator_solver.paths import PROJECT
 from orchestrator_solver.runtime.throughput import OF_THE_MACHINE
 from orchestrator_solver.weights import package
 
-TINY = [
-    "solver=orchestrator_nano", "continue_from=", "transformer_lm.n_q=2", "transformer_lm.card=16",
-    "transformer_lm.dim=16", "transformer_lm.num_heads=2", "transformer_lm.num_layers=2", "transformer_lm.dropout=0",
-    "codebooks_pattern.delay.delays=[0,1]", "dataset.segment_duration=1.6", "dataset.batch_size=4",
-    "dataset.num_workers=1", "dataset.valid.num_samples=4", "dataset.evaluate.num_samples=4",
-    "dataset.generate.num_samples=4", "orchestrator.store=false", "autocast=false", "num_threads=1",
-    "optim.updates_per_epoch=3", "schedule.cosine.warmup=1",
-    "generate.lm.top_k=16",
-]  # fmt: skip
 # Three epochs in which everything is drawn at random, and lines of the log that tell how far it is.
 RANDOM = ("optim.epochs=3", "optim.updates_per_epoch=12", "transformer_lm.dropout=0.1", "logging.log_updates=6",
           "schedule.cosine.warmup=4", "classifier_free_guidance.training_dropout=0.3")  # fmt: skip
-DEADLINE = 240  # seconds that one run may take on a busy machine
 
 pytestmark = pytest.mark.slow
-
-
-def _command(data: Path, models: Path, *overrides: str, options: tuple[str, ...] = ()) -> list[str]:
-    codec = f"compression_model_checkpoint=//pretrained/{models.parent}/codec"
-    return [sys.executable, "-m", "dora", "run", *options, *TINY, f"dset_root={data}", codec, *overrides]
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "HF_HUB_OFFLINE": "1",
-        "ORCHESTRATOR_DORA_DIR": str(folder),
-        "WANDB_MODE": "offline",
-        "WANDB_SILENT": "true",
-    }
-
-
-def _run(folder: Path, command: list[str]) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command, cwd=PROJECT, env=_environment(folder), capture_output=True, text=True, timeout=DEADLINE, check=False
-    )
-
-
-def _history(folder: Path) -> list[dict]:
-    paths = list(folder.glob("xps/*/history.json"))
-    return json.loads(paths[0].read_text()) if paths else []
-
-
-def _losses(history: list[dict]) -> list[tuple[float, float]]:
-    return [(epoch["train"]["ce"], epoch["valid"]["ce"]) for epoch in history]
 
 
 def _exact(history: list[dict]) -> list[dict]:
@@ -76,7 +36,7 @@ def _exact(history: list[dict]) -> list[dict]:
 def _interrupt(folder: Path, command: list[str], seen: str, number: signal.Signals, worker: int | None = None) -> int:
     """Run until the log holds these words, then signal the process, or one of its workers; returns the exit code."""
     process = subprocess.Popen(
-        command, cwd=PROJECT, env=_environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        command, cwd=PROJECT, env=run_environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
     end = time.monotonic() + DEADLINE
@@ -96,13 +56,13 @@ def straight(tiny_data: Path, tiny_models: Path, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("straight")
     watched = ("logging.log_tensorboard=true", "logging.log_wandb=true", "checkpoint.save_every=1",
                "checkpoint.keep_last=2")  # fmt: skip
-    done = _run(folder, _command(tiny_data, tiny_models, *RANDOM, *watched))
+    done = run_to_its_end(folder, run_command(tiny_data, tiny_models, *RANDOM, *watched))
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
 
 
 def test_all_stages_and_loggers(straight: Path) -> None:
-    history = _history(straight)
+    history = history_of(straight)
     assert set(history[-1]) == {"train", "valid", "evaluate", "generate"} and len(history) == 3
     for pattern in ("events.out.tfevents*", "*.wandb", "*.wav"):
         assert list(straight.rglob(pattern)), pattern
@@ -127,17 +87,17 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     number: signal.Signals, seen: str, straight: Path, tiny_data: Path, tiny_models: Path, tmp_path: Path
 ) -> None:
     """Killed, it goes on from the epoch before; asked to stop, from the step where it was."""
-    command = _command(tiny_data, tiny_models, *RANDOM, "logging.log_wandb=true")
+    command = run_command(tiny_data, tiny_models, *RANDOM, "logging.log_wandb=true")
     code = _interrupt(tmp_path, command, seen, number)
     assert code == (-number if number == signal.SIGKILL else 128 + number)
-    assert len(_history(tmp_path)) == 1
+    assert len(history_of(tmp_path)) == 1
     log = next(tmp_path.glob("xps/*/solver.log.0"))
     if number != signal.SIGKILL:
         done = int(re.search(r"saved after (\d+) of 12 updates of epoch 2", log.read_text())[1])
         assert done == 12 if number == signal.SIGUSR2 else 4 <= done < 12
-    again = _run(tmp_path, command)
+    again = run_to_its_end(tmp_path, command)
     assert again.returncode == 0, again.stderr[-3000:]
-    assert _exact(_history(tmp_path)) == _exact(_history(straight))
+    assert _exact(history_of(tmp_path)) == _exact(history_of(straight))
     (run,) = tmp_path.glob("xps/*")
     assert {path.name.rpartition("-")[2] for path in run.glob("wandb/offline-run-*")} == {run.name}, "one run at wandb"
 
@@ -155,9 +115,9 @@ def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path)
             "optim.updates_per_epoch=null",
             "dataset.train.num_samples=49",
         )
-        done = _run(tmp_path / name, _command(tiny_data, tiny_models, *overrides, options=options))
+        done = run_to_its_end(tmp_path / name, run_command(tiny_data, tiny_models, *overrides, options=options))
         assert done.returncode == 0, done.stderr[-3000:]
-        found.append(_exact(_history(tmp_path / name)))
+        found.append(_exact(history_of(tmp_path / name)))
     for one, two in zip(*found, strict=True):
         assert two["train"] == pytest.approx(one["train"], rel=1e-5, abs=1e-5)
         assert two["valid"]["ce"] == pytest.approx(one["valid"]["ce"], rel=1e-5)
@@ -166,14 +126,14 @@ def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path)
 def test_one_of_several_that_is_asked_stops_all(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
     """In a validation of which the first process has 11 batches and the second 10, so that it might wait for ever."""
     overrides = (*RANDOM, "dataset.batch_size=6", "dataset.valid.num_samples=61", "logging.log_updates=20")
-    command = _command(tiny_data, tiny_models, *overrides, options=("-d", "--ddp_workers=2"))
+    command = run_command(tiny_data, tiny_models, *overrides, options=("-d", "--ddp_workers=2"))
     assert _interrupt(tmp_path, command, "Valid | Epoch 2 | 2/11", signal.SIGUSR2, worker=1) == 1
-    assert len(_history(tmp_path)) == 1
+    assert len(history_of(tmp_path)) == 1
     for log in tmp_path.glob("xps/*/solver.log.*"):
         assert "SIGUSR2: saved after 12 of 12 updates of epoch 2" in log.read_text()
-    done = _run(tmp_path, command)
+    done = run_to_its_end(tmp_path, command)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert len(_history(tmp_path)) == 3
+    assert len(history_of(tmp_path)) == 3
 
 
 def test_sharded_training_is_the_same_and_is_exported(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
@@ -181,17 +141,17 @@ def test_sharded_training_is_the_same_and_is_exported(tiny_data: Path, tiny_mode
     workers save their parts, and the run that goes on ends as one that had a single process."""
     one, two = tmp_path / "one", tmp_path / "two"
     dadam = (*RANDOM, "transformer_lm.dropout=0", "optim.optimizer=dadam", "optim.lr=1")
-    alone = _command(tiny_data, tiny_models, *dadam)
-    sharded = _command(
+    alone = run_command(tiny_data, tiny_models, *dadam)
+    sharded = run_command(
         tiny_data, tiny_models, *dadam, "fsdp.use=true", "fsdp.param_dtype=float32", options=("-d", "--ddp_workers=2")
     )
-    assert _run(one, alone).returncode == 0
+    assert run_to_its_end(one, alone).returncode == 0
     assert _interrupt(two, sharded, "Train | Epoch 2 | 4/12", signal.SIGTERM) == -signal.SIGTERM
     _wait_for_lines(two, "saved after", workers=2)
     for folder, command in ((two, sharded), (one, alone)):
-        done = _run(folder, command)
+        done = run_to_its_end(folder, command)
         assert done.returncode == 0, done.stderr[-3000:]
-    for ours, theirs in zip(_history(two), _history(one), strict=True):
+    for ours, theirs in zip(history_of(two), history_of(one), strict=True):
         for stage in ("train", "valid"):
             assert ours[stage]["ce"] == pytest.approx(theirs[stage]["ce"], rel=1e-4)
     states = [_exported(folder) for folder in (one, two)]
@@ -210,7 +170,9 @@ def _wait_for_lines(folder: Path, words: str, workers: int) -> None:
 def _exported(folder: Path) -> dict[str, torch.Tensor]:
     """The weights of a folder's run, exported."""
     sig, out = next((folder / "xps").iterdir()).name, folder / "exported"
-    done = _run(folder, [str(Path(sys.executable).with_name("orchestrator")), "export", sig, "--out", str(out)])
+    done = run_to_its_end(
+        folder, [str(Path(sys.executable).with_name("orchestrator")), "export", sig, "--out", str(out)]
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return package.load(str(out), "lm").state
 
@@ -227,12 +189,12 @@ def _exported(folder: Path) -> dict[str, torch.Tensor]:
 def test_what_is_missing_is_said_in_one_line(
     tiny_data: Path, tiny_models: Path, tmp_path: Path, override: str, words: str
 ) -> None:
-    _expect_error(_run(tmp_path, _command(tiny_data, tiny_models, override)), words)
+    _expect_error(run_to_its_end(tmp_path, run_command(tiny_data, tiny_models, override)), words)
 
 
 def test_the_papers_run_says_what_it_lacks(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dora", "run", "solver=orchestrator", "device=cpu", f"dset_root={tmp_path}"]
-    _expect_error(_run(tmp_path, command), "build the data set first")
+    _expect_error(run_to_its_end(tmp_path, command), "build the data set first")
 
 
 def _expect_error(done: subprocess.CompletedProcess, words: str) -> None:

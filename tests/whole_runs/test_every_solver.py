@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from support.hub_cache import environment
-from whole_runs.test_dora_run import PROJECT, TINY, _history, _run
-from whole_runs.test_full_size import SHORT
+from support.tiny_runs import SHORT, TINY, history_of, run_to_its_end
+
+from orchestrator_solver.paths import PROJECT
 
 FOUNDATIONS = {"default", "orchestrator_base"}  # of which others are made
 SOLVERS = sorted({path.stem for path in (PROJECT / "config" / "solver").glob("*.yaml")} - FOUNDATIONS)
@@ -34,7 +35,7 @@ def test_two_updates(
     for name, value in environment(filled_hub).items():
         monkeypatch.setitem(os.environ, name, value)
     overrides = [f"solver={solver}", *_small(solver, tiny_models.parent / "codec"), *TWO, f"dset_root={tiny_data}"]
-    done = _run(tmp_path, [sys.executable, "-m", "dora", "run", *overrides])
+    done = run_to_its_end(tmp_path, [sys.executable, "-m", "dora", "run", *overrides])
     assert done.returncode == 0, done.stderr[-3000:]
-    (epoch,) = _history(tmp_path)
+    (epoch,) = history_of(tmp_path)
     assert {"train", "valid"} <= set(epoch)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from support import hub_cache
 from support.tiny_models import build_tiny_data
+from support.tiny_runs import SHORT
 
 from orchestrator_solver.generation.model import load_model
 from orchestrator_solver.generation.reference_audio import ReferenceAudio
@@ -19,13 +20,6 @@ from orchestrator_solver.generation.sampling import SamplingSettings
 from orchestrator_solver.paths import PROJECT
 from orchestrator_solver.weights.package import load
 from orchestrator_solver.weights.published import published
-
-SHORT = [  # the paper's run, of which only what takes time is made less: layers, seconds, updates
-    "solver=orchestrator", "device=cpu", "autocast=false", "transformer_lm.num_layers=1",
-    "dataset.segment_duration=1.92", "dataset.batch_size=2", "dataset.num_workers=0", "dataset.valid.num_samples=2",
-    "dataset.evaluate.num_samples=2", "dataset.generate.num_samples=2", "generate.lm.gen_duration=0.5",
-    "optim.epochs=1", "optim.updates_per_epoch=1", "schedule.cosine.warmup=0", "num_threads=1",
-]  # fmt: skip
 
 
 def _run(folder: Path, hub: Path, *command: str) -> subprocess.CompletedProcess:
