@@ -1,7 +1,6 @@
 """Proof that a finished data set is whole: every hash is right, and manifests, sidecars, audio and references agree."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +11,7 @@ from ..audio import reading
 from ..errors import UserError
 from ..items.item import Item
 from ..music.instruments import instrument_words_in
-from ..runtime.checksums import digest_if_there, digest_of, read_checksums
+from ..runtime.checksums import digest_if_there, read_checksums
 from ..runtime.process_pool import parallel_map
 from . import manifest, materialise
 from .finalize import SUMS
@@ -83,10 +82,10 @@ def _of_chunk(root: Path, base: Path, lines: Sequence[_Line]) -> _Findings:
     for line in lines:
         name = str(line.meta["info_path"])
         try:
-            data = (root / name).read_bytes()
-            item = Item.from_json(json.loads(data))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            findings.faults.append(f"{name} is missing or torn ({type(error).__name__})")
+            data = manifest.read_sidecar(root, root / name)
+            item = manifest.parse_sidecar(data, root / name)
+        except (OSError, ValueError) as error:
+            findings.faults.append(f"{name} is missing or torn ({type(error).__name__}: {error})")
             continue
         faults = [*_of_line(line, item), *_of_fields(item), *_of_audio(item, base)]
         if hashlib.sha256(data).hexdigest() != line.digest:
@@ -175,6 +174,6 @@ def _of_flacs(root: Path, digests: dict[str, str | None]) -> list[str]:
     for name, digest in digests.items():
         if not (root / name).exists():
             faults.append(f"{name} is missing")
-        elif not (root / name).is_symlink() and digest_of(root / name) != digest:
+        elif not (root / name).is_symlink() and digest_if_there(root / name) != digest:
             faults.append(f"{name} is not what was written")
     return faults

@@ -4,10 +4,7 @@
 our own (`items.Item`). Paths are relative to the source's root, which `ROOT/dataset.json` names, so that both can move.
 """
 
-import gzip
-import json
 import os
-import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
@@ -17,12 +14,22 @@ from typing import Any, NamedTuple
 from ..errors import UserError
 from ..items import prompt
 from ..items.item import Item
+from ..items.item_format import is_id, parse_item
 from ..items.tags import genres, moods
 from ..runtime import atomic
+from ..runtime.regular_files import read_regular, unzipped_lines
+from ..runtime.untrusted_json import parse_json, shown
 
 SPLITS = ("train", "valid", "test")
 ORIGIN = "dataset.json"
+_FOLDERS = (
+    "tracks",
+    "items",
+    *(f"{name}{split}" for name in ("egs", "files") for split in ("", "/train", "/valid", "/test")),
+)
 SOURCE_VARIABLE = "ORCHESTRATOR_SOURCE_ROOT"
+# Bytes. Of Slakh2100 a sidecar has 10 KB at most, a manifest's line 200 bytes, and a manifest 5 MB.
+_LARGEST_SIDECAR, _LONGEST_LINE, _LARGEST_MANIFEST = 1 << 24, 1 << 16, 1 << 27
 
 
 def item_path(item_id: str) -> str:
@@ -60,7 +67,7 @@ def meta_line(item: Item) -> dict[str, Any]:
 
 
 def read_split(root: Path, split: str) -> list[dict[str, Any]]:
-    """The lines of a split's manifest.
+    """The lines of a split's manifest; each names an item's sidecar.
 
     Raises:
         UserError: if there is no such manifest, or it is broken.
@@ -69,9 +76,15 @@ def read_split(root: Path, split: str) -> list[dict[str, Any]]:
     if not path.is_file():
         raise UserError(f"no manifest {path}: build the data set first (python -m dataset_builder build --out {root})")
     lines = read_lines(path)
-    if nameless := [line for line in lines if not isinstance(line.get("info_path"), str)]:
-        raise UserError(f"{path}: the data set is broken (no info_path in {nameless[0]}); build it again")
+    for line in lines:
+        if not _names_sidecar(line.get("info_path")):
+            found = shown(line.get("info_path"))
+            raise UserError(f"{path}: the data set is broken (info_path is {found}, expected items/ID.json)")
     return lines
+
+
+def _names_sidecar(value: Any) -> bool:
+    return type(value) is str and value == item_path(item_id := value[6:-5]) and is_id(item_id)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -81,9 +94,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         UserError: if it is broken.
     """
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            return [dict(json.loads(line)) for line in file]
-    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
+        lines = [parse_json(line) for line in unzipped_lines(path, _LARGEST_MANIFEST, _LONGEST_LINE)]
+        if strange := [line for line in lines if type(line) is not dict]:
+            raise ValueError(f"a line is {shown(strange[0])}, expected an object")
+        return lines
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: the data set is broken ({error!r}); build it again") from error
 
 
@@ -105,9 +120,38 @@ def items_of(root: Path, split: str) -> Iterator[Item]:
     for line in read_split(root, split):
         path = root / line["info_path"]
         try:
-            yield Item.from_json(json.loads(path.read_text()))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path}: the data set is broken ({error!r}); build it again") from error
+            yield parse_sidecar(read_sidecar(root, path), path)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: the data set is broken ({error}); build it again") from error
+
+
+def read_sidecar(root: Path, path: Path) -> bytes:
+    """The bytes of an item's sidecar, which may be a link within the data set.
+
+    Raises:
+        OSError: if it is missing, or cannot be read.
+        ValueError: if it is no file of the data set, or too large.
+    """
+    try:
+        return read_regular(path, _LARGEST_SIDECAR, follow=False)
+    except OSError:
+        if not path.is_symlink():
+            raise
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+        raise ValueError(f"it is a link to {os.path.realpath(path)}, expected a file of the data set")
+    return read_regular(path, _LARGEST_SIDECAR)
+
+
+def parse_sidecar(data: bytes, path: Path) -> Item:
+    """An item from the bytes of its sidecar, whose file is named after it.
+
+    Raises:
+        ValueError: if it is broken, or another item's.
+    """
+    item = parse_item(data)
+    if path.name != f"{item.id}.json":
+        raise ValueError(f"item {item.id!a}: id is of another file, expected {path.stem!a}")
+    return item
 
 
 class Origin(NamedTuple):
@@ -121,14 +165,30 @@ def read_origin(root: Path) -> Origin:
     """Where a data set comes from.
 
     Raises:
-        UserError: if it is missing or broken.
+        UserError: if it is missing or broken, or a folder that is written to is a link to elsewhere.
     """
     path = root / ORIGIN
+    _require_inside(root)
     try:
-        values = json.loads(path.read_text())
-        return Origin(str(values["source_root"]), dict(values["settings"]))
+        values = parse_json(read_regular(path, _LARGEST_SIDECAR))
+        source, settings = values["source_root"], values["settings"]
+        if type(source) is not str or "\0" in source or type(settings) is not dict:
+            raise ValueError(f"source_root is {shown(source)}, settings {shown(settings)}: expected text, an object")
+        return Origin(source, settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error!r}): build the data set again") from error
+
+
+def _require_inside(root: Path) -> None:
+    """Refuse folders of a data set that lead out of it: what is written there would replace others' files.
+
+    Raises:
+        UserError: if one does.
+    """
+    for folder in _FOLDERS:
+        path = root / folder
+        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+            raise UserError(f"{path} is a link to {os.path.realpath(path)}: expected a folder of the data set itself")
 
 
 @lru_cache(maxsize=32)

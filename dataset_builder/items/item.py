@@ -1,7 +1,6 @@
 """An item: one thing that the model can be asked to play, and all that is known of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from ..audio.spans import Spans, overlap
@@ -99,19 +98,3 @@ class Item:
         for name in ("stems", "references"):
             values[name] = [dict(vars(value)) for value in values[name]]
         return values
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Item":
-        """An item from `to_json`'s values; other keys are left aside.
-
-        Raises:
-            KeyError, TypeError: if a value is missing or of the wrong type.
-        """
-        known = {field.name: values[field.name] for field in fields(cls)}
-        known["stems"] = tuple(StemPart(**stem) for stem in known["stems"])
-        known["references"] = tuple(Reference(**reference) for reference in known["references"])
-        known["instruments"] = tuple(known["instruments"])
-        known["activity"] = {
-            stem: tuple((float(start), float(end)) for start, end in spans) for stem, spans in known["activity"].items()
-        }
-        return cls(**known)

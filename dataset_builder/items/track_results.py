@@ -1,6 +1,5 @@
 """What was found in each track, kept in `ROOT/tracks/ID.json` once it is whole: a stopped run goes on where it was."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -9,9 +8,12 @@ from ..audit import exclusions as why
 from ..audit.exclusions import LeftOut
 from ..errors import UserError
 from ..runtime import atomic
+from ..runtime.regular_files import read_regular
 from .item import Item
+from .item_format import parse_track
 
 FOLDER = "tracks"
+_LARGEST = 1 << 28  # bytes; of Slakh2100 one has half a megabyte
 
 
 class TrackResult(NamedTuple):
@@ -72,10 +74,8 @@ def write_result(out: Path, track_id: str, result: TrackResult) -> None:
 def find_result(out: Path, track_id: str) -> TrackResult | None:
     """A track's result; None if there is none yet, or it is torn or another version's."""
     try:
-        values = json.loads(result_path(out, track_id).read_bytes())
-        left_out = [LeftOut(**line) for line in values["left_out"]]
-        return TrackResult([Item.from_json(item) for item in values["items"]], left_out)
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return _read(out, track_id)
+    except (OSError, ValueError):
         return None
 
 
@@ -85,7 +85,21 @@ def read_result(out: Path, track_id: str) -> TrackResult:
     Raises:
         UserError: if it is not there or torn.
     """
-    result = find_result(out, track_id)
-    if result is None:
-        raise UserError(f"{result_path(out, track_id)} is missing or torn: run the build again")
+    try:
+        return _read(out, track_id)
+    except (OSError, ValueError) as error:
+        path = result_path(out, track_id)
+        raise UserError(f"{path} is missing or torn ({error}): run the build again") from error
+
+
+def _read(out: Path, track_id: str) -> TrackResult:
+    """A track's result; it holds no other track's items.
+
+    Raises:
+        OSError: if it is not there.
+        ValueError: if a stranger could have written it so, but no build.
+    """
+    result = TrackResult(*parse_track(read_regular(result_path(out, track_id), _LARGEST)))
+    if strange := [item for item in result.items if item.track != track_id]:
+        raise ValueError(f"item {strange[0].id!a}: track is {strange[0].track!a}, expected {track_id!a}")
     return result

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..dataset import materialise
+from ..dataset import manifest, materialise
 from ..dataset.finalize import SUMS
 from ..errors import UserError
 from ..items.track_results import FOLDER as RESULTS
@@ -14,8 +14,9 @@ def repair(root: Path, workers: int = 1) -> None:
     """Make again what is torn or missing; what is whole stays, and no result of a track is lost.
 
     Raises:
-        UserError: if the source is not there, or it cannot be made.
+        UserError: if there is no data set, the source is not there, or it cannot be made.
     """
+    manifest.read_origin(root)  # before anything is removed: it has to be a data set, and hold its own folders
     materialised = (root / materialise.SUMS).is_file()
     _remove_torn(root, SUMS, f"{RESULTS}/")
     make_again(root, workers)

@@ -120,6 +120,8 @@ def recorded(out: Path, workers: int) -> BuildSettings:
         UserError: if there is none, or it is another version's.
     """
     origin = manifest.read_origin(out)
+    if foreign := [name for name in _PLACE if name in origin.settings]:
+        raise UserError(f"{out / manifest.ORIGIN} names {foreign[0]}, which no build records: take it out")
     values = {**origin.settings, "out": out, "workers": workers}
     try:
         values["policy"] = tuple(values.get("policy", ()))

@@ -35,10 +35,11 @@ class Reader:
             raise UserError(f"{root} is not a folder: expected {self.layout}")
         tracks = self.find(root)
         for _, folder in tracks:
-            if not folder.name.isprintable() or len(folder.name.encode()) > _LONGEST_NAME:
+            name = folder.name
+            if not name.isprintable() or name.startswith(".") or len(name.encode()) > _LONGEST_NAME:
                 raise UserError(
-                    f"a track is called {folder.name!a}: expected at most {_LONGEST_NAME} bytes of UTF-8 "
-                    "without control characters: rename its folder"
+                    f"a track is called {name!a}: expected at most {_LONGEST_NAME} bytes of UTF-8 "
+                    "without control characters, no dot in front: rename its folder"
                 )
         return tracks
 

@@ -1,0 +1,90 @@
+"""Files that a stranger made: read only if they are regular files, and no further than they may be long.
+
+A named pipe is waited for without end, a device such as /dev/zero never stops, and a few bytes of gzip stand for more
+than any memory holds.
+"""
+
+import gzip
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # not to wait for the other end of a pipe
+
+
+@contextmanager
+def opened(path: Path, *, follow: bool = True) -> Iterator[int]:
+    """The descriptor of a regular file.
+
+    Args:
+        path: of the file.
+        follow: whether it may be a link.
+
+    Raises:
+        OSError: if it is missing or cannot be read, or is a link that is not followed.
+        ValueError: if it is no regular file.
+    """
+    descriptor = os.open(path, _FLAGS if follow else _FLAGS | os.O_NOFOLLOW)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no regular file")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read_regular(path: Path, most: int, *, follow: bool = True) -> bytes:
+    """What a regular file of at most so many bytes holds.
+
+    Args:
+        path: of the file.
+        most: bytes.
+        follow: whether it may be a link.
+
+    Raises:
+        OSError: if it is missing or cannot be read, or is a link that is not followed.
+        ValueError: if it is no regular file, or longer.
+    """
+    with opened(path, follow=follow) as descriptor:
+        size = os.fstat(descriptor).st_size
+        if size > most:
+            raise ValueError(f"it has {size} bytes, expected at most {most}")
+        data = os.read(descriptor, size + 1)
+        if len(data) != size:  # it grows or shrinks meanwhile, or is so large that it comes in parts
+            with os.fdopen(os.dup(descriptor), "rb") as file:
+                data += file.read(most + 1 - len(data))
+            if len(data) > most:
+                raise ValueError(f"it has more than {most} bytes")
+        return data
+
+
+def unzipped_lines(path: Path, most: int, longest: int) -> Iterator[bytes]:
+    """The lines of a regular file that is gzipped, one after the other.
+
+    Args:
+        path: of the file.
+        most: bytes that it may hold, unzipped.
+        longest: bytes of a line.
+
+    Raises:
+        OSError: if it is missing or cannot be read.
+        ValueError: if it is no regular file, not gzip, or holds more.
+    """
+    with opened(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+        try:
+            yield from _lines(gzip.GzipFile(fileobj=file), most, longest)
+        except (EOFError, zlib.error) as error:
+            raise ValueError(f"it is not whole ({error})") from error
+
+
+def _lines(file: IO[bytes] | gzip.GzipFile, most: int, longest: int) -> Iterator[bytes]:
+    left = most
+    while line := file.readline(longest + 1):
+        left -= len(line)
+        if left < 0 or len(line) > longest:
+            raise ValueError(f"it holds more than {most} bytes, or more than {longest} in a line")
+        yield line
