@@ -1,6 +1,5 @@
 """What a build made and what it left out, counted: a tally of each track, added up in the tracks' order."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from ..audio.spans import union
 from ..audit.exclusions import LeftOut
 from ..errors import UserError
 from ..items.item import Item
+from ..runtime.regular_files import read_regular
+from ..runtime.untrusted_json import parse_json
 from .costs import Cost
 
 REPORT = "report.json"
@@ -17,6 +18,7 @@ KINDS = ("mix", "stem", "submix")
 SPLITS = ("train", "valid", "test")
 NO_KEY, NO_TEMPO, NO_DESCRIPTION = "none", "none", "none"
 TEMPO_STEP, WORDS_STEP = 20, 5  # widths of the histograms' bins: BPM, words
+_LARGEST = 1 << 24  # bytes
 _SHOWN = 5  # keys in the terminal's report
 
 
@@ -171,7 +173,7 @@ def read_report(root: Path) -> Report:
     """
     path = root / REPORT
     try:
-        return Report(**json.loads(path.read_text()))
+        return Report(**parse_json(read_regular(path, _LARGEST)))
     except FileNotFoundError as error:
         raise UserError(f"no {path}: expected a finished data set; build it first") from error
     except (ValueError, TypeError) as error:
