@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path, PurePath
@@ -24,6 +25,7 @@ from .slakh_errata import known_of
 
 _BLOCK = 1 << 17  # samples of every file at a time
 _LEAST_SOUNDING = 1.0  # seconds
+_NUMBER = re.compile("[0-9]{1,3}")  # of a stem: Slakh2100's have two digits, and each one that is missing is told
 
 
 def audit_track(source: str, folder: Path, split: str) -> list[Defect]:
@@ -103,7 +105,7 @@ def _of_metadata(source: str, folder: Path) -> Iterator[Defect]:
     for name, there in rendered.items():
         if not there:
             yield Defect("gap", folder.name, str(name), "not rendered")
-    numbers = [int(name[1:]) for name in map(str, stems) if name[1:].isdigit()]
+    numbers = [int(name[1:]) for name in map(str, stems) if _NUMBER.fullmatch(name[1:])]
     for number in sorted(set(range(max(numbers, default=-1) + 1)) - set(numbers)):
         yield Defect("gap", folder.name, f"S{number:02d}", "no such stem")
 

@@ -6,7 +6,6 @@ a MIDI file a stem, splits train / validation / test (redux has `omitted` beside
 was rendered. Paths are derived from the layout: those in the metadata are unreliable.
 """
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,11 @@ import yaml
 
 from ..errors import UserError
 from ..music.instruments import class_of
+from ..runtime.regular_files import read_regular
+from ..runtime.untrusted_json import parse_json
 from .splits import draw_splits
 from .track import Stem, Track
-from .untrusted_yaml import read_yaml
+from .untrusted_yaml import LARGEST, read_yaml
 
 SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 LICENCE = "CC BY 4.0 (Slakh2100)"
@@ -70,7 +71,7 @@ def _licence(folder: Path) -> str:
     if not path.is_file():
         return LICENCE
     try:
-        return str(json.loads(path.read_text())["licence"])
+        return str(parse_json(read_regular(path, LARGEST))["licence"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} does not say the licence ({error!r}): render the track again") from error
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from ..runtime.regular_files import read_regular
+
 LARGEST = 1 << 18  # bytes, also of what aliases stand for; a track of Slakh2100 with 42 stems needs about 11 KB
 DEEPEST = 20  # levels; Slakh2100's have 3
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -17,16 +19,16 @@ def read_yaml(path: Path) -> Any:
     Raises:
         OSError: if it is missing or cannot be read.
         ValueError: if it is no regular file, too large (also with what its aliases stand for, ten lines of which can
-            mean more than any memory holds), nested too deeply, or names a key twice, of which YAML keeps one.
+            mean more than any memory holds), nested too deeply, names a key twice, of which YAML keeps one, or tags a
+            value with a type that it does not have.
         yaml.YAMLError: if it is not YAML.
     """
-    if path.exists() and not path.is_file():
-        raise ValueError("it is no regular file")  # reading a named pipe would never end
-    if (size := path.stat().st_size) > LARGEST:
-        raise ValueError(f"it has {size} bytes, expected at most {LARGEST}")
-    text = path.read_text(encoding="utf-8")
+    text = read_regular(path, LARGEST).decode()
     _require_plain(text)
-    return yaml.load(text, Loader=_LOADER)
+    try:
+        return yaml.load(text, Loader=_LOADER)
+    except (IndexError, AttributeError, KeyError, TypeError, OverflowError) as error:  # of `!!int ''` and the like
+        raise ValueError(f"a value is not of the type that its tag names ({type(error).__name__}: {error})") from error
 
 
 @dataclass

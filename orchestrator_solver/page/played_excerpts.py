@@ -10,6 +10,7 @@ from dataset_builder.audio.spans import overlap, union
 from dataset_builder.dataset.excerpt import audio_files
 from dataset_builder.errors import UserError
 from dataset_builder.items.item import Item
+from dataset_builder.sources.untrusted_yaml import read_yaml
 
 from ..evaluation.excerpts import TestExcerpt, choose, clips_of
 from ..evaluation.players import ModelPlayer
@@ -107,8 +108,8 @@ def title_of(item: Item, root: Path) -> str:
 
     metadata = audio_files(item, root)[0].parents[1 if item.audio is None or "stems" in item.audio else 0]
     try:
-        score = str(yaml.safe_load((metadata / "metadata.yaml").read_text())["lmd_midi_dir"])
-    except (OSError, KeyError, TypeError, yaml.YAMLError):
+        score = str(read_yaml(metadata / "metadata.yaml")["lmd_midi_dir"])
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         return item.track
     found = next((work for work in works.load() if score.endswith(work.path)), None)
     return f"{found.composer}: {found.title}" if found else item.track

@@ -127,6 +127,9 @@ LISTED = {  # how to make it; the build's reason and what it is of; the audit's 
     "merge bomb": (before(MERGES), METADATA),
     "thousands of levels": (before("x: " + "[" * 90_000 + "]" * 90_000 + "\n"), METADATA),
     "megabytes of metadata": (before("x: '" + "y" * LARGEST + "'\n"), METADATA),
+    "a number of no digits": (before("x: !!int ''\n"), METADATA),
+    "a time that is none": (before("x: !!timestamp 'x'\n"), METADATA),
+    "a truth value that is none": (before("x: !!bool x\n"), METADATA),
     "a stem twice": (lambda t: (t / "metadata.yaml").write_text("stems: {S00: {}, S00: {}}"), METADATA),
     "program 10^100": (stem_0(program_num=10**100), METADATA),
     "program -1": (stem_0(program_num=-1), METADATA),
@@ -215,12 +218,26 @@ def test_links_are_followed_where_one_says_so(track: Path, monkeypatch: pytest.M
     assert built(track, monkeypatch, policy=("link-out=use",)) == []
 
 
+@pytest.mark.parametrize("name", ["S10000000", "S9999999999999999999", "S\u00b2", "S\u0663"])
+def test_odd_numbers_of_stems_do_not_make_gaps(track: Path, name: str) -> None:
+    text = (track / "metadata.yaml").read_text()
+    usual = [defect for defect in audit_track("slakh", track, "train") if defect.kind == "gap"]
+    more = f"  {name}: {{audio_rendered: false, is_drum: false, program_num: 0}}\n"
+    (track / "metadata.yaml").write_text(text + more, encoding="utf-8")
+    found = [defect for defect in audit_track("slakh", track, "train") if defect.kind == "gap"]
+    assert {defect.which for defect in found} - {defect.which for defect in usual} == {name}
+
+
 def test_yaml_is_plain(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     deep = "[" * DEEPEST + "]" * DEEPEST
     for text in (deep, "{a: {b: c}, d: {b: c}}", "[a, a, {a: a}]", "a: &x {b: c}\nd: *x\ne: {<<: *x, f: g}"):
         path.write_text(text)
         assert read_yaml(path) == yaml.safe_load(text)
+    for text in ("!!int ''", "!!int '+'", "!!float ''", "!!timestamp 'x'", "!!bool x"):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="not of the type that its tag names"):
+            read_yaml(path)
     for text in (f"[{deep}]", "{a: {b: c, b: d}}", "&a [*a]", "a: 1\nb: 2\na: 3", f"[&a {'x' * 999}{', *a' * 300}]"):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"levels deep|twice|alias"):
