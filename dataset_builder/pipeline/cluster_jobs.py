@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import submitit
 from submitit.helpers import Checkpointable
@@ -26,7 +27,9 @@ from ..runtime.shards import Shard
 from .build import build_shard, merge, prepare
 from .settings import BuildSettings
 
-FOLDER = ".jobs"  # in the data set's folder: what submitit writes, and the jobs' output
+# In the data set's folder, with a name of its own for each launch: what submitit writes, and the jobs' output. It
+# unpickles what it finds there as a job's result, so that nobody else may have put anything there before.
+FOLDER = ".jobs-{}"
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,17 @@ class Launch:
                 raise UserError(f"{name} is {getattr(self, name)}: expected at least 1")
 
 
+def _private(folder: Path) -> Path:
+    """A new folder that only its user may open."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
 def _slurm(folder: Path, launch: Launch) -> submitit.Executor:
     if shutil.which("sbatch") is None:
         raise UserError("there is no sbatch here: run it on a machine of the Slurm cluster, or use --launcher local")
-    executor = submitit.AutoExecutor(folder, cluster="slurm")
+    executor = submitit.AutoExecutor(_private(folder), cluster="slurm")
     for name in ("partition", "account"):
         if value := getattr(launch, name):
             executor.update_parameters(**{f"slurm_{name}": value})
@@ -73,7 +83,7 @@ def _slurm(folder: Path, launch: Launch) -> submitit.Executor:
 
 
 def _local(folder: Path, launch: Launch) -> submitit.Executor:
-    return submitit.AutoExecutor(folder, cluster="local")
+    return submitit.AutoExecutor(_private(folder), cluster="local")
 
 
 LAUNCHERS: Mapping[str, Callable[[Path, Launch], submitit.Executor]] = {"slurm": _slurm, "local": _local}
@@ -126,7 +136,7 @@ def _run(
     workers: int, launch: Launch, afterwards: str,
 ) -> None:  # fmt: skip
     """Run `make(*arguments)` for each shard as a job, and wait for all; `afterwards` is what is left to do then."""
-    folder = out / FOLDER
+    folder = out / FOLDER.format(uuid4().hex)
     executor = LAUNCHERS[launch.launcher](folder, launch)
     executor.update_parameters(name="data_set", timeout_min=launch.minutes, cpus_per_task=workers, mem_gb=launch.memory)
     with executor.batch():

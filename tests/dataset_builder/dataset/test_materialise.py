@@ -21,7 +21,7 @@ from dataset_builder.dataset.integrity import check
 from dataset_builder.dataset.materialise import audio_path, materialise, materialise_shard, part_path
 from dataset_builder.errors import UserError
 from dataset_builder.pipeline.build import build
-from dataset_builder.pipeline.cluster_jobs import FOLDER, Launch, launch_materialise
+from dataset_builder.pipeline.cluster_jobs import Launch, launch_materialise
 from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime import locks, process_pool
 from dataset_builder.runtime.shards import Shard
@@ -216,4 +216,4 @@ def test_jobs_write_what_one_process_writes(tiny_slakh, tmp_path):
         build(BuildSettings("slakh", tmp_path / name, tiny_slakh, captions="none", workers=1))
     materialise(tmp_path / "whole")
     launch_materialise(tmp_path / "jobs", 1, Launch("local", shards=2, poll=0.1))
-    assert tree(tmp_path / "jobs") == tree(tmp_path / "whole") and not (tmp_path / "jobs" / FOLDER).exists()
+    assert tree(tmp_path / "jobs") == tree(tmp_path / "whole") and not list((tmp_path / "jobs").glob(".jobs*"))

@@ -1,6 +1,7 @@
 """A build by jobs, through submitit: its own processes stand for Slurm's."""
 
 import os
+import pickle
 import stat
 import sys
 
@@ -13,6 +14,16 @@ from dataset_builder.pipeline.build import build
 from dataset_builder.pipeline.cluster_jobs import Launch, launch_build
 from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime import locks
+
+
+class Planted:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
 
 
 def bytes_of(out):
@@ -84,6 +95,30 @@ def test_slurm_is_asked_for_what_was_wanted(tiny_slakh, tmp_path, slurm, monkeyp
     ):
         assert f"#SBATCH {line}\n" in script, line
     assert sys.executable in script
+
+
+def test_no_launch_reads_what_another_left(tiny_slakh, tmp_path, slurm, monkeypatch):
+    """A pickle that somebody put beside the data, under the number that the next job gets, would run what it says."""
+    out = tmp_path / "data"
+    for folder in (".jobs", "."):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+        for task in (0, 1):
+            (out / folder / f"17_{task}_0_result.pkl").write_bytes(pickle.dumps(("success", Planted(tmp_path / "ran"))))
+    folders, modes = set(), set()
+
+    def look(job):
+        folders.add(job.paths.folder)
+        modes.add(stat.S_IMODE(os.stat(job.paths.folder).st_mode))
+        return True
+
+    monkeypatch.setattr(submitit.Job, "done", look)
+    monkeypatch.setattr(submitit.Job, "_results_timeout_s", 0.1)
+    settings = BuildSettings("slakh", out, tiny_slakh, captions="none", workers=1)
+    for _ in range(2):
+        with pytest.raises(UserError, match="shard 1/2 failed"):
+            launch_build(settings, Launch("slurm", 2))
+    assert not (tmp_path / "ran").exists()
+    assert len(folders) == 2 and modes == {0o700}, "each launch has its own, which only its user may open"
 
 
 def test_a_shard_beside_a_launcher_is_refused(tiny_slakh, tmp_path, capsys):
