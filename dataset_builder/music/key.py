@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import UserError
 from .midi_events import read_events
 from .pitch_class_durations import pitch_class_durations
 
@@ -62,7 +63,15 @@ def fast_key(path: Path) -> str | None:
     Raises:
         UserError: if it cannot be read.
     """
-    return key_from_durations(pitch_class_durations(read_events(path)))
+    return key_from_durations(_durations_of(path))
+
+
+def _durations_of(path: Path) -> np.ndarray:
+    """Quarters for which each pitch class sounds in a file `[12]`."""
+    try:
+        return pitch_class_durations(read_events(path))
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read as MIDI ({error})") from error
 
 
 def music21_key(path: Path) -> str | None:
@@ -73,7 +82,7 @@ def music21_key(path: Path) -> str | None:
     """
     import music21
 
-    if pitch_class_durations(read_events(path)).sum() <= 0:
+    if _durations_of(path).sum() <= 0:
         return None
     score = music21.converter.parse(path, forceSource=True)  # its cache may be stale
     name = str(score.analyze("key").name)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UserError
+from ..runtime.regular_files import read_regular
+from .midi import LARGEST
 
 _META, _TRACK_END = 0xFF, 0x2F
 _PADDING = 12  # bytes after the end, so that a torn event can be looked at
@@ -63,8 +65,8 @@ def read_events(path: Path) -> MidiEvents:
         UserError: if it cannot be read, or is not MIDI with ticks a quarter.
     """
     try:
-        data = path.read_bytes()
-    except OSError as error:
+        data = read_regular(path, LARGEST)
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as MIDI ({error})") from error
     quarter = int.from_bytes(data[12:14], "big")
     if data[:4] != b"MThd" or not 0 < quarter < 0x8000:

@@ -14,6 +14,7 @@ from .midi_events import MidiEvents
 TWELFTHS = 12  # of a quarter: the least common multiple of music21's grids
 _TICKS = np.array([[1 / 4], [1 / 3]])  # of a quarter; the finer grid wins a draw
 _DRUMS = 9  # the channel
+_MOST_LOOKS = 1 << 24  # at pairs of notes, of 16 bytes each if they fit; the files of Slakh2100 take a million at most
 
 
 class _Notes(NamedTuple):
@@ -43,7 +44,11 @@ class _Chords(NamedTuple):
 
 
 def pitch_class_durations(events: MidiEvents) -> np.ndarray:
-    """Quarters for which each pitch class sounds `[12]`, over all notes that have pitch."""
+    """Quarters for which each pitch class sounds `[12]`, over all notes that have pitch.
+
+    Raises:
+        ValueError: if so many notes begin together that to compare all would take all memory.
+    """
     notes = _notes(events)
     if not len(notes.start):
         return np.zeros(12)
@@ -86,11 +91,14 @@ def _chords(notes: _Notes, quarter: int) -> _Chords:
 
 def _pairs(notes: _Notes, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Notes `[P]` and later ones `[P]` that start and end within `tolerance` ticks of them, nearest in order first."""
+    looks = 0
     apart = int(notes.start.max()) + int(tolerance) + 2
     onset = notes.part * apart + notes.start
     first, pairs = np.arange(len(onset)), []
     distance = 1
     while len(first):
+        if (looks := looks + len(first)) > _MOST_LOOKS:
+            raise ValueError(f"too many of its {len(onset)} notes begin within a 16th: up to {distance} in one part")
         first = first[: np.searchsorted(first, len(onset) - distance)]
         first = first[onset[first + distance] - onset[first] < tolerance]
         close = first[np.abs(notes.end[first + distance] - notes.end[first]) <= tolerance]

@@ -108,7 +108,7 @@ def test_no_launch_reads_what_another_left(tiny_slakh, tmp_path, slurm, monkeypa
 
     def look(job):
         folders.add(job.paths.folder)
-        modes.add(stat.S_IMODE(os.stat(job.paths.folder).st_mode))
+        modes.add(stat.S_IMODE(job.paths.folder.stat().st_mode))
         return True
 
     monkeypatch.setattr(submitit.Job, "done", look)

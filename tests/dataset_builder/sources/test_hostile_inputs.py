@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import struct
@@ -116,6 +117,9 @@ def midi(events: bytes, quarter: int = 480, tracks: int = 1) -> bytes:
 
 NOTE = b"\xff\xff\xff\x7f\x90\x3c\x40\xff\xff\xff\x7f\x80\x3c\x00"  # after 2^28 ticks, for as many
 NO_TEMPO = b"\0\xff\x51\x03\0\0\0\0\x90\x3c\x40\x60\x80\x3c\x40"
+CROWD = b"".join(b"\0\x90" + bytes([note % 128, 64]) for note in range(20_000)) + b"".join(
+    b"\0\x80" + bytes([note, 0]) for note in range(128)
+)
 METADATA = ("metadata cannot be read", "", "broken-metadata")
 AUDIO = ("audio cannot be read", "S00", "broken-audio")
 ALL_SRC = ("MIDI cannot be read", "all_src", "broken-midi")
@@ -174,6 +178,7 @@ LISTED = {  # how to make it; the build's reason and what it is of; the audit's 
     "MIDI cut in half": (lambda t: os.truncate(t / "all_src.mid", 200), ALL_SRC),
     "MIDI cut between tracks": (lambda t: (t / "all_src.mid").write_bytes(midi(b"", tracks=2)), ALL_SRC),
     "a quarter of 0 ticks": (lambda t: (t / "all_src.mid").write_bytes(midi(NOTE, quarter=0)), ALL_SRC),
+    "17 megabytes of MIDI": (lambda t: (t / "all_src.mid").write_bytes(midi(bytes(17 << 20))), ALL_SRC),
     "a quarter of 0 microseconds": (lambda t: (t / "all_src.mid").write_bytes(midi(NO_TEMPO)), ALL_SRC),
 }  # fmt: skip
 
@@ -207,6 +212,17 @@ def test_what_is_broken_is_listed_by_build_and_audit(track: Path, monkeypatch: p
 def test_what_is_only_odd_is_used(track: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     USED[name](track)
     assert built(track, monkeypatch) == []
+
+
+@pytest.mark.parametrize("key_backend", ["fast", "music21"])
+def test_a_crowd_of_notes_has_no_key(track: Path, monkeypatch: pytest.MonkeyPatch, key_backend: str) -> None:
+    """To compare each of 20,000 notes at one tick with each other would take gigabytes; only the key is left out."""
+    (track / "all_src.mid").write_bytes(midi(CROWD))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (line,) = built(track, monkeypatch, key_backend=key_backend)
+    assert (line["reason"], line["which"]) == ("MIDI cannot be read", "all_src")
+    assert "too many of its 20000 notes begin within a 16th" in line["detail"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2 << 20, "kilobytes"
 
 
 def test_links_are_followed_where_one_says_so(track: Path, monkeypatch: pytest.MonkeyPatch) -> None:
