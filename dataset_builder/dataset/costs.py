@@ -3,13 +3,20 @@
 import errno
 import json
 import os
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ..errors import FREE_SOME, NO_ROOM, UserError
+from ..runtime.regular_files import read_regular
+from ..runtime.untrusted_json import parse_json, shown
 
 FILE = "costs.jsonl"
+_COUNTED = ("calls", "tokens_in", "tokens_out", "dollars")
+_LARGEST, _LIMIT = 1 << 28, 1e15  # bytes of the file; what no bill comes to
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Ledger:
         try:
             with self.path.open("ab", buffering=0) as file:
                 end = file.tell()
+                line = line if _ends_whole(self.path, end) else b"\n" + line
                 if file.write(line) < len(line):
                     file.truncate(end)
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -65,11 +73,32 @@ class Ledger:
             raise UserError(f"{self.path} cannot be written: {error.strerror}: {FREE_SOME}") from error
 
 
+def _ends_whole(path: Path, size: int) -> bool:
+    """Whether a file ends with its line: one that a crash has torn is left as it is, and the next begins below."""
+    with path.open("rb") as file:
+        file.seek(max(0, size - 1))
+        return size == 0 or file.read(1) == b"\n"
+
+
 def total_cost(out: Path) -> Cost:
-    """Of all runs together; dollars are None if the price of one was not known."""
+    """Of all runs together; dollars are None if the price of one was not known.
+
+    A line that is torn, as by a crash of the machine, is left out with a warning: what was paid is counted no more, but
+    the data set is made.
+    """
     total = Cost()
     path = out / FILE
-    for text in path.read_text().splitlines() if path.is_file() else []:
-        values = json.loads(text)
-        total = total.plus(Cost(*(values[name] for name in ("calls", "tokens_in", "tokens_out", "dollars"))))
+    for number, line in enumerate(read_regular(path, _LARGEST).splitlines() if path.is_file() else [], start=1):
+        try:
+            total = total.plus(_cost_of(parse_json(line)))
+        except (ValueError, KeyError, TypeError):
+            print(f"warning: {path}: line {number} is torn, its cost is not counted", file=sys.stderr)
     return total
+
+
+def _cost_of(values: Mapping[str, Any]) -> Cost:
+    cost = Cost(*(values[name] for name in _COUNTED))
+    for name, value in asdict(cost).items():
+        if not (name == "dollars" and value is None) and not (type(value) in (int, float) and 0 <= value < _LIMIT):
+            raise ValueError(f"{name} is {shown(value)}, expected a number from 0 on")
+    return cost

@@ -1,4 +1,4 @@
-"""Payments are written down whole or not at all."""
+"""Payments are written down whole or not at all; one that a crash has torn stops nothing."""
 
 import resource
 from pathlib import Path
@@ -25,3 +25,23 @@ def test_a_payment_is_written_down_whole_or_not_at_all(tmp_path: Path) -> None:
     ledger.path.symlink_to("/dev/full")
     with pytest.raises(UserError, match="No space left"):
         ledger.add(Cost(1, 100, 10, 0.5))
+
+
+@pytest.mark.parametrize(
+    "torn",
+    ['{"run": "2026', "[" * 100_000, "[]", "1", '{"calls": 1}', "\ufffd",
+     '{"calls": -5, "tokens_in": 0, "tokens_out": 0, "dollars": -9.0}',
+     '{"calls": 1, "tokens_in": NaN, "tokens_out": 0, "dollars": 0}',
+     '{"calls": "1", "tokens_in": 1, "tokens_out": 1, "dollars": null}'],
+)  # fmt: skip
+def test_a_torn_payment_is_left_out_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], torn: str
+) -> None:
+    ledger = Ledger(tmp_path, "m")
+    ledger.add(Cost(1, 100, 10, 0.5))
+    with ledger.path.open("a") as file:
+        file.write(torn)
+    assert total_cost(tmp_path) == Cost(1, 100, 10, 0.5)
+    assert "costs.jsonl: line 2 is torn, its cost is not counted" in capsys.readouterr().err
+    ledger.add(Cost(2, 200, 20, 0.25))
+    assert total_cost(tmp_path) == Cost(3, 300, 30, 0.75), "what comes after it is whole"
