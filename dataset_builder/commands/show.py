@@ -29,4 +29,10 @@ def run(args: argparse.Namespace) -> int:
 def _text(item: Item) -> str:
     references = ", ".join(f"{reference.item} ({reference.melody:.2f})" for reference in item.references[:5])
     values = manifest.sidecar(item)
-    return "\n".join([*(f"{name:12} {values[name]}" for name in FIELDS), f"{'references':12} {references}"])
+    lines = [*(f"{name:12} {values[name]}" for name in FIELDS), f"{'references':12} {references}"]
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(text: str) -> str:
+    """Text without what a terminal would obey: a caption is a stranger's."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

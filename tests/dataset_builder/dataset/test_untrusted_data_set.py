@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dataset_builder.__main__ import main
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.integrity import check
 from dataset_builder.dataset.materialise import materialise
@@ -149,6 +150,15 @@ def test_settings_that_no_build_records_are_refused(data: Path, name: str, value
     rewrite(data / "dataset.json", lambda values: values["settings"].update({name: value}))
     with pytest.raises(UserError, match=f"names {name}, which no build records"):
         recorded(data, 1)
+
+
+def test_show_prints_nothing_that_a_terminal_obeys(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "calm\x1b]0;owned\x07\x1b[2J\r\u202e\u2028music \u00e9"
+    rewrite(data / "items/Track00001-mix.json", lambda values: values.update(caption=text, key="C\x9b31m"))
+    assert main(["show", str(data), "Track00001-mix"]) == 0
+    out = capsys.readouterr().out
+    assert all(line.isprintable() for line in out.split("\n"))
+    assert r"calm\x1b]0;owned\x07\x1b[2J\r\u202e\u2028music é" in out and r"C\x9b31m" in out
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"source_root": 1, "settings": {}}', '{"source_root": "\\u0000"}'])
