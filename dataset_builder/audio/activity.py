@@ -9,6 +9,7 @@ import soundfile
 
 from ..errors import UserError
 from . import flac_decoder
+from .limits import require_recording
 from .spans import Spans
 
 FRAME = 0.05  # seconds
@@ -17,7 +18,6 @@ BELOW_LOUDEST_DB = 40.0
 MERGE_GAP = 0.3  # seconds: a shorter pause does not end a span
 # Frames decoded at a time, since soundfile seeks after every read; and squared at a time, which fit in the cache.
 _BLOCK_FRAMES, _CACHED_FRAMES = 400, 40
-_RATES = (1_000, 768_000)  # Hz: what a header says beyond them is no rate of sound, and not to be made room for
 
 
 class Frames(NamedTuple):
@@ -44,8 +44,7 @@ def frame_rms(path: Path, keep: Keep | None = None) -> Frames:
     try:
         with soundfile.SoundFile(path) as file:
             frames, rate = file.frames, file.samplerate
-            if not _RATES[0] <= rate <= _RATES[1]:
-                raise UserError(f"{path} cannot be read as audio (its header says {rate} Hz)")
+            require_recording(path, rate, frames)
             size = round(FRAME * rate)
             full_scale = 1 << 15 if file.subtype == "PCM_16" else 1
             decoded, values = 0, []

@@ -1,4 +1,23 @@
-"""What is taken for a recording: numbers beyond these are mistakes or traps, and memory would be taken by them."""
+"""What is taken for a recording: a header that says more is a mistake or a trap, and not to be made room for."""
 
-LEAST_RATE, MOST_RATE = 1_000, 1_000_000  # Hz; the lowest rate that anybody stores music at is 4 kHz, the highest 768
+from pathlib import Path
+
+from ..errors import UserError
+
+LEAST_RATE, MOST_RATE = 1_000, 768_000  # Hz
 MOST_SECONDS = 24 * 60 * 60.0
+
+
+def require_recording(path: Path, sample_rate: int, frames: int) -> None:
+    """See that a file's header can be that of a recording, before anything is decoded.
+
+    Raises:
+        UserError: if its rate is no rate of sound, or it lasts for days.
+    """
+    if not LEAST_RATE <= sample_rate <= MOST_RATE:
+        raise UserError(
+            f"{path} cannot be read as audio (its header says {sample_rate} Hz, expected {LEAST_RATE} to {MOST_RATE})"
+        )
+    if frames > MOST_SECONDS * sample_rate:
+        hours = MOST_SECONDS / 3600
+        raise UserError(f"{path} cannot be read as audio (its header promises {frames} samples, over {hours:g} hours)")

@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..runtime import atomic
 from . import flac_decoder
 from .decoded import Decoded
+from .limits import require_recording
 
 Source = Path | Decoded  # of samples
 T = TypeVar("T")
@@ -42,12 +43,13 @@ def info(path: Path) -> AudioInfo:
     """The header of an audio file.
 
     Raises:
-        UserError: if it is missing or not audio.
+        UserError: if it is missing or not audio, or its header cannot be that of a recording.
     """
     try:
         header = soundfile.info(path)
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{path} cannot be read as audio ({error})") from error
+    require_recording(path, header.samplerate, header.frames)
     return AudioInfo(header.samplerate, header.frames, header.channels)
 
 
@@ -166,6 +168,7 @@ def _add(sums: dict[int, _Total], source: Source, gain: float, window: _Window, 
         return True
     try:
         with soundfile.SoundFile(source) as file:
+            require_recording(source, file.samplerate, file.frames)
             begin, first, count, total = _place(sums, window, file.samplerate, file.frames)
             if fast and count and flac_decoder.is_plain(file):
                 excerpt = flac_decoder.Excerpt(file, first, count)
@@ -237,6 +240,7 @@ class Reader:
     def __init__(self, path: Path, sample_rate: int):
         self.path, self.sample_rate, self._position = path, sample_rate, 0
         self._file = self._guarded(lambda: soundfile.SoundFile(path))
+        require_recording(path, self._file.samplerate, self._file.frames)
 
     def __enter__(self) -> "Reader":
         return self

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from dataset_builder.audio.limits import require_recording
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.checksums import digest_of
 
@@ -127,6 +128,7 @@ def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.n
     try:
         with _quiet_decoder(), soundfile.SoundFile(path) as file:
             rate, promised = file.samplerate, file.frames
+            require_recording(path, rate, promised)
             _check_length(path, promised / rate, duration)
             wanted = min(promised, round(duration * rate)) if duration else promised
             samples = _mixed_down(file, wanted, notes)

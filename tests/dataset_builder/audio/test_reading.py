@@ -1,11 +1,14 @@
 """Excerpts of files at any rate and their sums, files read on block by block, and FLAC written and read back."""
 
+import struct
+
 import numpy as np
 import pytest
 import soundfile
 import soxr
 
 from dataset_builder.audio import reading
+from dataset_builder.audio.activity import frame_rms
 from dataset_builder.errors import UserError
 
 
@@ -109,3 +112,19 @@ def test_16_bit_samples_survive_reading_and_writing_exactly(tmp_path):
     soundfile.write(tmp_path / "a.flac", samples, 16_000)
     reading.write_flac(tmp_path / "b.flac", reading.to_16_bit(reading.read(tmp_path / "a.flac")), 16_000)
     np.testing.assert_array_equal(soundfile.read(tmp_path / "b.flac", dtype="int16")[0], samples)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 768_001, 2**31 - 1])
+def test_a_header_that_no_recording_has_is_refused_before_decoding(tmp_path, rate, monkeypatch):
+    path = tmp_path / "x.wav"
+    form = struct.pack("<HHIIHH", 1, 1, rate, min(rate * 2, 2**32 - 1), 2, 16)
+    header = b"RIFF" + struct.pack("<I", 1036) + b"WAVEfmt " + struct.pack("<I", 16) + form + b"data"
+    path.write_bytes(header + struct.pack("<I", 1000) + bytes(1000))
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("it is decoded"))
+    monkeypatch.setattr(np, "zeros", lambda *_, **__: pytest.fail("room is made for it"))
+    for read in (
+        reading.info, reading.read, lambda path: reading.Reader(path, 32_000),
+        lambda path: reading.read_sum([(path, 1.0)], 0.0, 30.0, 32_000), frame_rms,
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=f"its header says {rate} Hz, expected 1000 to 768000"):
+            read(path)

@@ -166,3 +166,13 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
     for path in (tmp_path / "no.wav", tmp_path):
         with pytest.raises(UserError, match="no such file"):
             read_reference(path)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 2**31 - 1])
+def test_a_rate_that_is_none_of_sound_is_refused_before_decoding(tmp_path: Path, rate: int) -> None:
+    path = write(tmp_path / "x.wav", melody())
+    data = bytearray(path.read_bytes())
+    data[24:28] = rate.to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=f"its header says {rate} Hz, expected 1000 to 768000"):
+        read_reference(path, 5.0)
