@@ -8,13 +8,19 @@ from ..audio import reading
 from ..audio.spans import Spans, union
 from ..items.item import Item
 from .manifest import source_root
+from .source_links import require_held
 
 _STEP = 0.05  # seconds between the starts that are considered: activity is known no finer
 _MIN_SOUNDING_SHARE = 0.5  # share of an excerpt in which the item has to sound
 
 
 def audio_files(item: Item, root: Path) -> list[Path]:
-    """The files that hold an item's audio."""
+    """The files that hold an item's audio.
+
+    Raises:
+        UserError: if one is a link out of the source.
+    """
+    require_held(item, root)
     return [path for path, _ in parts_of(item, source_root(root))]
 
 
@@ -36,8 +42,9 @@ def read_excerpt(item: Item, root: Path, start: float, duration: float, sample_r
         sample_rate: of what is returned, in Hz.
 
     Raises:
-        UserError: if a file is missing or cannot be decoded.
+        UserError: if a file is missing or cannot be decoded, or is a link out of the source.
     """
+    require_held(item, root)
     return reading.read_sum(parts_of(item, source_root(root)), start, duration, sample_rate)
 
 

@@ -15,6 +15,7 @@ from ..runtime.checksums import digest_if_there, read_checksums
 from ..runtime.process_pool import parallel_map
 from . import manifest, materialise
 from .finalize import SUMS
+from .source_links import require_held
 
 _TOLERANCE = 0.01  # seconds between an item's duration and its files'
 _CHUNK = 48  # items of a job: about one track's, so that it reads most files once
@@ -87,7 +88,7 @@ def _of_chunk(root: Path, base: Path, lines: Sequence[_Line]) -> _Findings:
         except (OSError, ValueError) as error:
             findings.faults.append(f"{name} is missing or torn ({type(error).__name__}: {error})")
             continue
-        faults = [*_of_line(line, item), *_of_fields(item), *_of_audio(item, base)]
+        faults = [*_of_line(line, item), *_of_fields(item), *_of_audio(item, root, base)]
         if hashlib.sha256(data).hexdigest() != line.digest:
             faults.append("its sidecar is not what was written")
         findings.faults += [f"{item.id}: {fault}" for fault in faults]
@@ -117,8 +118,13 @@ def _of_fields(item: Item) -> Iterator[str]:
         yield "activity outside of its duration"
 
 
-def _of_audio(item: Item, base: Path) -> Iterator[str]:
+def _of_audio(item: Item, root: Path, base: Path) -> Iterator[str]:
     """Files that are missing, or not as long as the item."""
+    try:
+        require_held(item, root)
+    except UserError as error:
+        yield str(error)
+        return
     durations = []
     for path in [item.audio] if item.audio else [stem.path for stem in item.stems]:
         try:

@@ -174,6 +174,9 @@ def read_origin(root: Path) -> Origin:
         source, settings = values["source_root"], values["settings"]
         if type(source) is not str or "\0" in source or type(settings) is not dict:
             raise ValueError(f"source_root is {shown(source)}, settings {shown(settings)}: expected text, an object")
+        policy = settings.get("policy", [])
+        if type(policy) is not list or not all(type(line) is str for line in policy):
+            raise ValueError(f"policy is {shown(policy)}, expected a list of text")
         return Origin(source, settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error!r}): build the data set again") from error

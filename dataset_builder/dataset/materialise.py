@@ -22,6 +22,7 @@ from ..runtime.checksums import digest_of, read_checksums, write_checksums
 from ..runtime.process_pool import parallel_map
 from ..runtime.shards import Shard
 from . import manifest
+from .source_links import require_held
 
 FOLDER = "files"
 SUMS = f"{FOLDER}/SHA256SUMS"
@@ -118,7 +119,10 @@ def flac_name(item_id: str) -> str:
 def _slim_items(root: Path, split: str) -> list[Item]:
     """A split's items without what is not needed here: a large data set has many."""
     bar = tqdm(manifest.items_of(root, split), f"read {split}", len(manifest.read_split(root, split)), unit="item")
-    return [replace(item, activity={}, references=(), tags=None, caption=None, description=None) for item in bar]
+    items = [replace(item, activity={}, references=(), tags=None, caption=None, description=None) for item in bar]
+    for item in items:
+        require_held(item, root)
+    return items
 
 
 def _link(source: Path, path: Path) -> None:

@@ -161,7 +161,16 @@ def test_show_prints_nothing_that_a_terminal_obeys(data: Path, capsys: pytest.Ca
     assert r"calm\x1b]0;owned\x07\x1b[2J\r\u202e\u2028music é" in out and r"C\x9b31m" in out
 
 
-@pytest.mark.parametrize("content", ["[" * 100_000, '{"source_root": 1, "settings": {}}', '{"source_root": "\\u0000"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000,
+        '{"source_root": 1, "settings": {}}',
+        '{"source_root": "\\u0000"}',
+        '{"source_root": "x", "settings": {"policy": [1]}}',
+        '{"source_root": "x", "settings": {"policy": 1}}',
+    ],
+)
 def test_a_hostile_dataset_json_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "dataset.json").write_text(content)
     with pytest.raises(UserError, match="build the data set again"):
