@@ -20,6 +20,7 @@ from ..errors import UserError
 from .answer_cache import AnswerStore
 from .batch_files import ENDPOINT, BatchFiles, Note
 from .client import answer_of
+from .connection import connect
 from .description_prompt import Message
 from .failures import NoAnswerError, raise_if_hopeless
 from .prices import Price, paid, price_of
@@ -70,10 +71,7 @@ class BatchClient:
 
     def __init__(self, out: Path, settings: ChatSettings):
         self.files, self.settings = BatchFiles(out), settings
-        self.client = openai.OpenAI(
-            base_url=settings.base_url, api_key=settings.key(), timeout=settings.timeout,
-            max_retries=settings.attempts - 1,
-        )  # fmt: skip
+        self.client = connect(openai.OpenAI, settings, retries=settings.attempts - 1)
         self.ledger = Ledger(out, settings.model)
         self.store = AnswerStore(settings.cache)
 

@@ -15,6 +15,7 @@ from ..dataset.costs import Cost, Ledger
 from ..errors import UserError
 from .answer_cache import Answer
 from .budget import Budget
+from .connection import connect
 from .failures import NOT_CHARGED, NoAnswerError, may_pass, raise_if_hopeless, retry_after
 from .prices import paid, price_of
 from .settings import ChatSettings
@@ -68,9 +69,7 @@ class ChatClient:
             raise UserError(
                 f"the price of {settings.model} is not known: a budget needs {settings.options}price IN,OUT"
             )
-        self.client = openai.AsyncOpenAI(
-            base_url=settings.base_url, api_key=settings.key(), timeout=settings.timeout, max_retries=0
-        )
+        self.client = connect(openai.AsyncOpenAI, settings)
         self.budget = Budget(settings.budget, spent)
         self.requests = _limiter(settings.requests_per_minute, 1.0)
         self.tokens = _limiter(settings.tokens_per_minute, (settings.tokens_per_minute or 0.0) / _BURSTS)

@@ -36,6 +36,7 @@ class ChatServer(ThreadingHTTPServer):
         self.replies: list = []
         self.asked: list[dict] = []
         self.keys: set[str] = set()
+        self.headers: set[str] = set()  # all that came with requests, in small letters
         self.files: dict[str, str] = {}
         self.batches: dict[str, dict] = {}
         self.at_once = self.most_at_once = 0
@@ -117,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.keys.add(self.headers["Authorization"])
+        self.server.headers |= {f"{name}: {value}".lower() for name, value in self.headers.items()}
         if self.server.troubles and not self.path.endswith("/completions"):
             self._send(self.server.troubles.pop(0), {"error": {"message": "no, sk-secret"}})
         elif self.path.endswith("/files"):
