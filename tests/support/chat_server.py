@@ -25,8 +25,9 @@ def completion(model: str, text: str | None, refusal: str | None = None) -> dict
 class ChatServer(ThreadingHTTPServer):
     """Answers with `replies` in turn, then with `GOOD`.
 
-    A reply is a text, None (an empty answer), a pair (status, headers), or one of `hang`, `cut`, `no json`, `refusal`
-    in a tuple of one. What was asked is in `asked`, the most that were asked at once in `most_at_once`.
+    A reply is a text, None (an empty answer), a mapping (the body), a pair (status, headers), or one of `hang`, `cut`,
+    `no json`, `refusal` in a tuple of one. What was asked is in `asked`, the most that were asked at once in
+    `most_at_once`.
     """
 
     daemon_threads = True
@@ -170,6 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, '{"choices": [', "application/json")
         elif reply == ("refusal",):
             self._send(200, completion(model, None, "I can't help with that."))
+        elif isinstance(reply, dict):
+            self._send(200, reply)
         elif isinstance(reply, tuple):
             status, headers = reply
             code = "insufficient_quota" if "quota" in headers else None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import openai
 import pytest
-from support.chat_server import GOOD, ChatServer
+from support.chat_server import GOOD, ChatServer, completion
 
 from dataset_builder.errors import UserError
 from dataset_builder.items.facts import Facts
@@ -271,3 +271,51 @@ def test_openais_key_is_for_openai_or_whom_the_user_says(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert ChatSettings(**values).key() == key
+
+
+def body(message: object, **changed: object) -> dict:
+    """A chat completion with this message, which may be anything."""
+    whole = completion("m", GOOD)
+    whole["choices"][0]["message"] = message
+    return {**whole, **changed}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        body(None), body([]), body({"content": [{"type": "text", "text": GOOD}]}), body({"content": {"a": 1}}),
+        body({"content": None, "refusal": [1]}), body({"content": "half \ud800 a character"}),
+        body({"content": "It is calm. " * 10_000}), {**body({}), "choices": None}, {**body({}), "choices": [None]},
+        {**body({}), "choices": {"0": 1}}, {"choices": "x"}, {},
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_a_failure_of_one_question(
+    server: ChatServer, settings: ChatSettings, reply: dict
+) -> None:
+    server.replies = [reply] * 3
+    outcomes = ask_all(["q", "r"], replace(settings, concurrency=1)).outcomes
+    assert outcomes["q"].description is None and outcomes["q"].reason and outcomes["r"].description == GOOD
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [{"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": -(10**9), "completion_tokens": 1},
+     {"prompt_tokens": 1, "completion_tokens": -(10**9)}, {"prompt_tokens": 10**12, "completion_tokens": 1},
+     {"prompt_tokens": "9", "completion_tokens": [1]}, {"prompt_tokens": 1.5, "completion_tokens": 1}, [], "x", 7],
+)  # fmt: skip
+def test_counts_that_make_no_sense_are_budgeted_at_the_most(
+    server: ChatServer, settings: ChatSettings, usage: object
+) -> None:
+    most = PRICES["gpt-4o"].most(first_request("question 00"))
+    server.replies = [body({"content": GOOD}, usage=usage)] * 20
+    asked = ask_all([f"question {n:02d}" for n in range(20)], replace(settings, budget=3.5 * most))
+    assert asked.stopped and len(server.asked) == 3 and asked.cost.dollars is None
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', json.dumps("a " * 20_000)])
+def test_a_kept_answer_of_no_use_is_asked_for_again(server: ChatServer, settings: ChatSettings, text: str) -> None:
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD
+    (path,) = (settings.cache or Path()).rglob("*.json")
+    path.write_text(f'{{"text": {text}, "tokens_in": 1, "tokens_out": 1, "refused": false}}')
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD and len(server.asked) == 2
