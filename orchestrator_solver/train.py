@@ -16,7 +16,7 @@ from audiocraft.environment import AudioCraftEnvironment
 from audiocraft.modules.transformer import set_efficient_attention_backend
 from audiocraft.solvers.base import StandardSolver
 from audiocraft.utils.cluster import get_slurm_parameters
-from dora import XP, git_save
+from dora import XP, get_xp, git_save
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
@@ -28,7 +28,7 @@ from .configuration.overrides import entry_point
 from .data.dataloaders import STAGES
 from .models import builders, loading
 from .optim import registry as optimizers
-from .runtime import fsdp
+from .runtime import fsdp, run_lock
 from .training.codec_solver import OrchestratorCodecSolver
 from .training.solver import OrchestratorSolver
 
@@ -137,14 +137,15 @@ def _run(cfg: DictConfig) -> None:
         return
     if cfg.execute_only and not (cfg.execute_inplace or cfg.continue_from):
         raise UserError("execute_only needs weights: add continue_from=//sig/SIG, or execute_inplace=true with -f SIG")
-    solver = get_solver(cfg)
     if cfg.show:
-        solver.show()
+        get_solver(cfg).show()
     elif cfg.execute_only:
+        solver = get_solver(cfg)
         solver.restore(replay_metrics=False)
         solver.run_one_stage(cfg.execute_only)
     else:
-        solver.run()
+        with run_lock.training(get_xp().folder):
+            get_solver(cfg).run()
 
 
 @entry_point(config_path=str(Path(__file__).parent.parent / "config"), config_name="config")

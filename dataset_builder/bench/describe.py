@@ -3,7 +3,6 @@
 import asyncio
 import json
 import multiprocessing
-import os
 import resource
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import openai
 
@@ -20,7 +18,7 @@ from ..items.facts import Facts
 from ..llm.ask_all import ask_all
 from ..llm.client import each
 from ..llm.description_prompt import MAX_TOKENS, first_request, format_input
-from ..llm.settings import KEY, ChatSettings
+from ..llm.settings import ChatSettings
 from .comparison import Comparison, compare
 from .measurement import Report
 
@@ -73,7 +71,7 @@ def bench_describe(folder: Path, items: int) -> DescribeReport:
         items: how many.
     """
     questions = [format_input(Facts("", f"Slow, calm music number {n}.", None, 100.0, "C major")) for n in range(items)]
-    with _server() as url, mock.patch.dict(os.environ, {KEY: "none"}):
+    with _server() as url:
         settings = ChatSettings(base_url=url, concurrency=CONCURRENCY, cache=folder / "answers")
         before = _greatest_size()
         found = compare(

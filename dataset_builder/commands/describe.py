@@ -1,6 +1,7 @@
 """`python -m dataset_builder describe`: have a language model describe the items of a finished data set.
 
-It is asked with the paper's prompt, many requests at once; the key is read from OPENAI_API_KEY. Answers are kept by
+It is asked with the paper's prompt, many requests at once; the key is read from OPENAI_API_KEY, for another
+server (--url) from CHAT_API_KEY. Answers are kept by
 model and question, so nothing is asked or paid for twice: a run that was stopped, or some of whose requests failed, is
 simply run again. With --batch the Batch API does it at half price within a day: submit, then later (on any day, by any
 process) poll and collect; answers that name instruments are asked for again by the next submit.

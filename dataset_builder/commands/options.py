@@ -13,6 +13,9 @@ def add_chat_options(group: argparse._ArgumentGroup) -> None:
     defaults = ChatSettings()
     group.add_argument("--model", default=defaults.model, help="of an OpenAI-compatible server (default: gpt-4o)")
     group.add_argument("--url", help="of the server (default: OPENAI_BASE_URL, or OpenAI's)")
+    group.add_argument(
+        "--send-openai-key", action="store_true", help="send OPENAI_API_KEY to --url (default: CHAT_API_KEY, if set)"
+    )
     group.add_argument("--concurrency", type=int, default=defaults.concurrency, help="requests in flight (default: 8)")
     group.add_argument("--rpm", type=float, metavar="N", help="requests a minute, at most (default: no limit)")
     group.add_argument("--tpm", type=float, metavar="N", help="tokens a minute, at most (default: no limit)")
@@ -30,6 +33,7 @@ def chat_settings(args: argparse.Namespace) -> ChatSettings:
     return ChatSettings(
         model=args.model, base_url=args.url, concurrency=args.concurrency, requests_per_minute=args.rpm,
         tokens_per_minute=args.tpm, budget=args.budget, price=args.price, timeout=args.timeout,
+        send_openai_key=args.send_openai_key,
     )  # fmt: skip
 
 

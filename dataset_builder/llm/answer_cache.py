@@ -10,6 +10,7 @@ from ..runtime.user_cache import cache_folder
 from .description_prompt import Message
 
 FOLDER = cache_folder("answers")
+LONGEST = 20_000  # characters of an answer: a hundred times what is asked for, and what is made of it takes a second
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,17 @@ class Answer:
     refused: bool = False
 
 
+def unusable(text: str) -> str | None:
+    """Why a text can be no answer that is kept and worked on; None if it can."""
+    if len(text) > LONGEST:
+        return f"the answer has {len(text)} characters"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "the answer is no text: it holds half a character"
+    return None
+
+
 def request_id(model: str, messages: list[Message]) -> str:
     """A request's name: the same for the same model and messages, whatever asks for it, and when."""
     return hashlib.sha256(json.dumps([model, messages], ensure_ascii=False).encode()).hexdigest()[:40]
@@ -45,16 +57,17 @@ class AnswerStore:
         self.folder = folder or FOLDER
 
     def get(self, name: str) -> Answer | None:
-        """The answer to the request of this name; None if there is none, or its file is torn."""
+        """The answer to the request of this name; None if there is none, or its file is torn or of no use."""
         try:
             values = json.loads(self._path(name).read_text())
-            return Answer(
+            answer = Answer(
                 str(values["text"]), int(values["tokens_in"]), int(values["tokens_out"]), bool(values["refused"])
             )
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
+        return None if unusable(answer.text) else answer
 
     def put(self, name: str, answer: Answer) -> None:
         """Keep an answer, whole or not at all."""

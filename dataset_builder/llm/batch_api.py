@@ -20,9 +20,10 @@ from ..errors import UserError
 from .answer_cache import AnswerStore
 from .batch_files import ENDPOINT, BatchFiles, Note
 from .client import answer_of
-from .description_prompt import Message
+from .connection import connect
+from .description_prompt import MAX_TOKENS, Message
 from .failures import NoAnswerError, raise_if_hopeless
-from .prices import Price, paid, price_of
+from .prices import Price, most_in, paid, price_of
 from .settings import ChatSettings
 
 LABEL = "music-orchestrator"  # key of the metadata
@@ -70,10 +71,7 @@ class BatchClient:
 
     def __init__(self, out: Path, settings: ChatSettings):
         self.files, self.settings = BatchFiles(out), settings
-        self.client = openai.OpenAI(
-            base_url=settings.base_url, api_key=settings.key(), timeout=settings.timeout,
-            max_retries=settings.attempts - 1,
-        )  # fmt: skip
+        self.client = connect(openai.OpenAI, settings, retries=settings.attempts - 1)
         self.ledger = Ledger(out, settings.model)
         self.store = AnswerStore(settings.cache)
 
@@ -151,14 +149,14 @@ class BatchClient:
         for state in self.states():
             if state.status not in _OVER:
                 continue
-            names = set(self.files.requests(state.name))
+            requests = self.files.requests(state.name)
             with _one_line(self.settings, self.client):
                 batch = self.client.batches.retrieve(state.id)
                 for line in self._lines(batch):
-                    self._keep(line, names, result, price)
-            answered = [name for name in names if self.store.get(name)]
-            if len(answered) < len(names):
-                result.failures.append(f"batch {state.id} is {state.status}: {len(names) - len(answered)} unanswered")
+                    self._keep(line, requests, result, price)
+            unanswered = [name for name in requests if not self.store.get(name)]
+            if unanswered:
+                result.failures.append(f"batch {state.id} is {state.status}: {len(unanswered)} unanswered")
             self.files.done(state.name)
         return result
 
@@ -166,17 +164,18 @@ class BatchClient:
         for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
             yield from self.client.files.content(file_id).text.splitlines()
 
-    def _keep(self, line: str, names: set[str], result: Collected, price: Price | None) -> None:
+    def _keep(self, line: str, requests: Mapping[str, list[Message]], result: Collected, price: Price | None) -> None:
         """One line of what came back."""
         try:
             values = json.loads(line)
             name, response = str(values["custom_id"]), values["response"] or {}
-            if name not in names:
+            if name not in requests:
                 raise NoAnswerError("it was never asked")
             if response.get("status_code") != 200:
                 raise NoAnswerError(f"status {response.get('status_code')}")
-            answer = answer_of(ChatCompletion.model_validate(response["body"]))
-        except (ValueError, KeyError, TypeError, AttributeError, NoAnswerError) as error:
+            done = ChatCompletion.model_validate(response["body"])
+            answer = answer_of(done, most_in(requests[name]), MAX_TOKENS)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, NoAnswerError) as error:
             result.failures.append(" ".join(f"a line of the batch is no answer: {error}".split())[:200])
             return
         if self.store.get(name) is None:

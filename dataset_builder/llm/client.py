@@ -13,13 +13,15 @@ from openai.types.chat import ChatCompletion
 
 from ..dataset.costs import Cost, Ledger
 from ..errors import UserError
-from .answer_cache import Answer
+from .answer_cache import Answer, unusable
 from .budget import Budget
+from .connection import connect
 from .failures import NOT_CHARGED, NoAnswerError, may_pass, raise_if_hopeless, retry_after
 from .prices import paid, price_of
 from .settings import ChatSettings
 
 _BURSTS = 10  # tokens may run ahead by a tenth of a minute's
+_ABSURD = 10  # times as many tokens as a request can have: nobody counts so
 LONGEST_WAIT = 60.0  # seconds between two attempts
 _Job = TypeVar("_Job")
 
@@ -68,9 +70,7 @@ class ChatClient:
             raise UserError(
                 f"the price of {settings.model} is not known: a budget needs {settings.options}price IN,OUT"
             )
-        self.client = openai.AsyncOpenAI(
-            base_url=settings.base_url, api_key=settings.key(), timeout=settings.timeout, max_retries=0
-        )
+        self.client = connect(openai.AsyncOpenAI, settings)
         self.budget = Budget(settings.budget, spent)
         self.requests = _limiter(settings.requests_per_minute, 1.0)
         self.tokens = _limiter(settings.tokens_per_minute, (settings.tokens_per_minute or 0.0) / _BURSTS)
@@ -145,9 +145,11 @@ class ChatClient:
             done = await self.client.chat.completions.create(
                 model=self.settings.model, messages=request.messages, temperature=0.0, max_tokens=request.max_tokens
             )
-        except ValueError as error:  # json's
+        except (ValueError, RecursionError) as error:  # json's
             raise NoAnswerError("the answer is no JSON") from error
-        return answer_of(done)
+        except (TypeError, AttributeError) as error:  # the library's, which checks no types
+            raise NoAnswerError("what came back is no chat completion") from error
+        return answer_of(done, request.most_in, request.max_tokens)
 
 
 async def each(jobs: Iterable[_Job], count: int, work: Callable[[_Job], Any]) -> None:
@@ -170,21 +172,42 @@ async def each(jobs: Iterable[_Job], count: int, work: Callable[[_Job], Any]) ->
         raise group.exceptions[0] from None
 
 
-def answer_of(done: object) -> Answer:
-    """The answer in what the server sent.
+def answer_of(done: object, most_in: int, max_tokens: int) -> Answer:
+    """The answer in what the server sent, of which nothing is sure to have the type that the API says.
+
+    Args:
+        done: what came.
+        most_in: tokens that the request can have at most.
+        max_tokens: that the answer may have.
 
     Raises:
         NoAnswerError: if there is none in it.
     """
-    if not isinstance(done, ChatCompletion) or not done.choices:
+    if not isinstance(done, ChatCompletion):
         raise NoAnswerError("what came back is no chat completion")
-    message = done.choices[0].message
-    text = message.content or message.refusal or ""
-    usage = done.usage
-    tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+    tokens = _tokens(done.usage, most_in, max_tokens)
+    choices: Any = done.choices
+    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    if message is None:
+        raise NoAnswerError("what came back is no chat completion", Answer("", *tokens))
+    content = getattr(message, "content", None)
+    text = content or getattr(message, "refusal", None) or ""
+    if not isinstance(text, str):
+        raise NoAnswerError("the answer is no text", Answer("", *tokens))
     if not text.strip():
         raise NoAnswerError("the answer is empty", Answer("", *tokens))
-    return Answer(text, *tokens, refused=not message.content)
+    if (reason := unusable(text)) is not None:
+        raise NoAnswerError(reason, Answer("", *tokens))
+    return Answer(text, *tokens, refused=not content)
+
+
+def _tokens(usage: object, most_in: int, max_tokens: int) -> tuple[int, int]:
+    """What the server counted, in and out; zeros, as from one that does not count, if that makes no sense."""
+    counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
+    for count, most in zip(counts, (most_in, max_tokens), strict=True):
+        if type(count) is not int or not 0 <= count <= _ABSURD * most:
+            return 0, 0
+    return counts[0] or 0, counts[1] or 0
 
 
 def _limiter(per_minute: float | None, burst: float) -> AsyncLimiter | None:

@@ -42,7 +42,7 @@ def raise_if_hopeless(error: openai.OpenAIError, settings: ChatSettings, url: st
     if isinstance(error, openai.NotFoundError):
         raise UserError(f"{url} does not know {settings.model!r}: name another model, or another server") from error
     raise UserError(
-        f"{url} refuses {settings.key_name}: it is wrong, expired, or may not use {settings.model!r}"
+        f"{url} refuses {settings.key_variable()}: it is wrong, missing, expired, or may not use {settings.model!r}"
     ) from error
 
 

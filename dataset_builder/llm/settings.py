@@ -3,10 +3,13 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import UserError
 
 KEY = "OPENAI_API_KEY"
+OTHER_KEY = "CHAT_API_KEY"  # for a server that is not OpenAI's
+_OPENAI = "api.openai.com"
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,9 @@ class ChatSettings:
         attempts: of a request that fails for a reason that may pass.
         backoff: seconds before the second attempt, doubled for each further one; a server's Retry-After comes first.
         cache: folder of answers; by default in the user's cache folder.
-        key_name: the environment's variable that holds the key.
+        key_name: the environment's variable that holds the key; OpenAI's is sent to OpenAI, or where it is told to.
         anonymous: whether the server may want no key.
+        send_openai_key: whether `OPENAI_API_KEY` is meant for `base_url`, whoever's that is.
         options: what the command line's names of these begin with.
     """
 
@@ -43,6 +47,7 @@ class ChatSettings:
     cache: Path | None = None
     key_name: str = KEY
     anonymous: bool = False
+    send_openai_key: bool = False
     options: str = "--"
 
     def __post_init__(self) -> None:
@@ -56,15 +61,32 @@ class ChatSettings:
         if self.budget is not None and self.budget < 0:
             raise UserError(f"budget is {self.budget}: expected at least 0 dollars")
 
+    def url(self) -> str:
+        """Of the server."""
+        return self.base_url or os.environ.get("OPENAI_BASE_URL") or f"https://{_OPENAI}/v1"
+
+    def is_openai(self) -> bool:
+        """Whether the server is OpenAI's own, or one of its regions'."""
+        parts = urlsplit(self.url())
+        host = parts.hostname or ""
+        return parts.scheme == "https" and (host == _OPENAI or host.endswith(f".{_OPENAI}"))
+
+    def key_variable(self) -> str:
+        """The environment's variable whose value is sent to the server.
+
+        `OPENAI_BASE_URL` says whom OpenAI's key is for, as `send_openai_key` does; a `base_url` by itself does not.
+        """
+        told = self.is_openai() or self.send_openai_key or self.base_url is None
+        return OTHER_KEY if self.key_name == KEY and not told else self.key_name
+
     def key(self) -> str:
-        """The key.
+        """The key; "none" for a server that may want none.
 
         Raises:
             UserError: if there is none, and the server wants one.
         """
-        key = os.environ.get(self.key_name)
-        if not key and not self.anonymous:
-            raise UserError(
-                f"descriptions by a language model need {self.key_name}: set it, or use --descriptions template"
-            )
+        variable = self.key_variable()
+        key = os.environ.get(variable)
+        if not key and not self.anonymous and variable != OTHER_KEY:
+            raise UserError(f"descriptions by a language model need {variable}: set it, or use --descriptions template")
         return key or "none"

@@ -3,7 +3,8 @@
 A store is a folder `DATA/store/KEY` with one file a track, `TRACK.safetensors`, which holds `ITEM.codes` (int16
 `[K, S]`) and `ITEM.chroma` (int8 `[S']`, -1 where silent) of each of its items. `KEY` is a hash of the codec's weights
 and of all that the chroma is computed by, so that another model never reads these. The file's metadata say what each
-item was made of (`content_of`): a file that is torn, or whose items have changed, is made again.
+item was made of (`content_of`), and hold a checksum of each entry, which is compared when a process first reads it: a
+file that is torn, or whose items have changed, is made again, and so is one of before that has no checksums.
 """
 
 import hashlib
@@ -19,11 +20,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from dataset_builder.errors import UserError
 from dataset_builder.items.item import Item
 from dataset_builder.runtime import atomic
 
 FOLDER = "store"
 _ENDS = 4096  # bytes at both ends of an audio file; FLAC's first hold the MD5 of its samples
+_PROOF = "proof"  # the one key of a file's metadata, so that their order is fixed
 _OPEN = 4096  # files that a process keeps mapped
 
 
@@ -78,14 +81,14 @@ class Store:
     def __init__(self, root: Path, codec_hash: str, chroma: str) -> None:
         key = hashlib.sha256(f"{codec_hash} {chroma}".encode()).hexdigest()[:16]
         self.folder = root / FOLDER / key
-        self._open: Callable[[str], Any] = lru_cache(maxsize=_OPEN)(self._load)
+        self._open: Callable[[str], _File] = lru_cache(maxsize=_OPEN)(self._load)
 
     def has(self, track: str, contents: Mapping[str, str]) -> bool:
         """Whether a track's file is whole and holds just these items, made of these contents (`content_of`)."""
         try:
             with safe_open(self._path(track), "numpy") as file:
-                return json.loads((file.metadata() or {}).get("contents", "null")) == dict(contents)
-        except (OSError, SafetensorError, ValueError):
+                return bool(_proof_of(file)["contents"] == dict(contents))
+        except (OSError, SafetensorError, ValueError, RecursionError):
             return False
 
     def put(self, track: str, contents: Mapping[str, str], entries: Mapping[str, Entry]) -> None:
@@ -94,12 +97,13 @@ class Store:
         for item_id in sorted(entries):
             arrays[f"{item_id}.codes"] = np.ascontiguousarray(entries[item_id].codes.numpy().astype(np.int16))
             arrays[f"{item_id}.chroma"] = entries[item_id].classes.numpy().astype(np.int8)
-        proof = json.dumps(dict(sorted(contents.items())))
-        atomic.write_bytes(self._path(track), save(arrays, {"contents": proof}))
+        sums = {name: _sum_of(array) for name, array in arrays.items()}
+        proof = json.dumps({"contents": dict(sorted(contents.items())), "sums": sums})
+        atomic.write_bytes(self._path(track), save(arrays, {_PROOF: proof}))
 
     def codes(self, item: Item, start: int, frames: int) -> torch.Tensor:
         """Codes `[K, frames]` from frame `start` on, the last frame repeated past the item's end."""
-        kept = self._open(item.track).get_slice(f"{item.id}.codes")
+        kept = self._open(item.track).entry(f"{item.id}.codes")
         count = kept.get_shape()[1]
         found = kept[:, min(start, count - 1) : min(start + frames, count)]
         found = np.pad(found, ((0, 0), (0, frames - found.shape[1])), mode="edge")
@@ -107,7 +111,7 @@ class Store:
 
     def pitch_classes(self, item: Item, start: int, frames: int) -> torch.Tensor:
         """Pitch classes `[frames]` from frame `start` on, -1 past the item's end."""
-        kept = self._open(item.track).get_slice(f"{item.id}.chroma")
+        kept = self._open(item.track).entry(f"{item.id}.chroma")
         count = kept.get_shape()[0]
         classes = kept[start : min(start + frames, count)] if start < count else np.zeros(0, np.int8)
         return torch.from_numpy(np.pad(classes.astype(np.int64), (0, frames - len(classes)), constant_values=-1))
@@ -115,5 +119,56 @@ class Store:
     def _path(self, track: str) -> Path:
         return self.folder / f"{track}.safetensors"
 
-    def _load(self, track: str) -> Any:
-        return safe_open(self._path(track), "numpy").__enter__()  # stays mapped as long as the process reads
+    def _load(self, track: str) -> "_File":
+        return _File(self._path(track))
+
+
+class _File:
+    """A track's file, which stays mapped as long as the process reads.
+
+    Raises:
+        UserError: if it is torn.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._compared = path, set[str]()
+        try:
+            self._file = safe_open(path, "numpy").__enter__()
+            self._sums = _proof_of(self._file)["sums"]
+        except (OSError, SafetensorError, ValueError, RecursionError) as error:
+            raise UserError(self._advice("it cannot be read")) from error
+
+    def entry(self, name: str) -> Any:
+        """An array of the file, read where it is sliced; at first all of it, for its checksum.
+
+        Raises:
+            UserError: if its bytes are not those that were written.
+        """
+        if name not in self._compared:
+            try:
+                whole = _sum_of(self._file.get_tensor(name)) == self._sums.get(name)
+            except SafetensorError:
+                whole = False
+            if not whole:
+                raise UserError(self._advice(f"{name} is not what was written"))
+            self._compared.add(name)
+        return self._file.get_slice(name)
+
+    def _advice(self, what: str) -> str:
+        return f"{self.path}: {what}: remove the file and run `orchestrator prepare` again"
+
+
+def _sum_of(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()[:16]
+
+
+def _proof_of(file: Any) -> dict[str, dict[str, str]]:
+    """What a file says of its entries.
+
+    Raises:
+        ValueError: if it says nothing.
+    """
+    proof = json.loads((file.metadata() or {}).get(_PROOF, "null"))
+    if not isinstance(proof, dict) or not all(isinstance(proof.get(key), dict) for key in ("contents", "sums")):
+        raise ValueError("no proof of its entries")
+    return proof

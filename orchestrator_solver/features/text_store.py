@@ -1,13 +1,14 @@
 """States of a frozen text encoder, computed once for each text and read by memory map.
 
 A folder `DATA/store/text-KEY` of at most 256 files: `NN.safetensors` holds the texts whose SHA-256 begins with the
-byte NN, their states (float16 `[sum of tokens, D]`) one after the other, and where each begins. `KEY` is a hash of the
+byte NN, their states (float16 `[sum of tokens, D]`) one after the other, where each begins, and a checksum, which is
+compared when a process first reads the file: one that is not what was written counts as absent. `KEY` is a hash of the
 encoder's weights.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from dataset_builder.runtime import atomic
 from .feature_store import FOLDER
 
 BUCKETS = 256
+_PROOF = "proof"
+_TORN = (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError)
 Encode = Callable[[list[str]], list[torch.Tensor]]
 
 
@@ -46,7 +49,7 @@ class TextStore:
         bucket = bucket_of(text)
         try:
             file, places = self._open(bucket)
-        except (OSError, SafetensorError, ValueError):
+        except _TORN:
             return None
         if text not in places:
             return None
@@ -72,14 +75,16 @@ class TextStore:
         for text in sorted(states):
             places[text] = (first, first + len(states[text]))
             first += len(states[text])
-        data = save({"states": np.concatenate([states[text] for text in places])}, {"places": json.dumps(places)})
+        array = np.concatenate([states[text] for text in places])
+        proof = json.dumps({"places": places, "sum": _sum_of(array, places)})
+        data = save({"states": array}, {_PROOF: proof})
         atomic.write_bytes(self._path(bucket), data)
         self._open.cache_clear()
 
     def _places(self, bucket: int) -> Mapping[str, list[int]]:
         try:
             return self._open(bucket)[1]
-        except (OSError, SafetensorError, ValueError):
+        except _TORN:
             return {}
 
     def _path(self, bucket: int) -> Path:
@@ -87,4 +92,14 @@ class TextStore:
 
     def _load(self, bucket: int) -> tuple:
         file = safe_open(self._path(bucket), "numpy").__enter__()  # stays mapped as long as the process reads
-        return file, json.loads((file.metadata() or {}).get("places", "{}"))
+        proof = json.loads((file.metadata() or {}).get(_PROOF, "null"))
+        if proof["sum"] != _sum_of(file.get_tensor("states"), proof["places"]):
+            raise ValueError("not what was written")
+        return file, proof["places"]
+
+
+def _sum_of(states: np.ndarray, places: Mapping[str, Sequence[int]]) -> str:
+    """A checksum of a file's states and of where each begins."""
+    digest = hashlib.sha256(json.dumps(places, sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(states).data)
+    return digest.hexdigest()[:16]

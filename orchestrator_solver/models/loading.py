@@ -1,11 +1,17 @@
 """Models from packages: language models and codecs, ready for use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from audiocraft.models import CompressionModel
 from audiocraft.models import builders as audiocraft_builders
 from audiocraft.models import loaders as audiocraft_loaders
 from audiocraft.models.lm import LMModel
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dataset_builder.errors import UserError
 
 from ..nano import spectral_codec
 from ..seams import registry
@@ -17,15 +23,41 @@ _BRINGS_ITS_CODEC = "facebook/musicgen-"  # repositories at the hub that hold a 
 
 
 def build_codec_from_package(package: Package, device: str | torch.device = "cpu") -> CompressionModel:
-    """The codec of a package, ready for use."""
+    """The codec of a package, ready for use.
+
+    Raises:
+        UserError: if its configuration and its weights are not of one model.
+    """
     spectral_codec.register()
-    model = audiocraft_builders.get_compression_model(OmegaConf.merge(package.cfg, {"device": str(device)}))
-    state = dict(package.state)
-    for key in model.state_dict():
-        if key.endswith(TRAINING_ONLY):
-            state[key] = state[key.replace("embed_avg", "embed")]
-    model.load_state_dict(state)
+    with _of_one_model(package):
+        model = audiocraft_builders.get_compression_model(OmegaConf.merge(package.cfg, {"device": str(device)}))
+        state = dict(package.state)
+        for key in model.state_dict():
+            if key.endswith(TRAINING_ONLY):
+                state[key] = state[key.replace("embed_avg", "embed")]
+        model.load_state_dict(state)
     return model.eval()
+
+
+@contextmanager
+def _of_one_model(package: Package) -> Iterator[None]:
+    """Turn what builders raise into one line: somebody else's configuration may be of another model than its weights.
+
+    Raises:
+        UserError: what they raise.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (
+        ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
+        OmegaConfBaseException,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"the configuration and the weights make no {package.kind} ({reason}): other weights?"
+        ) from error
 
 
 def load_codec_package(name: str, device: str | torch.device = "cpu") -> CompressionModel:
@@ -34,11 +66,16 @@ def load_codec_package(name: str, device: str | torch.device = "cpu") -> Compres
 
 
 def build_lm_from_package(package: Package, device: str | torch.device = "cpu") -> LMModel:
-    """The language model of a package, ready for use; its configuration is in `model.cfg`."""
+    """The language model of a package, ready for use; its configuration is in `model.cfg`.
+
+    Raises:
+        UserError: if its configuration and its weights are not of one model, or a frozen encoder cannot be had.
+    """
     cfg = OmegaConf.merge(package.cfg, {"device": str(device), "dtype": "float32"})
     assert isinstance(cfg, DictConfig)
-    model = build_lm(cfg)
-    model.load_state_dict(package.state)
+    with _of_one_model(package):
+        model = build_lm(cfg)
+        model.load_state_dict(package.state)
     model.cfg = cfg  # where audiocraft keeps it, too
     return model.eval()
 

@@ -1,6 +1,7 @@
 """A run's own checkpoints: whole or not at all, from one process or a part from each, and the last good one kept."""
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ def save(state: dict[str, Any], path: Path, sharded: bool) -> None:
     """Replace a checkpoint.
 
     Sharded, every process writes its own part beside the old one; only when all are on disk are they renamed, and a
-    file that says so lets audiocraft finish the renaming if that is interrupted (`check_sharded_checkpoint`).
+    file that says so lets audiocraft finish the renaming if that is interrupted (`check_sharded_checkpoint`), which
+    knows the parts by their names. Otherwise the temporary file is this process' alone.
 
     Args:
         state: of this process.
@@ -25,7 +27,7 @@ def save(state: dict[str, Any], path: Path, sharded: bool) -> None:
     Raises:
         UserError: if the disk is full here or, sharded, at any process; the old checkpoint is still there.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(path.name + ".tmp") if sharded else _temporary(path)
     done = path.with_name(path.name + ".tmp.done")  # only rank 0's is looked at
     done.unlink(missing_ok=True)
     _wait_for_all(sharded)
@@ -44,6 +46,26 @@ def save(state: dict[str, Any], path: Path, sharded: bool) -> None:
     _wait_for_all(sharded)
     if sharded and flashy.distrib.is_rank_zero():
         done.unlink()
+
+
+def _temporary(path: Path) -> Path:
+    """A name that no other process uses; what processes of this machine left that are dead is removed."""
+    begin = f".{path.name}.{socket.gethostname()}."
+    for other in path.parent.glob(".*.tmp"):
+        number = other.name.removeprefix(begin).removesuffix(".tmp")
+        if other.name.startswith(begin) and number.isdigit() and not _alive(int(number)):
+            other.unlink(missing_ok=True)
+    return path.with_name(f"{begin}{os.getpid()}.tmp")
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 def _write(state: dict[str, Any], path: Path) -> OSError | None:

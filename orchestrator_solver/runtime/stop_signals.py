@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM and SIGUSR2, as clusters send them before they take a machine away."""
+"""Being asked to stop: by SIGTERM and SIGUSR2, as clusters send them before they take a machine away, or by Ctrl-C."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 logger = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR2)
+SIGNALS = (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT)
 PATIENCE = 90.0  # seconds for a step to end: the notice that Dora asks Slurm to give
 
 
@@ -21,7 +21,8 @@ class Stopped(Exception):
 class StopRequest:
     """Remembers the signal that asks to stop, until somebody between two steps looks.
 
-    A worker of `dora run -d` is also asked by the end of its parent, which passes no signal on. A second signal
+    A worker of `dora run -d` is also asked by the end of its parent, which passes no signal on but answers Ctrl-C,
+    which the terminal sends to the workers as well, with SIGTERM to them: these two are one. A second signal
     before the step ends, or a step that does not end in time (another process may be gone for which it waits), ends the
     process at once: what was saved last is whole. A thread does this, since Python's own handlers wait for the step.
 
@@ -62,6 +63,9 @@ class StopRequest:
                 continue
             if self._step_ended.is_set():
                 continue  # it is being saved: nothing but SIGKILL ends that
+            if self.signal == signal.SIGINT and byte[0] == signal.SIGTERM:
+                self.signal = signal.SIGTERM
+                continue
             if self.signal is not None:
                 os._exit(128 + byte[0])
             self.signal = signal.Signals(byte[0])

@@ -1,8 +1,13 @@
 """Seams of loading: what audiocraft and demucs would unpickle is read by `weights.safe_load`."""
 
+import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from dataset_builder.errors import UserError
 
 from ..paths import run_folder
 from .registry import ModuleView, patches
@@ -21,10 +26,38 @@ def trust_own_checkpoints(module: ModuleType) -> None:
                 from ..weights.safe_load import read
 
                 return read(source, "audiocraft", map_location)
-            kwargs["weights_only"] = False
+            return _own_checkpoint(torch.load, Path(source), map_location, kwargs)
         return torch.load(source, map_location, **kwargs)
 
     module.torch = ModuleView(torch, load=load)  # type: ignore[attr-defined]
+
+
+def _own_checkpoint(load: Callable[..., Any], path: Path, map_location: Any, kwargs: dict[str, Any]) -> Any:
+    """What a file in a run's folder holds.
+
+    Raises:
+        UserError: if it is torn, naming the newest of the folder that is whole.
+    """
+    try:
+        return load(path, map_location, weights_only=False, **kwargs)
+    except Exception as error:
+        if not path.is_file() or _is_whole(path):
+            raise
+        others = sorted(path.parent.glob("checkpoint*.th"), key=lambda other: other.stat().st_mtime, reverse=True)
+        whole = next((other for other in others if other != path and _is_whole(other)), None)
+        advice = (
+            f"{whole} is whole: copy it there to go on from it" if whole else "no other is whole: train anew (--clear)"
+        )
+        raise UserError(f"checkpoint {path} is torn; {advice}") from error
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a checkpoint is a zip archive, as torch writes them, of which every part has its checksum."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def _read_safely(module: ModuleType, maker: str) -> None:
@@ -66,8 +99,6 @@ def check_separators_class(module: ModuleType) -> None:
 
     def load_safetensors_model(path: Any) -> Any:
         from safetensors import safe_open
-
-        from dataset_builder.errors import UserError
 
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}

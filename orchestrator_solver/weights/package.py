@@ -1,7 +1,8 @@
 """Models as safetensors and JSON: the shipped nano ones, and whatever a run exports. Nothing is unpickled.
 
 A folder holds `model.safetensors` (weights in fp16) and `model.json` (kind, configuration, provenance, SHA-256 of the
-weights). `//pretrained/NAME` is looked up here first, then by audiocraft.
+weights, and of all of these together). `//pretrained/NAME` is looked up here first, then by audiocraft. The JSON is
+data: what it may say is in `package_rules.py`.
 """
 
 import hashlib
@@ -14,12 +15,14 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from dataset_builder.errors import UserError
 from dataset_builder.runtime import atomic
 from dataset_builder.runtime.checksums import digest_of
+
+from . import package_rules
 
 FOLDER = Path(__file__).parent.parent / "pretrained"
 PREFIX = "//pretrained/"
@@ -28,6 +31,7 @@ LM_KEYS = (
     "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset",
 )  # fmt: skip
 CODEC_KEYS = ("compression_model", "encodec", "seanet", "spectral", "rvq", "sample_rate", "channels")
+_MOST_BYTES = 2**20  # of model.json
 _LAYER = re.compile(r"^transformer\.layers\.(\d+)\.")
 TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
 
@@ -69,36 +73,92 @@ def save(folder: Path, kind: str, cfg: DictConfig, state: dict[str, torch.Tensor
     with atomic.replacing(folder / "model.safetensors") as temporary:
         save_file(weights, temporary)
         temporary.chmod(0o644)  # safetensors makes it private
-    digest = digest_of(folder / "model.safetensors")
     description = {
         "kind": kind,
-        "sha256": digest,
+        "sha256": digest_of(folder / "model.safetensors"),
         "facts": facts,
-        "cfg": {key: values[key] for key in keys if key in values},
+        "cfg": _without_paths({key: values[key] for key in keys if key in values}),
     }
-    atomic.write_json(folder / "model.json", description)
+    atomic.write_json(folder / "model.json", {**description, "sha256_of_all": _digest_of_all(description)})
+
+
+def _without_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without the folder of this machine where its run kept the chroma of excerpts."""
+    for one in values.get("conditioners", {}).values():
+        one.get("chroma_stem", {}).pop("cache_path", None)
+    return values
+
+
+def _digest_of_all(description: Mapping[str, Any]) -> str:
+    """SHA-256 of what a package says of itself and, by their own hash, of its weights."""
+    said = [description[key] for key in ("kind", "sha256", "facts", "cfg")]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def load(name: str, kind: str) -> Package:
     """Read a model.
 
     Raises:
-        UserError: if there is none of this name, it is torn, or it is of another kind.
+        UserError: if there is none of this name, it is torn, its configuration asks for what a model may not have, or
+            it is of another kind.
     """
     folder = folder_of(name)
     if folder is None:
         raise UserError(f"no model {name!r}: expected one of {', '.join(shipped())} or a folder with model.json")
     try:
-        description = json.loads((folder / "model.json").read_text())
-        digest = digest_of(folder / "model.safetensors")
-        if digest != description["sha256"]:
-            raise UserError(f"{folder}: model.safetensors is torn or was changed (its hash is not the recorded one)")
-        if description["kind"] != kind:
-            raise UserError(f"{folder} holds a model of kind {description['kind']!r}, expected {kind!r}")
-        state = load_file(folder / "model.safetensors")
-        return Package(kind, OmegaConf.create(description["cfg"]), description["facts"], state, digest)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise UserError(f"{folder}: the model cannot be read ({error}); export or download it again") from error
+        return _read(folder, kind)
+    except package_rules.RefusedError as error:
+        raise UserError(f"{folder}/model.json is refused: {error}; take the model from whom you trust") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{folder}: the model cannot be read ({reason}); export or download it again") from error
+
+
+def _read(folder: Path, kind: str) -> Package:
+    description = _description(folder)
+    weights = folder / "model.safetensors"
+    digest = digest_of(weights)
+    if digest != description["sha256"]:
+        raise UserError(f"{folder}: model.safetensors is torn or was changed (its hash is not the recorded one)")
+    if description.get("sha256_of_all", (whole := _digest_of_all(description))) != whole:
+        raise UserError(f"{folder}: model.json was changed (its hash is not the recorded one)")
+    if description["kind"] != kind:
+        raise UserError(f"{folder} holds a model of kind {description['kind']!r}, expected {kind!r}")
+    cfg = description["cfg"]
+    if "${" in json.dumps(cfg):
+        raise package_rules.RefusedError("cfg holds an interpolation (${...})")
+    package_rules.check(kind, cfg, _shapes(weights))
+    if kind == "lm":
+        _check_codec(cfg["compression_model_checkpoint"])
+    return Package(kind, OmegaConf.create(cfg), description["facts"], load_file(weights), digest)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    with (folder / "model.json").open("rb") as file:
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"model.json has more than {_MOST_BYTES} bytes")
+    description = json.loads(text)
+    if not isinstance(description, dict) or not isinstance(description["facts"], dict):
+        raise TypeError("model.json is no mapping with facts")
+    instruments = description["facts"].get("instruments", [])
+    if not isinstance(instruments, list) or not all(isinstance(name, str) for name in instruments):
+        raise TypeError("its instruments are no list of names")
+    return description
+
+
+def _shapes(weights: Path) -> dict[str, tuple[int, ...]]:
+    """The weights' shapes, which the file's header holds."""
+    with safe_open(weights, "pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no mapping)
+
+
+def _check_codec(name: str) -> None:
+    """A language model may name a codec of ours, one of this machine, or a published one that is known."""
+    if not package_rules.CODECS_AT_THE_HUB.fullmatch(name.removeprefix(PREFIX)) and not folder_of(name):
+        raise package_rules.RefusedError(
+            f"cfg.compression_model_checkpoint is {name[:200]!a}, neither a model here nor a codec known at the hub"
+        )
 
 
 def check_fits(cfg: DictConfig, state: dict[str, torch.Tensor], name: str) -> None:

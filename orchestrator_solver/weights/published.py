@@ -1,19 +1,20 @@
 """Language models by name, as packages: ours, or as audiocraft publishes them."""
 
 from pathlib import Path
+from typing import Any
 
 from audiocraft.models import loaders as audiocraft_loaders
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from dataset_builder.errors import UserError
 
+from . import package_rules
 from .hub import from_hub, require
 from .package import PREFIX, Package, folder_of, load, state_hash
 
-_OF_ITS_TRAINING = (  # what audiocraft drops, too: folders of its authors, and data options that are no longer
-    "conditioners.self_wav.chroma_stem.cache_path", "conditioners.args.merge_text_conditions_p",
-    "conditioners.args.drop_desc_p",
-)  # fmt: skip
+# What audiocraft drops, too: folders of its authors, and data options that are no longer.
+_OF_ITS_TRAINING = {"chroma_stem": ("cache_path",), "args": ("merge_text_conditions_p", "drop_desc_p")}
 
 
 def language_model_package(name: str) -> Package:
@@ -42,12 +43,35 @@ def published(name: str) -> Package:
         contents = audiocraft_loaders.load_lm_model_ckpt(name)
     if not isinstance(contents, dict) or not {"best_state", "xp.cfg"} <= contents.keys():
         raise UserError(f"{name} is no language model of audiocraft's: expected best_state and xp.cfg in its file")
-    cfg = OmegaConf.create(contents["xp.cfg"])
-    assert isinstance(cfg, DictConfig)
-    for path in _OF_ITS_TRAINING:
-        section = OmegaConf.select(cfg, path.rpartition(".")[0])
-        if section is not None:
-            section.pop(path.rpartition(".")[2], None)
+    cfg = _configuration(contents["xp.cfg"], name)
     cfg.compression_model_checkpoint = PREFIX + name
     facts = {"published": name, "version": str(contents.get("version", ""))}
     return Package("lm", cfg, facts, contents["best_state"], state_hash(contents["best_state"]))
+
+
+def _configuration(text: Any, name: str) -> DictConfig:
+    """The configuration of a published model, without what concerns its authors' machines.
+
+    A file at the hub is anybody's: it resolves nothing (`${oc.env:SECRET}`), and names conditions that are known.
+    """
+    try:
+        values = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+        assert isinstance(values, dict)
+        for key, one in values["conditioners"].items():
+            if key != "args":
+                package_rules.check_conditioner_kind(one, f"conditioners.{key}")
+            for section, dropped in _OF_ITS_TRAINING.items():
+                for option in dropped:
+                    (one if key == section else one.get(section, {})).pop(option, None)
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError, OmegaConfBaseException) as error:
+        raise UserError(f"the configuration of {name} is refused: {' '.join(str(error).split())[:200]}") from error
+    return OmegaConf.create(_without_resolvers(values))
+
+
+def _without_resolvers(value: Any) -> Any:
+    """A configuration with null for every interpolation that calls something; those that name a key stay."""
+    if isinstance(value, dict):
+        return {key: _without_resolvers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_resolvers(one) for one in value]
+    return None if isinstance(value, str) and "${" in value and ":" in value else value

@@ -25,8 +25,9 @@ def completion(model: str, text: str | None, refusal: str | None = None) -> dict
 class ChatServer(ThreadingHTTPServer):
     """Answers with `replies` in turn, then with `GOOD`.
 
-    A reply is a text, None (an empty answer), a pair (status, headers), or one of `hang`, `cut`, `no json`, `refusal`
-    in a tuple of one. What was asked is in `asked`, the most that were asked at once in `most_at_once`.
+    A reply is a text, None (an empty answer), a mapping (the body), a pair (status, headers), or one of `hang`, `cut`,
+    `no json`, `refusal` in a tuple of one. What was asked is in `asked`, the most that were asked at once in
+    `most_at_once`.
     """
 
     daemon_threads = True
@@ -36,6 +37,7 @@ class ChatServer(ThreadingHTTPServer):
         self.replies: list = []
         self.asked: list[dict] = []
         self.keys: set[str] = set()
+        self.headers: set[str] = set()  # all that came with requests, in small letters
         self.files: dict[str, str] = {}
         self.batches: dict[str, dict] = {}
         self.at_once = self.most_at_once = 0
@@ -117,6 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.keys.add(self.headers["Authorization"])
+        self.server.headers |= {f"{name}: {value}".lower() for name, value in self.headers.items()}
         if self.server.troubles and not self.path.endswith("/completions"):
             self._send(self.server.troubles.pop(0), {"error": {"message": "no, sk-secret"}})
         elif self.path.endswith("/files"):
@@ -168,6 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, '{"choices": [', "application/json")
         elif reply == ("refusal",):
             self._send(200, completion(model, None, "I can't help with that."))
+        elif isinstance(reply, dict):
+            self._send(200, reply)
         elif isinstance(reply, tuple):
             status, headers = reply
             code = "insufficient_quota" if "quota" in headers else None

@@ -129,7 +129,7 @@ def test_a_batch_of_another_server_is_none_of_this_ones(
 
 
 @pytest.mark.parametrize(
-    ("trouble", "words"), [(401, "refuses OPENAI_API_KEY"), (429, "failed .*: run it again"), (500, "failed")]
+    ("trouble", "words"), [(401, "refuses CHAT_API_KEY"), (429, "failed .*: run it again"), (500, "failed")]
 )
 def test_a_server_in_trouble_is_one_line_and_nothing_is_sent_twice(
     server: ChatServer, settings: ChatSettings, tmp_path: Path, trouble: int, words: str

@@ -10,14 +10,17 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import openai
 import pytest
-from support.chat_server import GOOD, ChatServer
+from support.chat_server import GOOD, ChatServer, completion
 
 from dataset_builder.errors import UserError
 from dataset_builder.items.facts import Facts
 from dataset_builder.llm import client, failures
 from dataset_builder.llm.answer_cache import Answer, AnswerStore, request_id
 from dataset_builder.llm.ask_all import ChatRun, ask_all
+from dataset_builder.llm.batch_api import BatchClient
+from dataset_builder.llm.connection import connect
 from dataset_builder.llm.description_prompt import first_request
 from dataset_builder.llm.prices import PRICES, price_of
 from dataset_builder.llm.settings import ChatSettings
@@ -76,7 +79,7 @@ def test_a_refusal_is_a_reason(server: ChatServer, settings: ChatSettings) -> No
 
 @pytest.mark.parametrize(
     ("reply", "message"),
-    [((401, {}), "refuses OPENAI_API_KEY"), ((403, {}), "refuses OPENAI_API_KEY"),
+    [((401, {}), "refuses CHAT_API_KEY"), ((403, {}), "refuses CHAT_API_KEY"),
      ((404, {}), "does not know 'gpt-4o'"), ((429, {"quota": "1"}), "quota .* is used up")],
 )  # fmt: skip
 def test_what_is_hopeless_stops_at_once(
@@ -233,3 +236,86 @@ def test_a_request_has_one_name(tmp_path: Path) -> None:
     assert store.get(name) == Answer("é", 1, 2) and json.loads(next(tmp_path.rglob("*.json")).read_text())
     store.forget(name)
     assert store.get(name) is None
+
+
+def test_no_other_server_is_sent_what_is_openais(
+    server: ChatServer, settings: ChatSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = {"OPENAI_ORG_ID": "org-mine", "OPENAI_PROJECT_ID": "proj-mine", "OPENAI_CUSTOM_HEADERS": "X-Mine: so-mine"}
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD
+    BatchClient(settings.cache or Path(), settings).submit({"name": first_request("q")})
+    assert server.keys == {"Bearer sk-secret"} and not any("mine" in header for header in server.headers)
+    assert connect(openai.OpenAI, ChatSettings()).organization == "org-mine"
+
+
+@pytest.mark.parametrize(
+    ("values", "environment", "key"),
+    [
+        ({}, {}, "sk-of-openai"),
+        ({"base_url": "https://eu.api.openai.com/v1"}, {}, "sk-of-openai"),
+        ({"base_url": "http://api.openai.com/v1"}, {}, "sk-secret"),
+        ({"base_url": "https://api.openai.com.example.org/v1"}, {}, "sk-secret"),
+        ({"base_url": "https://api.openai.com@example.org/v1"}, {}, "sk-secret"),
+        ({"base_url": "http://127.0.0.1:1/v1"}, {}, "sk-secret"),
+        ({"base_url": "http://127.0.0.1:1/v1"}, {"CHAT_API_KEY": ""}, "none"),
+        ({"base_url": "http://127.0.0.1:1/v1", "send_openai_key": True}, {}, "sk-of-openai"),
+        ({}, {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, "sk-of-openai"),
+    ],
+)
+def test_openais_key_is_for_openai_or_whom_the_user_says(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch, values: dict, environment: dict[str, str], key: str
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert ChatSettings(**values).key() == key
+
+
+def body(message: object, **changed: object) -> dict:
+    """A chat completion with this message, which may be anything."""
+    whole = completion("m", GOOD)
+    whole["choices"][0]["message"] = message
+    return {**whole, **changed}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        body(None), body([]), body({"content": [{"type": "text", "text": GOOD}]}), body({"content": {"a": 1}}),
+        body({"content": None, "refusal": [1]}), body({"content": "half \ud800 a character"}),
+        body({"content": "It is calm. " * 10_000}), {**body({}), "choices": None}, {**body({}), "choices": [None]},
+        {**body({}), "choices": {"0": 1}}, {"choices": "x"}, {},
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_a_failure_of_one_question(
+    server: ChatServer, settings: ChatSettings, reply: dict
+) -> None:
+    server.replies = [reply] * 3
+    outcomes = ask_all(["q", "r"], replace(settings, concurrency=1)).outcomes
+    assert outcomes["q"].description is None and outcomes["q"].reason and outcomes["r"].description == GOOD
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [{"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": -(10**9), "completion_tokens": 1},
+     {"prompt_tokens": 1, "completion_tokens": -(10**9)}, {"prompt_tokens": 10**12, "completion_tokens": 1},
+     {"prompt_tokens": "9", "completion_tokens": [1]}, {"prompt_tokens": 1.5, "completion_tokens": 1}, [], "x", 7],
+)  # fmt: skip
+def test_counts_that_make_no_sense_are_budgeted_at_the_most(
+    server: ChatServer, settings: ChatSettings, usage: object
+) -> None:
+    most = PRICES["gpt-4o"].most(first_request("question 00"))
+    server.replies = [body({"content": GOOD}, usage=usage)] * 20
+    asked = ask_all([f"question {n:02d}" for n in range(20)], replace(settings, budget=3.5 * most))
+    assert asked.stopped and len(server.asked) == 3 and asked.cost.dollars is None
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', json.dumps("a " * 20_000)])
+def test_a_kept_answer_of_no_use_is_asked_for_again(server: ChatServer, settings: ChatSettings, text: str) -> None:
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD
+    (path,) = (settings.cache or Path()).rglob("*.json")
+    path.write_text(f'{{"text": {text}, "tokens_in": 1, "tokens_out": 1, "refused": false}}')
+    assert ask_all(["q"], settings).outcomes["q"].description == GOOD and len(server.asked) == 2

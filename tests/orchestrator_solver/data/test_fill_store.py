@@ -127,3 +127,20 @@ def test_past_the_end_there_is_silence(make_item: Callable[..., Item], tmp_path:
     assert store.pitch_classes(item, 5, 2).tolist() == [-1, -1]
     assert store.has("T", {"T-x": "content"})
     assert not store.has("T", {"T-x": "other"}) and not store.has("none", {"T-x": "content"})
+
+
+def test_a_flipped_byte_of_an_entry_is_not_read(make_item: Callable[..., Item], tmp_path: Path) -> None:
+    store, item = Store(tmp_path, "hash", "chroma"), make_item(id="T-x", track="T")
+    codes, classes = torch.arange(40).reshape(2, 20), torch.arange(30) % 12
+    store.put("T", {"T-x": "content"}, {"T-x": Entry(codes, classes)})
+    (path,) = store.folder.iterdir()
+    data = path.read_bytes()
+    assert torch.equal(Store(tmp_path, "hash", "chroma").codes(item, 0, 20), codes)
+    for place in range(1, 111):  # every byte of both arrays
+        path.write_bytes(data[:-place] + bytes([data[-place] ^ 64]) + data[len(data) - place + 1 :])
+        torn = Store(tmp_path, "hash", "chroma")
+        with pytest.raises(UserError, match="orchestrator prepare"):
+            torn.codes(item, 0, 1), torn.pitch_classes(item, 0, 1)
+    path.write_bytes(b"torn")
+    with pytest.raises(UserError, match="cannot be read"):
+        Store(tmp_path, "hash", "chroma").codes(item, 0, 1)

@@ -38,6 +38,14 @@ def test_texts_are_kept_in_few_files_and_torn_ones_made_again(tmp_path: Path) ->
     victim.write_bytes(files[victim.name][:-3])
     run(texts)
     assert _tree(store.folder) == files
+    data = files[victim.name]
+    for place in (-1, len(data) // 2, 12, data.index(b"text number") + 13):
+        flipped = bytearray(data)
+        flipped[place] ^= 1
+        victim.write_bytes(flipped)
+        assert TextStore(tmp_path, "encoder").missing(texts), f"byte {place} is another"
+        run(texts)
+        assert _tree(store.folder) == files
 
 
 def test_a_prompt_brings_its_states(tmp_path: Path) -> None:

@@ -4,14 +4,16 @@ import errno
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from audiocraft.utils.checkpoint import check_sharded_checkpoint
+from audiocraft.utils.checkpoint import check_sharded_checkpoint, load_checkpoint
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.runtime import run_checkpoint
+from orchestrator_solver.seams import unpickling
 
 OLD, NEW = {"epoch": 1}, {"epoch": 2, "weights": torch.zeros(1000)}
 
@@ -97,3 +99,41 @@ def test_a_renaming_that_was_cut_is_finished_on_loading(tmp_path: Path) -> None:
     assert codes[1] == -signal.SIGKILL and (tmp_path / "checkpoint.th.1.tmp").exists()
     check_sharded_checkpoint(tmp_path / "checkpoint.th.1", tmp_path / "checkpoint.th")
     assert {torch.load(tmp_path / name)["epoch"] for name in ("checkpoint.th", "checkpoint.th.1")} == {2}
+
+
+def _save_often(path: Path) -> None:
+    for _ in range(20):
+        run_checkpoint.save(NEW, path, sharded=False)
+
+
+def test_two_processes_do_not_share_a_temporary_file(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.th"
+    run_checkpoint.save(NEW, path, sharded=False)
+    racing = [multiprocessing.get_context("fork").Process(target=_save_often, args=(path,)) for _ in range(3)]
+    for process in racing:
+        process.start()
+    while any(process.is_alive() for process in racing):
+        assert torch.load(path)["epoch"] == 2
+    assert [process.exitcode for process in racing] == [0, 0, 0]
+    assert [left.name for left in tmp_path.iterdir()] == ["checkpoint.th"]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: data[: len(data) // 2], lambda data: b""])
+def test_a_torn_one_is_one_line_that_names_the_newest_that_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
+) -> None:
+    monkeypatch.setattr(unpickling, "run_folder", lambda: tmp_path)
+    torn, names = tmp_path / "checkpoint.th", ("checkpoint_2.th", "checkpoint_3.th", "checkpoint_4.th")
+    for age, name in enumerate((*names, torn.name)):
+        run_checkpoint.save(NEW, tmp_path / name, sharded=False)
+        os.utime(tmp_path / name, (age, age))
+    for path in (torn, tmp_path / names[2]):
+        path.write_bytes(damage(path.read_bytes()))
+        os.utime(path, (9, 9))
+    with pytest.raises(UserError, match=r"checkpoint\.th is torn; \S*checkpoint_3\.th is whole") as caught:
+        load_checkpoint(torn)
+    assert "\n" not in str(caught.value)
+    for name in names:
+        (tmp_path / name).unlink()
+    with pytest.raises(UserError, match="no other is whole"):
+        load_checkpoint(torn)

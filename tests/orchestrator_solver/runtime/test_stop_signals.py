@@ -55,6 +55,20 @@ def test_a_process_that_waits_for_ever_can_be_ended(patience: str, again: bool) 
     assert process.wait(20) == 128 + signal.SIGTERM
 
 
+def test_ctrl_c_saves_and_doras_answer_to_it_does_not_cut_that() -> None:
+    """Dora's parent sends SIGTERM to workers that the terminal has sent SIGINT already."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", BLOCKED, "60"], stdout=pipe, stderr=pipe, text=True)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stderr and process.stderr.readline() == "SIGINT: saving after this step\n"
+    process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 128 + signal.SIGTERM
+
+
 def test_saving_is_not_cut_by_another_signal() -> None:
     stop = StopRequest(patience=0.01)
     with stop.handle_signals():

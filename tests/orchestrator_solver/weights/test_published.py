@@ -66,6 +66,19 @@ def test_what_is_missing_is_said_with_where_and_how(empty_hub: Path) -> None:
     assert "hf download facebook/musicgen-melody" in words
 
 
+def test_a_published_configuration_reads_nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "sk-secret")
+    text = hub_cache.LM_YAML.replace("name: t5-base", 'name: "${oc.env:SECRET}"').replace("LAYERS", "1")
+    contents = {"best_state": {}, "xp.cfg": text}
+    monkeypatch.setattr(published.audiocraft_loaders, "load_lm_model_ckpt", lambda name: contents)
+    cfg = published.published("somebody/model").cfg
+    assert cfg.conditioners.description.t5.name is None and cfg.conditioners.self_wav.chroma_stem.sample_rate == RATE
+    assert "cache_path" not in cfg.conditioners.self_wav.chroma_stem
+    contents["xp.cfg"] = text.replace("model: t5", "model: lut")
+    with pytest.raises(UserError, match=r"refused: .*'lut'"):
+        published.published("somebody/model")
+
+
 @pytest.mark.slow
 def test_transformers_encodec(hub_home: Path) -> None:
     hub_cache.put_encodec(hub_home)
