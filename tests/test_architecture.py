@@ -44,7 +44,8 @@ def test_rooms_stand_in_the_order_that_is_checked() -> None:
 
 
 def test_every_path_that_is_named_exists() -> None:
-    paths = re.findall(r"`((?:dataset_builder|orchestrator_solver|config|grids|tests|notebooks)/[\w./]*)`", MAP)
+    texts = MAP + (PROJECT / "docs" / "trust.md").read_text()
+    paths = re.findall(r"`((?:dataset_builder|orchestrator_solver|config|grids|tests|notebooks)/[\w./]*)`", texts)
     assert len(paths) > 20
     assert [path for path in paths if "NAME" not in path and not (PROJECT / path).exists()] == []
 
