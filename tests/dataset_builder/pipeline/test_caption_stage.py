@@ -150,7 +150,7 @@ def test_what_may_pass_is_tried_again(server: ChatServer, tiny_slakh: Path, tmp_
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
-    [(("refusal",), "refuses"), ("I'm sorry, I can't hear it.", "refuses"), ("word " * 5000, "5000 words"),
+    [(("refusal",), "refuses"), ("I'm sorry, I can't hear it.", "refuses"), ("word " * 3000, "3000 words"),
      ((400, {}), "status 400")],
 )  # fmt: skip
 def test_what_fails_is_listed_and_the_next_run_asks_again(
