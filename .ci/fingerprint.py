@@ -28,7 +28,7 @@ RUN = ["solver=orchestrator_nano", "optim.epochs=2", "optim.updates_per_epoch=25
        "dataset.evaluate.num_samples=16", "dataset.generate.num_samples=2", "generate.every=2", "evaluate.every=2",
        "schedule.cosine.warmup=10", "num_threads=1", "dataset.num_workers=1", "logging.log_tensorboard=true",
        "logging.log_updates=25"]  # fmt: skip
-TIMES = re.compile(r"duration|seconds|_per_second|eta|memory")  # what of a history is no result
+TIMES = re.compile(r"duration|seconds|_per_second|eta|memory|rtf")  # what of a history is no result
 TUNE = """import sys; from pretty_midi import *; midi, part = PrettyMIDI(), Instrument(0); pitches = 60, 62, 64, 65, 67
 for index, pitch in enumerate(pitches): part.notes.append(Note(90, pitch, index / 2, index / 2 + .5))
 midi.instruments.append(part); midi.write(sys.argv[1])"""
@@ -77,7 +77,7 @@ class Version:
             sys.exit(f"error: the run in {folder} ended early, see {self.work / 'log.txt'}")
         history = json.loads((folder / "history.json").read_text())
         stages = [{stage: _results(found) for stage, found in epoch.items()} for epoch in history]
-        return {"sig": folder.name, "history": stages, "updates": _events(folder), "audio": _digests(folder, "*.flac")}
+        return {"history": stages, "updates": _events(folder), "audio": _digests(folder, "*.flac")}
 
 
 def _results(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -140,8 +140,7 @@ def resumed(version: Version) -> Any:
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     version.train("resumed").communicate()
-    found = version.trained("resumed")
-    return {"sig": found["sig"], "history": found["history"]}  # the killed epoch's updates are logged twice
+    return version.trained("resumed")["history"]  # the killed epoch's updates are logged twice
 
 
 def scores(version: Version) -> Any:
