@@ -25,7 +25,7 @@ from orchestrator_solver.weights.published import published
 def _run(folder: Path, hub: Path, *command: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, **hub_cache.environment(hub), "ORCHESTRATOR_DORA_DIR": str(folder)}
     return subprocess.run(
-        [sys.executable, "-m", *command], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=280,
+        [sys.executable, "-m", *command], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=600,
         check=False,
     )  # fmt: skip
 
