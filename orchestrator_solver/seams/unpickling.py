@@ -40,7 +40,7 @@ def _own_checkpoint(load: Callable[..., Any], path: Path, map_location: Any, kwa
     """
     try:
         return load(path, map_location, weights_only=False, **kwargs)
-    except Exception as error:
+    except Exception as error:  # torch raises of every sort for a torn file; whatever is not torn goes on being raised
         if not path.is_file() or _is_whole(path):
             raise
         others = sorted(path.parent.glob("checkpoint*.th"), key=lambda other: other.stat().st_mtime, reverse=True)
