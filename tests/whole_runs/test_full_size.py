@@ -105,7 +105,7 @@ def test_missing_weights_stop_the_run_within_seconds(
 def _lora_step(filled_hub: Path, folder: Path, layers: int, seconds: float, timeout: float) -> dict[str, float]:
     path = os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])
     environment = {**os.environ, **hub_cache.environment(filled_hub), "PYTHONPATH": path}
-    command = [sys.executable, str(PROJECT / "tests" / "full_size_step.py"), str(layers), str(seconds), str(folder)]
+    command = [sys.executable, str(PROJECT / "tests" / "support" / "full_size_step.py"), str(layers), str(seconds), str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
