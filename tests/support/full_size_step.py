@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import torch
-from audiocraft.modules.conditioners import ConditioningAttributes
 from omegaconf import OmegaConf
 from support.hub_cache import LM_YAML
 
@@ -59,6 +58,8 @@ def model_in_half(layers: int, seconds: float, folder: Path) -> torch.nn.Module:
 
 def batch_of(model: torch.nn.Module, seconds: float) -> PreparedBatch:
     """One sample: random codes, a prompt and the chroma of a tone."""
+    from audiocraft.modules.conditioners import ConditioningAttributes  # below: our package closes its seams first
+
     wav = 0.2 * torch.sin(torch.arange(round(32_000 * seconds)) / 12)[None, None]
     reference = audio_reference(wav[0], wav.shape[-1], 32_000, one_stem=True)
     sample = ConditioningAttributes(text={"description": "Instruments: violin, drums."}, wav={"self_wav": reference})
