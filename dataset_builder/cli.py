@@ -4,6 +4,7 @@ A module offers `add_parser(subparsers)` and `run(args) -> exit code`.
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Container, Mapping, Sequence
 from importlib import import_module
@@ -40,6 +41,9 @@ def run_program(
         argv: the words after the program's name; None takes those that it was called with.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name need not be one that the terminal can show
+            stream.reconfigure(errors="backslashreplace")
     try:
         args = parser_for(name, description, commands, package, words[:1]).parse_args(words)
         return int(import_module(f"{package}.{args.command}").run(args))

@@ -1,6 +1,7 @@
 """`orchestrator orchestrate`: play a reference on the instruments you name.
 
-Writes `<reference>-<instruments>-s<seed>.wav` and a JSON file beside it that says how it came about.
+Writes `<reference>-<instruments>-<model>-g<guidance>-s<seed>-<digits>.wav` and a JSON file beside it that says how it
+came about. The digits are of all that was asked for: the same again has the same name, and no take replaces another.
 """
 
 import argparse

@@ -1,12 +1,17 @@
 """A recording and the JSON that says how it came about: written together, whole or not at all."""
 
+import hashlib
+import io
+import json
 import os
 import re
+import tempfile
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import soundfile
@@ -17,6 +22,7 @@ from dataset_builder.runtime import atomic
 
 FORMATS: dict[str, str] = {"wav": "WAV", "flac": "FLAC"}  # ending -> soundfile's name; both 16 bit
 _LONGEST_NAME = 120
+_ASKED = ("reference", "prompt", "instruments", "model", "seed", "settings")  # of a record: what decides the audio
 
 
 @dataclass(frozen=True)
@@ -40,10 +46,17 @@ class Recording:
 
     @property
     def name(self) -> str:
-        """`song-violin-cello-s1`: a file name on every system."""
+        """`song-violin-nano-g3-s1-2ba4f1c7`: a file name on every system, another one for whatever else was asked.
+
+        Reference, instruments, model, guidance and seed are there to be read; the digits at the end are of all that
+        decides the audio.
+        """
         reference = Path(self.record["reference"].get("file", "reference")).stem
-        words = _plain(" ".join([reference, *ordered(self.record["instruments"])]))
-        return f"{words[:_LONGEST_NAME]}-s{self.record['seed']}"
+        words = _plain(" ".join([reference, *ordered(self.record["instruments"])]))[:_LONGEST_NAME]
+        model = _plain(Path(self.record["model"]["name"]).name)[:_LONGEST_NAME]
+        asked = json.dumps([self.record[name] for name in _ASKED], sort_keys=True)
+        digits = hashlib.sha256(asked.encode()).hexdigest()[:8]
+        return f"{words}-{model}-g{self.record['settings']['guidance']:g}-s{self.record['seed']}-{digits}"
 
 
 def within_scale(wav: np.ndarray) -> np.ndarray:
@@ -59,43 +72,42 @@ def _plain(text: str) -> str:
 def check_writable(folder: Path) -> None:
     """Make sure that files can be made in `folder`, which need not exist; nothing stays behind.
 
-    Permissions alone do not tell (read-only disks, quotas, network shares), so a file is made and removed.
+    Permissions alone do not tell (read-only disks, quotas, network shares), so a file is made and removed, in a folder
+    that no other process uses.
 
     Raises:
         UserError: if they cannot.
     """
-    made: list[Path] = []
+    nearest = next(parent for parent in [folder, *folder.absolute().parents] if parent.exists())
     try:
-        for parent in reversed([folder, *folder.parents]):
-            if not parent.exists():
-                parent.mkdir()
-                made.append(parent)
-        probe = folder / f".{uuid4().hex}.tmp"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryDirectory(prefix=".", suffix=".tmp", dir=nearest) as probe:
+            (Path(probe) / "probe").touch()
     except OSError as error:
         raise UserError(f"cannot write to the folder {folder} ({error.strerror}): choose another --out") from error
-    finally:
-        for parent in reversed(made):
-            parent.rmdir()
 
 
 def write(recording: Recording, folder: Path, ending: str) -> Path:
     """Write a recording, in one of `FORMATS`, and its record in a JSON file beside it; returns the recording's path.
 
-    The JSON file comes last: where it is, both are whole.
+    The JSON file comes last: where it is, both are whole. Other audio of the same name, such as another version of a
+    library makes, is left as it is: this one's name ends in `-2`.
 
     Raises:
         UserError: if the folder cannot be written (the disk is full, say).
     """
     path = folder / f"{recording.name}.{ending}"
+    audio = io.BytesIO()
     try:
-        with atomic.replacing(path.with_suffix(".json")) as json_file, atomic.replacing(path) as audio_file:
-            soundfile.write(
-                audio_file, recording.playable, recording.sample_rate, subtype="PCM_16", format=FORMATS[ending]
-            )
-            atomic.write_json(json_file, recording.record)
+        soundfile.write(audio, recording.playable, recording.sample_rate, subtype="PCM_16", format=FORMATS[ending])
+        path = next(name for name in _names(path) if not name.exists() or name.read_bytes() == audio.getvalue())
+        atomic.write_bytes(path, audio.getvalue())
+        atomic.write_json(path.with_suffix(".json"), recording.record)
     except (OSError, soundfile.SoundFileError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise UserError(f"cannot write {path} ({reason})") from error
     return path
+
+
+def _names(path: Path) -> Iterator[Path]:
+    yield path
+    yield from (path.with_stem(f"{path.stem}-{number}") for number in count(2))

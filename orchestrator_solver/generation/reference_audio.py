@@ -83,7 +83,8 @@ def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
         raise UserError(f"{path}: no such file, expected audio (wav, flac, mp3, ogg) or MIDI")
     read = _from_midi if path.suffix.lower() in _MIDI_ENDINGS else _from_audio
     reference = read(path, duration)
-    return replace(reference, source={"file": path.name, "sha256": digest_of(path), **reference.source})
+    name = os.fsencode(path.name).decode(errors="replace")  # a record is UTF-8, a file's name need not be
+    return replace(reference, source={"file": name, "sha256": digest_of(path), **reference.source})
 
 
 def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
@@ -126,7 +127,7 @@ def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
 def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.ndarray, dict[str, str | int | float]]:
     """Mono samples `[T]` at the file's own rate, as many as can be decoded, and what the file is."""
     try:
-        with _quiet_decoder(), soundfile.SoundFile(path) as file:
+        with _quiet_decoder(), soundfile.SoundFile(os.fsencode(path)) as file:  # a name need not be UTF-8
             rate, promised = file.samplerate, file.frames
             require_recording(path, rate, promised)
             _check_length(path, promised / rate, duration)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def orchestrate(*words: object) -> int:
     return cli.main(["orchestrate", *map(str, words)])
 
 
+def recordings_in(folder: Path, pattern: str = "*.wav") -> list[Path]:
+    return sorted(folder.glob(pattern))
+
+
+def record_in(folder: Path) -> dict:
+    (path,) = recordings_in(folder, "*.json")
+    return json.loads(path.read_text())
+
+
 def test_help_comes_at_once_and_imports_nothing_heavy() -> None:
     code = (
         "import sys; from orchestrator_solver import cli\n"
@@ -70,8 +80,9 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
 def test_a_recording_and_its_record(model: EchoModel, song: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     assert orchestrate(song, "--instruments", "drum, violins", "--out", out, "--seed", 7, "--guidance", 2) == 0
-    assert sorted(path.name for path in out.iterdir()) == [f"My-song-violin-drums-s7.{end}" for end in ("json", "wav")]
-    record = json.loads((out / "My-song-violin-drums-s7.json").read_text())
+    written, wav = sorted(out.iterdir())
+    assert written.with_suffix(".wav") == wav and wav.name.startswith("My-song-violin-drums-echo-g2-s7-")
+    record = json.loads(written.read_text())
     assert record["prompt"].endswith("Instruments: violin, drums.")
     assert record["description"]["source"] == "template" and record["description"]["text"] in record["prompt"]
     assert record["reference"]["key"] == "C major" and record["reference"]["file"] == song.name
@@ -79,7 +90,7 @@ def test_a_recording_and_its_record(model: EchoModel, song: Path, tmp_path: Path
     assert record["warnings"] == []
     assert record["scores"]["SIM"] > 0.9
     assert record["settings"]["guidance"] == 2.0 and record["seed"] == 7
-    info = soundfile.info(out / "My-song-violin-drums-s7.wav")
+    info = soundfile.info(wav)
     assert info.duration == pytest.approx(4.0) and info.samplerate == RATE and info.subtype == "PCM_16"
     assert model.asked == [([record["prompt"]], 4.0, SamplingSettings(seed=7, guidance=2.0))]
 
@@ -89,15 +100,72 @@ def test_takes_have_their_own_seeds_and_are_the_same_again(model: EchoModel, son
         assert orchestrate(song, "--instruments", "violin", "--out", tmp_path / folder, "--samples", 2,
                            "--no-describe", "--format", "flac") == 0  # fmt: skip
     ours = {path.name: path.read_bytes() for path in (tmp_path / "a").glob("*.flac")}
-    assert sorted(ours) == ["My-song-violin-s0.flac", "My-song-violin-s1.flac"]
+    assert [name[: len("My-song-violin-echo-g3-s0")] for name in sorted(ours)] == [
+        "My-song-violin-echo-g3-s0", "My-song-violin-echo-g3-s1",
+    ]  # fmt: skip
     assert len(set(ours.values())) == 2
     assert ours == {path.name: path.read_bytes() for path in (tmp_path / "b").glob("*.flac")}
     assert [prompts for prompts, _, _ in model.asked] == [["violin"]] * 4
 
 
+def test_no_take_replaces_another(
+    model: EchoModel, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else is asked for, or who plays, makes another name; the same again makes the same."""
+    asked = [(), ("--guidance", 6), ("--temperature", 0.5), ("--duration", 2), ("--description", "A waltz."), ()]
+    for words in asked:
+        words = words if "--description" in words else (*words, "--no-describe")
+        assert orchestrate(song, "--instruments", "violin", "--out", tmp_path, *words) == 0
+    assert len(recordings_in(tmp_path)) == len(recordings_in(tmp_path, "*.json")) == len(asked) - 1
+    model.sha256 = "f" * 64
+    assert orchestrate(song, "--instruments", "violin", "--out", tmp_path, "--no-describe") == 0
+    assert len(recordings_in(tmp_path)) == len(recordings_in(tmp_path, "*.json")) == len(asked)
+
+
+def test_other_audio_of_the_same_name_is_left_as_it_is(model: EchoModel, song: Path, tmp_path: Path) -> None:
+    """Another version of a library may play the same request otherwise."""
+    words = (song, "--instruments", "violin", "--out", tmp_path, "--no-describe")
+    assert orchestrate(*words) == 0
+    (wav,) = recordings_in(tmp_path)
+    ours = wav.read_bytes()
+    wav.write_bytes(b"another version's")
+    assert orchestrate(*words) == orchestrate(*words) == 0
+    assert wav.read_bytes() == b"another version's"
+    assert [path for path in recordings_in(tmp_path) if path.read_bytes() == ours] == [wav.with_stem(f"{wav.stem}-2")]
+    assert wav.with_stem(f"{wav.stem}-2").with_suffix(".json").is_file()
+
+
+def test_many_at_once_in_a_new_folder(song: Path, tmp_path: Path) -> None:
+    """None is refused because another was there first, and none is without its record."""
+
+    def make(number: int) -> Path:
+        folder = tmp_path / f"new{number % 30}" / "deep"
+        recordings.check_writable(folder)
+        record = {"reference": {"file": "a.wav"}, "prompt": "", "instruments": ["violin"], "settings": {"guidance": 3},
+                  "model": {"name": "echo", "sha256": ""}, "seed": number}  # fmt: skip
+        return recordings.write(recordings.Recording(np.full(64, number / 300), RATE, record), folder, "wav")
+
+    with ThreadPoolExecutor(16) as pool:
+        written = list(pool.map(make, range(240)))
+    assert len(set(written)) == 240
+    assert all(path.is_file() and path.with_suffix(".json").is_file() for path in written)
+    assert len(list(tmp_path.rglob("*"))) == 30 + 30 + 480
+
+
+def test_a_file_whose_name_is_no_text_is_played(
+    model: EchoModel, song: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    odd.write_bytes(song.read_bytes())
+    out = tmp_path / os.fsdecode(b"out\xff")
+    assert orchestrate(odd, "--instruments", "violin", "--out", out, "--no-describe", "--samples", 2) == 0
+    assert len(recordings_in(out)) == 2
+    assert "caf\ufffd" in json.loads(recordings_in(out, "*.json")[0].read_text())["reference"]["file"]
+
+
 def test_a_description_of_ones_own(model: EchoModel, song: Path, tmp_path: Path) -> None:
     assert orchestrate(song, "--instruments", "violin", "--out", tmp_path, "--description", "A calm waltz.") == 0
-    record = json.loads((tmp_path / "My-song-violin-s0.json").read_text())
+    record = record_in(tmp_path)
     assert record["prompt"] == "A calm waltz. Instruments: violin."
     assert record["description"]["source"] == "user"
 
@@ -111,7 +179,7 @@ def test_what_the_user_is_warned_of(
     assert len(lines) == 3
     for words in ("never trained on tuba", "names instruments (flute)", "ends after 4.0 s"):
         assert any(words in line for line in lines)
-    record = json.loads((tmp_path / "My-song-violin-tuba-s0.json").read_text())
+    record = record_in(tmp_path)
     assert [f"warning: {line}" for line in record["warnings"]] == lines
     assert record["seconds"]["audio"] == 6.0
 
@@ -217,9 +285,10 @@ def test_the_shipped_model_plays(song: Path, tmp_path: Path) -> None:
     words = ("--instruments", "violin, drums", "--duration", 2, "--no-describe")
     for folder in ("a", "b"):
         assert orchestrate(song, *words, "--out", tmp_path / folder) == 0
-    wav, rate = soundfile.read(tmp_path / "a" / "My-song-violin-drums-s0.wav")
+    (first,), (second,) = recordings_in(tmp_path / "a"), recordings_in(tmp_path / "b")
+    wav, rate = soundfile.read(first)
     assert rate == RATE and len(wav) == 2 * RATE and np.abs(wav).max() > 0.01
-    again, _ = soundfile.read(tmp_path / "b" / "My-song-violin-drums-s0.wav")
+    again, _ = soundfile.read(second)
     np.testing.assert_array_equal(wav, again)
 
 
