@@ -1,6 +1,7 @@
 """A run's own checkpoints: whole or not at all, from one process or a part from each, and the last good one kept."""
 
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import torch
 from torch import distributed
 
 from dataset_builder.errors import FREE_SOME, NO_ROOM, UserError
+from dataset_builder.runtime import atomic
+
+from ..weights.safe_load import is_whole
 
 
 def save(state: dict[str, Any], path: Path, sharded: bool) -> None:
@@ -80,6 +84,41 @@ def _write(state: dict[str, Any], path: Path) -> OSError | None:
             raise
         return error
     return None
+
+
+def go_back_to_whole(last: Path) -> Path | None:
+    """Put the newest epoch's checkpoint that is whole in the place of a last one that is torn.
+
+    Of a sharded checkpoint all processes' parts are looked at, and put back together; one process does it for all.
+
+    Args:
+        last: the run's last checkpoint, the first process' part.
+
+    Returns:
+        The epoch's checkpoint; None if the last one is whole, or there is none.
+
+    Raises:
+        UserError: if no epoch's is whole.
+    """
+    parts = {part: is_whole(part) for part in _parts(last)}
+    if all(parts.values()):
+        return None
+    epochs = [path for path in last.parent.glob("checkpoint_*.th") if path.stem.partition("_")[2].isdigit()]
+    for epoch in sorted(epochs, key=lambda path: int(path.stem.partition("_")[2]), reverse=True):
+        whole = _parts(epoch)
+        if len(whole) == len(parts) and all(is_whole(part) for part in whole):
+            pairs = zip(parts, whole, strict=True)
+            for part, other in sorted(pairs, key=lambda pair: not parts[pair[0]]):  # torn till the end, if it is killed
+                with atomic.replacing(part) as temporary:
+                    shutil.copyfile(other, temporary)
+            return epoch
+    raise UserError(f"checkpoint {last} is torn, and of no epoch is one whole: train anew (--clear)")
+
+
+def _parts(path: Path) -> list[Path]:
+    """The files of a checkpoint, in the order of their processes."""
+    others = [part for part in path.parent.glob(f"{path.name}.*") if part.suffix[1:].isdigit()]
+    return [path] * path.is_file() + sorted(others, key=lambda part: int(part.suffix[1:]))
 
 
 def _wait_for_all(sharded: bool) -> None:

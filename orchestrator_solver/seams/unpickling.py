@@ -1,7 +1,5 @@
 """Seams of loading: what audiocraft and demucs would unpickle is read by `weights.safe_load`."""
 
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -38,26 +36,21 @@ def _own_checkpoint(load: Callable[..., Any], path: Path, map_location: Any, kwa
     Raises:
         UserError: if it is torn, naming the newest of the folder that is whole.
     """
+    from ..weights.safe_load import is_whole
+
     try:
         return load(path, map_location, weights_only=False, **kwargs)
     except Exception as error:  # torch raises of every sort for a torn file; whatever is not torn goes on being raised
-        if not path.is_file() or _is_whole(path):
+        if not path.is_file() or is_whole(path):
             raise
         others = sorted(path.parent.glob("checkpoint*.th"), key=lambda other: other.stat().st_mtime, reverse=True)
-        whole = next((other for other in others if other != path and _is_whole(other)), None)
+        whole = next((other for other in others if other != path and is_whole(other)), None)
         advice = (
-            f"{whole} is whole: copy it there to go on from it" if whole else "no other is whole: train anew (--clear)"
+            f"{whole} is whole: add continue_from_whole=true to go on from it"
+            if whole
+            else "no other is whole: train anew (--clear)"
         )
         raise UserError(f"checkpoint {path} is torn; {advice}") from error
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether a checkpoint is a zip archive, as torch writes them, of which every part has its checksum."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
-        return False
 
 
 def _read_safely(module: ModuleType, maker: str) -> None:

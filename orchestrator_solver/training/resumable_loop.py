@@ -68,6 +68,18 @@ class ResumableLoop(MonitoredSolver):
                 )  # fmt: skip
         self.stop.exit(flashy.distrib.rank())
 
+    def load_checkpoints(self, *args: Any, **kwargs: Any) -> dict | None:
+        """The run's last checkpoint or, if that is torn and `continue_from_whole` allows, the newest whole epoch's."""
+        epoch = None
+        if self.cfg.continue_from_whole and flashy.distrib.is_rank_zero():
+            epoch = run_checkpoint.go_back_to_whole(self.checkpoint_path(use_fsdp=False))
+        flashy.distrib.barrier()
+        state = super().load_checkpoints(*args, **kwargs)
+        if epoch and state is not None:
+            anew = ", ".join(sorted(self.stateful.sources.keys() - state.keys())) or "nothing"
+            self.logger.warning("The last checkpoint was torn: going on from %s, of which is lost: %s", epoch, anew)
+        return state
+
     def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:
         """The steps of a stage that are left; returns the means of the whole stage."""
         self.model.train(self.is_training)

@@ -10,6 +10,8 @@ import io
 import os
 import pickle
 import struct
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +56,15 @@ ALLOWED: dict[str, Callable[[], list[Any]]] = {
     "demucs": _demucs_models,
     "clap": _numpy_numbers,
 }
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is a zip archive, as torch writes them, of which every part has its checksum."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 _FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # torch's own switch, stronger than a caller's weights_only=False

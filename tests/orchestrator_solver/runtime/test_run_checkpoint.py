@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,54 @@ def test_two_processes_do_not_share_a_temporary_file(tmp_path: Path) -> None:
         assert torch.load(path)["epoch"] == 2
     assert [process.exitcode for process in racing] == [0, 0, 0]
     assert [left.name for left in tmp_path.iterdir()] == ["checkpoint.th"]
+
+
+def test_the_newest_whole_epoch_takes_a_torn_ones_place(tmp_path: Path) -> None:
+    last = tmp_path / "checkpoint.th"
+    for epoch in (2, 9, 10, 11):  # 10 comes after 9, whatever the letters say
+        run_checkpoint.save({"epoch": epoch}, tmp_path / f"checkpoint_{epoch}.th", sharded=False)
+    run_checkpoint.save({"epoch": 12}, last, sharded=False)
+    assert run_checkpoint.go_back_to_whole(last) is None and torch.load(last) == {"epoch": 12}
+    for path in (last, tmp_path / "checkpoint_11.th"):
+        path.write_bytes(path.read_bytes()[:-50])
+    assert run_checkpoint.go_back_to_whole(last) == tmp_path / "checkpoint_10.th"
+    assert torch.load(last) == torch.load(tmp_path / "checkpoint_10.th") == {"epoch": 10}
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="of no epoch is one whole"):
+        run_checkpoint.go_back_to_whole(last)
+    last.unlink()
+    assert run_checkpoint.go_back_to_whole(last) is None, "a run that has none yet"
+
+
+def _stopped_after(copies: int, copy: Callable[[Path, Path], object]) -> Callable[[Path, Path], None]:
+    left = [copy] * copies
+
+    def copyfile(source: Path, target: Path) -> None:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()(source, target)
+
+    return copyfile
+
+
+def test_parts_go_back_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at any place, they are all of one epoch or one is still torn, and the next start ends it."""
+    names = ("checkpoint.th", "checkpoint_3.th", "checkpoint_4.th")
+    for name in names:
+        for suffix in ("", ".1", ".2"):
+            torch.save({"of": name, "part": suffix}, tmp_path / f"{name}{suffix}")
+    for name in (names[0], names[2]):
+        (tmp_path / f"{name}.1").write_bytes(b"torn")
+    for copies in range(3):
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "copyfile", _stopped_after(copies, shutil.copyfile))
+            with pytest.raises(KeyboardInterrupt):
+                run_checkpoint.go_back_to_whole(tmp_path / names[0])
+        assert (tmp_path / f"{names[0]}.1").read_bytes() == b"torn"
+    assert run_checkpoint.go_back_to_whole(tmp_path / names[0]) == tmp_path / names[1]
+    found = [torch.load(tmp_path / f"{names[0]}{suffix}") for suffix in ("", ".1", ".2")]
+    assert found == [{"of": names[1], "part": suffix} for suffix in ("", ".1", ".2")]
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: data[: len(data) // 2], lambda data: b""])
