@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from orchestrator_solver.weights import package
 # Three epochs in which everything is drawn at random, and lines of the log that tell how far it is.
 RANDOM = ("optim.epochs=3", "optim.updates_per_epoch=12", "transformer_lm.dropout=0.1", "logging.log_updates=6",
           "schedule.cosine.warmup=4", "classifier_free_guidance.training_dropout=0.3")  # fmt: skip
+WATCHED = ("logging.log_tensorboard=true", "logging.log_wandb=true", "checkpoint.save_every=1",
+           "checkpoint.keep_last=2", "checkpoint.keep_every_states=null")  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
@@ -54,9 +57,7 @@ def _interrupt(folder: Path, command: list[str], seen: str, number: signal.Signa
 def straight(tiny_data: Path, tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing disturbed, with all loggers."""
     folder = tmp_path_factory.mktemp("straight")
-    watched = ("logging.log_tensorboard=true", "logging.log_wandb=true", "checkpoint.save_every=1",
-               "checkpoint.keep_last=2")  # fmt: skip
-    done = run_to_its_end(folder, run_command(tiny_data, tiny_models, *RANDOM, *watched))
+    done = run_to_its_end(folder, run_command(tiny_data, tiny_models, *RANDOM, *WATCHED))
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
 
@@ -81,7 +82,7 @@ def test_all_stages_and_loggers(straight: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "seen"),
     [(signal.SIGKILL, "Train | Epoch 2 | 4/12"), (signal.SIGTERM, "Train | Epoch 2 | 4/12"),
-     (signal.SIGUSR2, "Train Summary | Epoch 2")],
+     (signal.SIGINT, "Train | Epoch 2 | 4/12"), (signal.SIGUSR2, "Train Summary | Epoch 2")],
 )  # fmt: skip
 def test_an_interrupted_run_ends_with_the_same_bits(
     number: signal.Signals, seen: str, straight: Path, tiny_data: Path, tiny_models: Path, tmp_path: Path
@@ -100,6 +101,22 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     assert _exact(history_of(tmp_path)) == _exact(history_of(straight))
     (run,) = tmp_path.glob("xps/*")
     assert {path.name.rpartition("-")[2] for path in run.glob("wandb/offline-run-*")} == {run.name}, "one run at wandb"
+
+
+def test_a_torn_last_checkpoint_is_gone_on_from_the_newest_whole(
+    straight: Path, tiny_data: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "torn"
+    shutil.copytree(straight, folder, symlinks=True)
+    (run,) = folder.glob("xps/*")
+    for name in ("checkpoint.th", "checkpoint_3.th"):
+        (run / name).write_bytes((run / name).read_bytes()[:-1000])
+    command = run_command(tiny_data, tiny_models, *RANDOM, *WATCHED)
+    refused = run_to_its_end(folder, command)
+    assert refused.returncode == 2 and "checkpoint_2.th is whole: add continue_from_whole=true" in refused.stderr
+    done = run_to_its_end(folder, [*command, "continue_from_whole=true"])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert _exact(history_of(folder)) == _exact(history_of(straight))
 
 
 def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
