@@ -81,6 +81,7 @@ def test_empty_splits_are_told_by_plan_and_build_with_their_cure(
     cures = {"stems": "say `split: NAME` in a track's track.yaml", "slakh": "into train/, validation/ and test/"}
     for name in ("Track00004", "Track00006", "Track00008"):  # all drawn to train
         shutil.copytree(tiny_slakh / "train/Track00001", root / name)
+        write(root / name / "violin.wav")
     options = ["--source", source, "--root", str(root)]
     for command in (["plan"], ["build", "--captions", "none", "--out", str(tmp_path / "data")]):
         assert main([*command, *options]) == 0
