@@ -1,4 +1,4 @@
-"""A build after a few tracks have changed, against the build of all: what finding them takes, and what is made again."""
+"""A build after a few tracks have changed, against the build of all: what finding them takes, and what is made."""
 
 import os
 import shutil

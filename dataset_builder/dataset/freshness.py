@@ -1,7 +1,7 @@
 """Whether a track's sources are still those that it was made of."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,11 +77,10 @@ def compare(out: Path, source: TrackSource) -> Comparison:
     known = find_record(out, source.id)
     files = known.files if known else {}
     stamps = stamps_of(source.folder, source.follow_links)
-    found = {_printable(name): (source.folder / name, stamp) for name, stamp in stamps.items()}
     folder = source.folder.relative_to(source.root).as_posix()
     made_by = f"{source.reader} {READERS[source.reader].version}, items {VERSION}"
-    now = {name: _file(path, stamp, files.get(name)) for name, (path, stamp) in found.items()}
-    record = SourceRecord(source.split, folder, made_by, now)
+    found = (_file(source.folder, name, stamp, files) for name, stamp in stamps.items())
+    record = SourceRecord(source.split, folder, made_by, dict(found))
     return Comparison(known or _as_its_items_say(out, source.id, record), record, known is not None)
 
 
@@ -140,13 +139,16 @@ def _as_its_items_say(out: Path, track_id: str, now: SourceRecord) -> SourceReco
     return replace(now, split=result.items[0].split, folder=_folder_of(result.items[0]))
 
 
-def _file(path: Path, stamp: Stamp, known: SourceFile | None) -> SourceFile:
+def _file(folder: Path, name: str, stamp: Stamp, files: Mapping[str, SourceFile]) -> tuple[str, SourceFile]:
+    """A file's name, as it can be printed, and the file; which is read only if it has no equal stamp in `files`."""
+    printed = name if name.isprintable() else ascii(name)[1:-1]
+    known = files.get(printed)
     if known is not None and known.stamp == stamp:
-        return known
+        return printed, known
     try:
-        return SourceFile(stamp, digest_of(path))
-    except (OSError, ValueError):
-        return SourceFile(stamp, "")
+        return printed, SourceFile(stamp, digest_of(folder / name))
+    except (OSError, ValueError):  # whoever is to use it says why it cannot be read
+        return printed, SourceFile(stamp, "")
 
 
 def _changes(known: SourceRecord, now: SourceRecord) -> Iterator[str]:
@@ -163,8 +165,3 @@ def _changes(known: SourceRecord, now: SourceRecord) -> Iterator[str]:
         yield f"moved from {known.folder} to {now.folder}"
     if known.made_by != now.made_by:
         yield f"made by another version ({known.made_by}, now {now.made_by})"
-
-
-def _printable(name: str) -> str:
-    """A file's name, which a stranger chose, as it can be printed and stands in a record."""
-    return name if name.isprintable() else ascii(name)[1:-1]

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from ..dataset import manifest
 from ..dataset.finalize import SUMS, remove_result
-from ..dataset.freshness import Comparison, compare
+from ..dataset.freshness import Comparison, TrackSource, compare
 from ..dataset.source_record import FOLDER, record_path
 from ..errors import UserError
 from ..items.track_results import result_path, results_in
@@ -15,6 +16,7 @@ from .settings import BuildSettings, recorded
 from .track_list import TrackList, list_tracks, source_of
 
 _NAMED = 5  # files of a track that are named
+_CHUNK = 8  # tracks of a job: to hand over one takes longer than to compare it
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,14 @@ def compare_tracks(
 ) -> dict[str, Comparison]:
     """What each of the tracks that have results was made of, beside what its source holds now."""
     begun = [track for track in tracks if result_path(settings.out, track[1].name).is_file()]
-    jobs = [(settings.out, source_of(settings, source.root, *track)) for track in begun]
-    found = parallel_map(compare, jobs, settings.workers, "sources")
+    sources = [source_of(settings, source.root, *track) for track in begun]
+    jobs = [(settings.out, sources[start : start + _CHUNK]) for start in range(0, len(sources), _CHUNK)]
+    found = chain.from_iterable(parallel_map(_compare_all, jobs, settings.workers, "sources", "part"))
     return {folder.name: comparison for (_, folder), comparison in zip(begun, found, strict=True)}
+
+
+def _compare_all(out: Path, sources: Sequence[TrackSource]) -> list[Comparison]:
+    return [compare(out, source) for source in sources]
 
 
 def outdated(

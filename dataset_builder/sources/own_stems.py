@@ -2,7 +2,7 @@
 
 The instrument is read from the file's name ("02 Violin II.wav"), or stands in `track.yaml` of the track's folder:
 
-    split: train                  # train | valid | test; otherwise drawn by the track's name
+    split: train                  # train | valid | test; otherwise drawn by the track's name: most often train
     licence: CC BY 4.0
     mix: song.wav                 # otherwise mix.*, mixture.* or master.*; without one the stems are summed
     stems: {lead.wav: violin, click.wav: ignore}
