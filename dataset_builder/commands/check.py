@@ -34,8 +34,10 @@ def run(args: argparse.Namespace) -> int:
     if args.repair:
         repair(args.root, args.workers)
     faults = check(args.root, args.workers)
+    for fault in faults:
+        print(fault)
     outdated = outdated_of(args.root, args.workers)
-    for line in [*faults, *(outdated.lines() if outdated else ())]:
+    for line in outdated.lines() if outdated else ():
         print(line)
     if faults:
         raise UserError(f"{args.root} has {len(faults)} faults: {_CURE[args.repair]}")

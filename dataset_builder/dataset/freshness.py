@@ -17,6 +17,8 @@ from .manifest import SOURCE_VARIABLE, read_origin, reader_of, source_root
 from .source_links import require_held
 from .source_record import SourceFile, SourceRecord, find_record, write_record
 
+_LARGEST = 1 << 37  # bytes: a day at 192 kHz has as many, and what is longer no reader reads
+
 
 @dataclass(frozen=True)
 class TrackSource:
@@ -146,9 +148,10 @@ def _file(folder: Path, name: str, stamp: Stamp, files: Mapping[str, SourceFile]
     if known is not None and known.stamp == stamp:
         return printed, known
     try:
-        return printed, SourceFile(stamp, digest_of(folder / name))
+        digest = digest_of(folder / name) if stamp.size <= _LARGEST else ""
     except (OSError, ValueError):  # whoever is to use it says why it cannot be read
-        return printed, SourceFile(stamp, "")
+        digest = ""
+    return printed, SourceFile(stamp, digest)
 
 
 def _changes(known: SourceRecord, now: SourceRecord) -> Iterator[str]:

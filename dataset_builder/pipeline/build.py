@@ -30,7 +30,7 @@ from ..runtime.process_pool import parallel_map
 from ..runtime.shards import Shard
 from ..sources.registry import empty_splits
 from .caption_stage import caption_tracks
-from .outdated import Outdated, compare_tracks, outdated, refuse_if_outdated, remove_gone
+from .outdated import Outdated, compare_tracks, outdated, outdated_in, refuse_if_outdated, remove_gone
 from .ownership import claim, refuse_if_lacking
 from .settings import BuildSettings, recorded
 from .track_jobs import Handed, has_result, make_track, take_up
@@ -56,6 +56,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, audio_llm: 
         claim(settings, source)
         atomic.remove_leftovers(settings.out, *FOLDERS)
         handed = _items_stage(settings, source, source.tracks)
+        remove_gone(settings.out, source)
         known = {name: result for name, result in handed.items() if isinstance(result, TrackResult)}
         finished = {name: summary for name, summary in handed.items() if isinstance(summary, TrackSummary)}
         results = TrackResults(settings.out, known)
@@ -102,6 +103,7 @@ def merge(
         refuse_if_lacking(out, source)
         _tell(refuse_if_outdated(settings, source))
         atomic.remove_leftovers(out, *FOLDERS)
+        remove_gone(out, source)
         results = TrackResults(out)
         _text_stages(settings, source, results, chat, audio_llm)
         return _finish_stage(source, results, workers)
@@ -117,8 +119,8 @@ def make_again(out: Path, workers: int = 2) -> Report:
     settings = recorded(out, workers)
     source = list_tracks(settings)
     jobs = [(out, folder.name) for _, folder in source.tracks]
-    changed = any(found.changes for found in compare_tracks(settings, source, source.tracks).values())
-    if changed or not all(parallel_map(has_result, jobs, workers, "results")):
+    changes = outdated_in(settings, source)
+    if changes.changed or not all(parallel_map(has_result, jobs, workers, "results")):
         if settings.texts_after_items or settings.captions == "mu-llama":
             options = f"--captions {settings.captions} --descriptions {settings.descriptions}"
             raise UserError(
@@ -128,6 +130,8 @@ def make_again(out: Path, workers: int = 2) -> Report:
         return build(settings)
     with locks.alone(out):
         atomic.remove_leftovers(out, *FOLDERS)
+        _tell(changes)
+        remove_gone(out, source)
         return _finish_stage(source, TrackResults(out), workers)
 
 
@@ -191,7 +195,7 @@ def _tell(changes: Outdated) -> None:
     for line in changes.lines():
         print(line, flush=True)
     if changes:
-        print(f"sources: {changes.counts()}: the first two are made, what was made of the last is removed", flush=True)
+        print(f"sources: {changes.counts()}: these are made again, made and removed", flush=True)
 
 
 def _text_stages(
@@ -216,8 +220,7 @@ def _text_stages(
 def _finish_stage(
     source: TrackList, results: TrackResults, workers: int, finished: Mapping[str, TrackSummary] | None = None
 ) -> Report:
-    """Write the sidecars of the tracks that are not finished, then what is made of all tracks; remove what is gone."""
-    remove_gone(results.out, source)
+    """Write the sidecars of the tracks that are not finished, then what is made of all tracks."""
     summaries = dict(finished or {})
     rest = [name for name in source.names if name not in summaries]
     jobs = [(results.out, name, results.known(name)) for name in rest]

@@ -78,13 +78,18 @@ def _compare_all(out: Path, sources: Sequence[TrackSource]) -> list[Comparison]:
 def outdated(
     settings: BuildSettings, source: TrackList, tracks: Sequence[tuple[str, Path]], compared: Mapping[str, Comparison]
 ) -> Outdated:
-    """What the comparisons of some tracks come to; tracks that are gone are those that are not in the whole source."""
+    """What the comparisons of some tracks come to; which are gone is only told of all of them."""
     changed = {name: found.changes for name, found in compared.items() if found.changes}
     finished = (settings.out / SUMS).is_file()
     added = tuple(folder.name for _, folder in tracks if finished and folder.name not in compared)
-    gone = tuple(sorted(results_in(settings.out) - set(source.names)))
+    gone = sorted(results_in(settings.out) - set(source.names)) if len(tracks) == len(source.tracks) else ()
     unrecorded = tuple(name for name, found in compared.items() if not found.recorded)
-    return Outdated(changed, added, gone, unrecorded)
+    return Outdated(changed, added, tuple(gone), unrecorded)
+
+
+def outdated_in(settings: BuildSettings, source: TrackList) -> Outdated:
+    """What is out of date in a data set."""
+    return outdated(settings, source, source.tracks, compare_tracks(settings, source, source.tracks))
 
 
 def outdated_of(out: Path, workers: int) -> Outdated | None:
@@ -97,7 +102,7 @@ def outdated_of(out: Path, workers: int) -> Outdated | None:
     if not base.is_dir():
         return None
     source = list_tracks(settings if settings.root is None else replace(settings, root=base))
-    return outdated(settings, source, source.tracks, compare_tracks(settings, source, source.tracks))
+    return outdated_in(settings, source)
 
 
 def remove_gone(out: Path, source: TrackList) -> None:
@@ -113,7 +118,7 @@ def refuse_if_outdated(settings: BuildSettings, source: TrackList) -> Outdated:
     Raises:
         UserError: if not; it names one.
     """
-    found = outdated(settings, source, source.tracks, compare_tracks(settings, source, source.tracks))
+    found = outdated_in(settings, source)
     if found.changed:
         name, changes = next(iter(found.changed.items()))
         raise UserError(

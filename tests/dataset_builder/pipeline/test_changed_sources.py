@@ -202,6 +202,24 @@ def test_shards_follow_and_merge_says_what_is_gone(
     assert "Track00003: its folder is gone since it was built" in capsys.readouterr().out
 
 
+def test_a_repair_removes_what_is_gone_and_says_so(
+    settings: BuildSettings, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(source / "test/Track00003")
+    repair(settings.out)
+    assert "0 tracks changed, 0 added, 1 gone" in capsys.readouterr().out
+    assert list(settings.out.rglob("*Track00003*")) == [] and check(settings.out) == []
+
+
+def test_a_file_of_no_end_is_not_read(settings: BuildSettings, source: Path) -> None:
+    """A sparse one of a terabyte."""
+    with (source / "test/Track00003/stems/S09.mid").open("wb") as file:
+        file.truncate(1 << 40)
+    build(settings)
+    files = json.loads((settings.out / ".sources/Track00003.json").read_text())["files"]
+    assert files["stems/S09.mid"][::2] == [1 << 40, ""]
+
+
 @pytest.mark.parametrize("record", [None, "", "{", "[]", '{"split": "train"}', "\x00" * 9, '{"split": 3, "files": {}}'])
 def test_without_its_record_a_track_is_taken_for_what_is_there(
     settings: BuildSettings, source: Path, made: list[str], record: str | None, capsys: pytest.CaptureFixture[str]
