@@ -97,7 +97,7 @@ def audio_digests(root: Path, items: Sequence[Item]) -> dict[str, str]:
         items: of one track.
 
     Raises:
-        UserError: if a file is missing, or is a link out of the source.
+        UserError: if a file is missing, is a link out of the source, or in no folder of the track.
     """
     base = source_root(root)
     for item in items:
@@ -120,11 +120,16 @@ def _source_of(root: Path, base: Path, item: Item) -> TrackSource:
     """Where the track of an item of a finished data set comes from.
 
     Raises:
-        UserError: if `dataset.json` names no known source.
+        UserError: if `dataset.json` names no known source, or the item's files are not in a folder of its track.
     """
+    folder = base / _folder_of(item)
+    if folder.name != item.track:
+        raise UserError(
+            f"{root}: the files of {item.id} are in {folder}, expected a folder {item.track}: build it again"
+        )
     policy = read_origin(root).settings.get("policy", ())
     follow_links = bool(os.environ.get(SOURCE_VARIABLE)) or policies(policy)["link-out"] == USE
-    return TrackSource(base, base / _folder_of(item), item.split, reader_of(root), follow_links)
+    return TrackSource(base, folder, item.split, reader_of(root), follow_links)
 
 
 def _folder_of(item: Item) -> str:

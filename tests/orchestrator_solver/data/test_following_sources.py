@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,15 @@ def test_a_data_set_of_no_known_source_is_one_line(song: Path, tmp_path: Path, s
     (data / "dataset.json").write_text(json.dumps({**origin, "settings": settings}))
     with pytest.raises(UserError, match=r"dataset\.json names the source .*, expected one of nano, slakh, stems"):
         contents(data)
+
+
+def test_files_in_no_folder_of_the_track_are_one_line(song: Path, tmp_path: Path) -> None:
+    """As a stranger may write: records are named after tracks, whose names are checked."""
+    data = build_songs(song, tmp_path / "data")
+    shutil.copytree(song, song.with_name("Two"))
+    items = [replace(item, track="Two") for item in manifest.load(data, "valid")]
+    with pytest.raises(UserError, match=r"the files of One-\w+ are in .*, expected a folder Two"):
+        contents_of(data, items)
 
 
 def preparing(data: Path) -> None:
