@@ -102,8 +102,9 @@ def _digest(path: Path) -> str:
 
 
 def _digests(folder: Path, pattern: str = "*") -> dict[str, str]:
-    """Of every file below a folder."""
-    return {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob(pattern)) if path.is_file()}
+    """Of every file below a folder, but of a data set's records of its sources, which hold times."""
+    files = [path for path in sorted(folder.rglob(pattern)) if path.is_file() and path.parent.name != ".sources"]
+    return {str(path.relative_to(folder)): _digest(path) for path in files}
 
 
 def data_set(version: Version) -> Any:

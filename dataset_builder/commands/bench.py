@@ -13,6 +13,7 @@ from ..bench.measurement import (
     at_least_one,
     run_measurement,
 )
+from ..errors import UserError
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -79,6 +80,21 @@ def _audit(args: argparse.Namespace) -> Report:
     return bench_audit(args.data, args.every, args.workers)
 
 
+def _rebuild_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tracks", type=at_least_one, default=1000, help="how many (default: 1000)")
+    parser.add_argument("--changed", type=at_least_one, default=3, help="of how many a stem changes (default: 3)")
+    _workers(parser)
+
+
+def _rebuild(args: argparse.Namespace) -> Report:
+    from ..bench.rebuild import bench_rebuild
+
+    if args.changed > args.tracks:
+        raise UserError(f"--changed {args.changed}: expected at most as many as there are tracks, {args.tracks}")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        return bench_rebuild(Path(folder), args.tracks, args.changed, args.workers)
+
+
 MEASUREMENTS: dict[str, Measurement] = {
     "audit": Measurement(
         "How often the audit calls a sound stem defect, and finds defects that are put into stems",
@@ -94,5 +110,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "key": Measurement(
         "The key of MIDI files against music21, and their tempi against pretty_midi", _key_options, _key
+    ),
+    "rebuild": Measurement(
+        "A build after stems of a few tracks have changed against the build of all, and what finding them takes",
+        _rebuild_options, _rebuild,
     ),
 }  # fmt: skip

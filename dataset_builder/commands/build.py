@@ -1,7 +1,8 @@
 """`python -m dataset_builder build`: make a data set, or finish one.
 
 Items (mix, stems, submixes), tempo, key, captions, descriptions, manifests, report. A stopped run goes on where it was.
-The result is the same, to the byte, whatever the workers, shards and interruptions.
+Tracks whose sources have changed since are made again, what was made of folders that are gone is removed, and both are
+listed. The result is the same, to the byte, whatever the workers, shards and interruptions.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """`python -m dataset_builder merge`: make a data set of its shards.
 
-The bytes are those of a build without shards. Shards that are missing are named.
+The bytes are those of a build without shards. Shards that are missing are named, and a track whose sources have changed
+since its shard was built.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..audit.exclusions import LeftOut
 from ..errors import UserError
+from ..items.item import Item
 from ..items.track_results import TrackResult, read_result, result_path
 from ..runtime import atomic
 from ..runtime.checksums import digest_of, write_checksums
@@ -60,13 +61,25 @@ def finish_track(out: Path, track_id: str, result: TrackResult | None = None) ->
         data = manifest.sidecar_bytes(item)
         path = out / manifest.item_path(item.id)
         if not _holds(path, data):
-            materialised = path.with_suffix(".flac")
-            if not materialised.is_symlink():
-                materialised.unlink(missing_ok=True)  # it was made of what the old sidecar says
+            _remove_sum(out, item)  # it was made of what the old sidecar says
             atomic.write_bytes(path, data)
         sums.append((manifest.item_path(item.id), hashlib.sha256(data).hexdigest()))
     lines = tuple((item.split, manifest.meta_line(item)) for item in result.items)
     return TrackSummary(lines, tuple(result.left_out), tally(result.items, result.left_out), tuple(sums))
+
+
+def remove_result(out: Path, track_id: str, items: Iterable[Item] = ()) -> None:
+    """Remove a track's result, which was made of other sources; and before it the sums of these items as files."""
+    for item in items:
+        _remove_sum(out, item)
+    result_path(out, track_id).unlink(missing_ok=True)
+
+
+def _remove_sum(out: Path, item: Item) -> None:
+    """Remove an item's materialised sum; a link to the source's own file stays."""
+    materialised = (out / manifest.item_path(item.id)).with_suffix(".flac")
+    if not materialised.is_symlink():
+        materialised.unlink(missing_ok=True)
 
 
 def finish(out: Path, tracks: Sequence[TrackSummary], omitted: Sequence[LeftOut]) -> Report:

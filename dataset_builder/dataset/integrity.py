@@ -126,7 +126,7 @@ def _of_audio(item: Item, root: Path, base: Path) -> Iterator[str]:
         yield str(error)
         return
     durations = []
-    for path in [item.audio] if item.audio else [stem.path for stem in item.stems]:
+    for path in item.files:
         try:
             durations.append(_duration(base / path))
         except UserError as error:

@@ -19,10 +19,12 @@ from ..items.tags import genres, moods
 from ..runtime import atomic
 from ..runtime.regular_files import read_regular, unzipped_lines
 from ..runtime.untrusted_json import parse_json, shown
+from ..sources.registry import READERS
 
 SPLITS = ("train", "valid", "test")
 ORIGIN = "dataset.json"
 _FOLDERS = (
+    ".sources",
     "tracks",
     "items",
     *(f"{name}{split}" for name in ("egs", "files") for split in ("", "/train", "/valid", "/test")),
@@ -180,6 +182,18 @@ def read_origin(root: Path) -> Origin:
         return Origin(source, settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error!r}): build the data set again") from error
+
+
+def reader_of(root: Path) -> str:
+    """The name in `READERS` of the source that a data set was made of.
+
+    Raises:
+        UserError: if `dataset.json` is missing or broken, or names none.
+    """
+    name = read_origin(root).settings.get("source")
+    if type(name) is not str or name not in READERS:
+        raise UserError(f"{root / ORIGIN} names the source {shown(name)}, expected one of {', '.join(READERS)}")
+    return name
 
 
 def _require_inside(root: Path) -> None:

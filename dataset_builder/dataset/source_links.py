@@ -25,7 +25,7 @@ def require_held(item: Item, root: Path) -> None:
     if os.environ.get(SOURCE_VARIABLE):
         return
     base = source_root(root)
-    for path in [item.audio] if item.audio else [stem.path for stem in item.stems]:
+    for path in item.files:
         _require_held(root, base, path, item.track)
 
 

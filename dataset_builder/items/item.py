@@ -82,6 +82,11 @@ class Item:
     licence: str
     seed: int
 
+    @property
+    def files(self) -> list[str]:
+        """Paths of the files that hold its audio, relative to the source's root."""
+        return [self.audio] if self.audio else [stem.path for stem in self.stems]
+
     def sounding(self, start: float, end: float) -> tuple[str, ...]:
         """Instruments that sound for at least `LEAST_SOUNDING` seconds (or the whole window) in `start .. end`."""
         least = min(LEAST_SOUNDING, end - start)

@@ -8,12 +8,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..errors import UserError
-from ..sources.registry import READERS
+from ..sources.registry import READERS, empty_splits
 from ..sources.slakh_index import omitted_tracks, published
+from ..sources.splits import SPLITS
 from . import submixes
 from .grouping import parts_of
 
-SPLITS = ("train", "valid", "test")
 PAPER = {"train": 25538, "valid": 5375, "test": 2950}
 KINDS = ("mix", "stem", "submix")
 _LISTED = 20  # stems without a class: Slakh2100 has hundreds (sound effects, ethnic, percussive)
@@ -31,6 +31,7 @@ class Plan:
         classless: a line for each stem that has no instrument class, which will be left out.
         omitted: tracks that are left out as redux does.
         beside_paper: whether the paper's counts are of the same data.
+        lacking: a line about splits that have no track, with the cure.
     """
 
     of: str
@@ -40,6 +41,7 @@ class Plan:
     classless: tuple[str, ...] = ()
     omitted: int = 0
     beside_paper: bool = True
+    lacking: str | None = None
 
     def total(self, split: str) -> int:
         """Items of a split."""
@@ -62,6 +64,7 @@ class Plan:
             lines.append(f"{split:8}{self.tracks[split]:8}{counts}{self.total(split):9}{self._paper(PAPER[split])}")
         if self.omitted:
             lines.append(f"not counted: {self.omitted} tracks that redux omits")
+        lines += [f"warning: {self.lacking}"] if self.lacking else []
         lines += [f"not counted: {line}" for line in self.unreadable]
         lines += [f"not counted: {line}" for line in self.classless[:_LISTED]]
         if (more := len(self.classless) - _LISTED) > 0:
@@ -118,7 +121,10 @@ def plan_folder(
         items[split, "submix"] += sum(map(len, groups))
     counts = {split: tracks[split] for split in SPLITS}
     omitted = len(found) - len(kept)
-    return Plan(str(root), counts, _by_split(items), tuple(unreadable), tuple(classless), omitted, source == "slakh")
+    return Plan(
+        str(root), counts, _by_split(items), tuple(unreadable), tuple(classless), omitted, source == "slakh",
+        empty_splits(source, +tracks),
+    )  # fmt: skip
 
 
 def _by_split(items: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:

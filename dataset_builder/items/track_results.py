@@ -13,6 +13,7 @@ from .item import Item
 from .item_format import parse_track
 
 FOLDER = "tracks"
+VERSION = 1  # of what is made of a track: whoever changes that raises it, and the next builds make all tracks again
 _LARGEST = 1 << 28  # bytes; of Slakh2100 one has half a megabyte
 
 
@@ -63,6 +64,11 @@ class TrackResults:
 def result_path(out: Path, track_id: str) -> Path:
     """Where a track's result is."""
     return out / FOLDER / f"{track_id}.json"
+
+
+def results_in(out: Path) -> set[str]:
+    """The tracks that have results, torn ones too."""
+    return {path.stem for path in (out / FOLDER).glob("[!.]*.json")}
 
 
 def write_result(out: Path, track_id: str, result: TrackResult) -> None:

@@ -4,10 +4,11 @@ Items, by worker processes, a track each: stems, activity, tempo, key, captions;
 captions by a model elsewhere, and descriptions by a language model, if these are to write them, many at once. Then the
 finish: sidecars, manifests, report.
 What is made at the end depends on the tracks' results alone, and so is the same whatever the workers, shards or
-interruptions. Tracks of which something could not be read are read again by the next run, since somebody may have
-mended them.
+interruptions. Tracks whose sources have changed since are made again, and what was made of tracks that are gone is
+removed. Tracks of which something could not be read are read again by the next run: somebody may have mended them.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,18 +23,20 @@ from ..descriptor.captions.registry import CaptionSettings, build_captioner
 from ..descriptor.describers import DESCRIBERS
 from ..descriptor.music_descriptor import build_from
 from ..errors import UserError
-from ..items.track_results import TrackResult, TrackResults, result_path
+from ..items.track_results import TrackResult, TrackResults
 from ..llm.settings import ChatSettings
 from ..runtime import atomic, locks
 from ..runtime.process_pool import parallel_map
 from ..runtime.shards import Shard
+from ..sources.registry import empty_splits
 from .caption_stage import caption_tracks
+from .outdated import Outdated, compare_tracks, outdated, outdated_in, refuse_if_outdated, remove_gone
 from .ownership import claim, refuse_if_lacking
 from .settings import BuildSettings, recorded
 from .track_jobs import Handed, has_result, make_track, take_up
 from .track_list import TrackList, list_tracks, render
 
-FOLDERS = ("tracks", "items", "egs", "slakh")  # in which a build writes; others may be at work beside them
+FOLDERS = (".sources", "tracks", "items", "egs", "slakh")  # in which a build writes; others may be at work beside them
 
 
 def build(settings: BuildSettings, chat: ChatSettings | None = None, audio_llm: ChatSettings | None = None) -> Report:
@@ -53,6 +56,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, audio_llm: 
         claim(settings, source)
         atomic.remove_leftovers(settings.out, *FOLDERS)
         handed = _items_stage(settings, source, source.tracks)
+        remove_gone(settings.out, source)
         known = {name: result for name, result in handed.items() if isinstance(result, TrackResult)}
         finished = {name: summary for name, summary in handed.items() if isinstance(summary, TrackSummary)}
         results = TrackResults(settings.out, known)
@@ -89,7 +93,7 @@ def merge(
         audio_llm: how the audio language model is reached that is to write the captions.
 
     Raises:
-        UserError: if results are missing; it names the shards they belong to.
+        UserError: if results are missing, or their sources have changed since; it names shards, or a track.
     """
     settings = recorded(out, workers)
     if captions is not None:
@@ -97,14 +101,16 @@ def merge(
     source = list_tracks(settings)
     with locks.alone(out):
         refuse_if_lacking(out, source)
+        _tell(refuse_if_outdated(settings, source))
         atomic.remove_leftovers(out, *FOLDERS)
+        remove_gone(out, source)
         results = TrackResults(out)
         _text_stages(settings, source, results, chat, audio_llm)
         return _finish_stage(source, results, workers)
 
 
 def make_again(out: Path, workers: int = 2) -> Report:
-    """Make the files at the end of a data set again, and the results of tracks that are missing or torn.
+    """Make the files at the end of a data set again, and the results of tracks that are missing, torn or out of date.
 
     Raises:
         UserError: if the folder holds no data set or another process works on it, if the source is not there, or if
@@ -113,15 +119,19 @@ def make_again(out: Path, workers: int = 2) -> Report:
     settings = recorded(out, workers)
     source = list_tracks(settings)
     jobs = [(out, folder.name) for _, folder in source.tracks]
-    if not all(parallel_map(has_result, jobs, workers, "results")):
+    changes = outdated_in(settings, source)
+    if changes.changed or not all(parallel_map(has_result, jobs, workers, "results")):
         if settings.texts_after_items or settings.captions == "mu-llama":
             options = f"--captions {settings.captions} --descriptions {settings.descriptions}"
             raise UserError(
-                f"{out} lacks results of tracks, and other models write their texts: build it again ({options})"
+                f"{out} lacks results of tracks, or their sources have changed, and other models write their texts: "
+                f"build it again ({options})"
             )
         return build(settings)
     with locks.alone(out):
         atomic.remove_leftovers(out, *FOLDERS)
+        _tell(changes)
+        remove_gone(out, source)
         return _finish_stage(source, TrackResults(out), workers)
 
 
@@ -168,14 +178,24 @@ def describe(
 
 def _items_stage(settings: BuildSettings, source: TrackList, tracks: Sequence[tuple[str, Path]]) -> dict[str, Handed]:
     """Make the results of the tracks that are not done; returns what the workers hand back of all."""
-    names = [folder.name for _, folder in tracks]
-    render(settings, set(names))
-    begun = [(settings, name) for name in names if result_path(settings.out, name).is_file()]
+    render(settings, {folder.name for _, folder in tracks})
+    compared = compare_tracks(settings, source, tracks)
+    if compared:
+        _tell(outdated(settings, source, tracks, compared))
+    begun = [(settings, *pair) for pair in compared.items()]
     found = parallel_map(take_up, begun, settings.workers, "found")
-    done = {name: handed for (_, name), handed in zip(begun, found, strict=True) if handed is not None}
+    done = {name: handed for name, handed in zip(compared, found, strict=True) if handed is not None}
     jobs = [(settings, source.root, *track) for track in tracks if track[1].name not in done]
     made = parallel_map(make_track, jobs, settings.workers, "items")
     return {**done, **{folder.name: handed for (*_, folder), handed in zip(jobs, made, strict=True)}}
+
+
+def _tell(changes: Outdated) -> None:
+    """Say what has changed since the last build, and what is done about it."""
+    for line in changes.lines():
+        print(line, flush=True)
+    if changes:
+        print(f"sources: {changes.counts()}: these are made again, made and removed", flush=True)
 
 
 def _text_stages(
@@ -208,4 +228,6 @@ def _finish_stage(
     omitted = [LeftOut(name, "track", "", why.OMITTED) for name in source.omitted]
     report = finish(results.out, [summaries[name] for name in source.names], omitted)
     locks.forget_shards(results.out)
+    if lacking := empty_splits(source.reader, report.tracks):
+        print(f"warning: {lacking}", file=sys.stderr, flush=True)
     return report

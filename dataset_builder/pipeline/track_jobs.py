@@ -13,7 +13,8 @@ from ..audit import exclusions as why
 from ..audit.defects import USE, policies, skipped, stop_at
 from ..audit.exclusions import LeftOut
 from ..audit.track_audit import audit_track, look_at_track
-from ..dataset.finalize import TrackSummary, finish_track
+from ..dataset.finalize import TrackSummary, finish_track, remove_result
+from ..dataset.freshness import Comparison, compare
 from ..descriptor.music_descriptor import MusicDescriptor
 from ..errors import UserError
 from ..items.item_builder import ItemBuilder
@@ -21,6 +22,7 @@ from ..items.track_results import TrackResult, find_result, write_result
 from ..sources.registry import READERS
 from ..sources.track import Track
 from .settings import BuildSettings
+from .track_list import source_of
 
 # Bytes of decoded audio that a worker keeps for the captions of a track; one of Slakh2100 takes half as many.
 MOST_AUDIO = 512 << 20
@@ -28,11 +30,12 @@ MOST_AUDIO = 512 << 20
 Handed = TrackResult | TrackSummary
 
 
-def take_up(settings: BuildSettings, track_id: str) -> Handed | None:
-    """What an earlier run left of a track, if it is whole and holds nothing that may have been mended since."""
-    result = find_result(settings.out, track_id)
+def take_up(settings: BuildSettings, track_id: str, sources: Comparison) -> Handed | None:
+    """What an earlier run left of a track, if it is whole, of these sources, and nothing may have been mended since."""
+    result = None if sources.changes else find_result(settings.out, track_id)
     if result is None or result.mendable(but=why.NO_CAPTION if settings.captioned_after_items else None):
         return None
+    sources.keep(settings.out, track_id)
     return _handed(settings, track_id, result)
 
 
@@ -42,10 +45,15 @@ def has_result(out: Path, track_id: str) -> bool:
 
 
 def make_track(settings: BuildSettings, source_root: Path, split: str, folder: Path) -> Handed:
-    """Make a track's result and write it."""
+    """Make a track's result and write it, after the record of what it is made of: no result is without its own."""
     chosen = policies(settings.policy, audited=settings.audit)
+    # Before anything is read: what changes while it is read, the next build notices.
+    sources = compare(settings.out, source_of(settings, source_root, split, folder))
     result = _result_of(settings, source_root, split, folder, chosen)
     stop_at(result.left_out, chosen)
+    if sources.changes or not sources.recorded:
+        remove_result(settings.out, folder.name, result.items)
+    sources.keep(settings.out, folder.name)
     write_result(settings.out, folder.name, result)
     return _handed(settings, folder.name, result)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..audit.defects import USE, policies
+from ..dataset.freshness import TrackSource
 from ..errors import UserError
 from ..nano import corpus
 from ..sources.registry import READERS
@@ -15,12 +17,14 @@ class TrackList:
     """The tracks of a source.
 
     Attributes:
+        reader: a name in `READERS`.
         root: the source's folder.
         recorded: the same as `dataset.json` names it: relative to the data set if it is inside of it.
         tracks: split and folder of each, in order of their names.
         omitted: names of those that are left out as redux does.
     """
 
+    reader: str
     root: Path
     recorded: str
     tracks: tuple[tuple[str, Path], ...]
@@ -43,7 +47,7 @@ def list_tracks(settings: BuildSettings) -> TrackList:
         folders = [
             (work.split, path) for work in works for _, path in corpus.track_folders(settings.out, work, settings.nano)
         ]
-        return TrackList(settings.out / "slakh", "slakh", tuple(sorted(folders, key=lambda pair: pair[1].name)))
+        return TrackList("nano", settings.out / "slakh", "slakh", tuple(sorted(folders, key=lambda pair: pair[1].name)))
     reader = READERS[settings.source]
     if settings.root is None or not settings.root.is_dir():
         raise UserError(f"--root {settings.root}: expected {reader.layout}")
@@ -51,7 +55,13 @@ def list_tracks(settings: BuildSettings) -> TrackList:
     found = reader.find_tracks(root)
     omitted = {folder.name for _, folder in found if settings.omit and folder.name in omitted_tracks()}
     kept = tuple(track for track in found if track[1].name not in omitted)
-    return TrackList(root, str(root), kept, tuple(sorted(omitted)))
+    return TrackList(settings.source, root, str(root), kept, tuple(sorted(omitted)))
+
+
+def source_of(settings: BuildSettings, root: Path, split: str, folder: Path) -> TrackSource:
+    """Where a track comes from, for whoever compares it with what it was made of."""
+    follow_links = policies(settings.policy, audited=settings.audit)["link-out"] == USE
+    return TrackSource(root, folder, split, settings.source, follow_links)
 
 
 def render(settings: BuildSettings, track_ids: set[str]) -> None:

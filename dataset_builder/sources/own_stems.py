@@ -2,7 +2,7 @@
 
 The instrument is read from the file's name ("02 Violin II.wav"), or stands in `track.yaml` of the track's folder:
 
-    split: train                  # train | valid | test; otherwise drawn by the track's name
+    split: train                  # train | valid | test; otherwise drawn by the track's name: most often train
     licence: CC BY 4.0
     mix: song.wav                 # otherwise mix.*, mixture.* or master.*; without one the stems are summed
     stems: {lead.wav: violin, click.wav: ignore}
@@ -23,10 +23,9 @@ from .slakh import SPLITS as SLAKH_SPLITS
 from .splits import draw_splits
 from .stem_names import spelt_out
 from .track import Stem, Track
+from .track_files import AUDIO, FOLDERS, MIDI
 from .untrusted_yaml import read_yaml
 
-AUDIO = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
-MIDI = (".mid", ".midi")
 SPLITS = {**SLAKH_SPLITS, "valid": "valid"}
 LICENCE = "of the owner of the stems"
 _MIXES = frozenset({"mix", "mixture", "master"})
@@ -62,7 +61,7 @@ def find_tracks(root: Path) -> list[tuple[str, Path]]:
                 raise UserError(f"{path / 'track.yaml'}: split {split!r}, expected train, valid or test")
             given.append((SPLITS[split], path))
             free.remove(path)
-    tracks = sorted([*given, *draw_splits(free, {split for split, _ in given})], key=lambda pair: pair[1].name)
+    tracks = sorted([*given, *draw_splits(free)], key=lambda pair: pair[1].name)
     names = [path.name for _, path in tracks]
     if not tracks:
         raise UserError(
@@ -81,7 +80,7 @@ def _track_folders(folder: Path) -> list[Path]:
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """Files of a track, in its folder or in stems/ or MIDI/ there."""
-    found = [path for name in ("", "stems", "MIDI", "midi") for path in (folder / name).glob("*")]
+    found = [path for name in FOLDERS for path in (folder / name).glob("*")]
     return sorted({path for path in found if path.suffix.lower() in suffixes and not path.name.startswith(".")})
 
 

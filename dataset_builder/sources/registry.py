@@ -1,11 +1,12 @@
 """Where tracks come from: a reader for each kind of source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
 from . import slakh
+from .splits import SPLITS
 from .track import Track
 
 _LONGEST_NAME = 120  # bytes of a track's name: files are named after it and its stem, of 255 bytes at most
@@ -19,11 +20,15 @@ class Reader:
         find: from the source's root to split and folder of every track, in order of their names.
         read_track: from a track's folder and split to the track.
         layout: what is expected, for errors.
+        split_cure: how a track is put into a split, for warnings.
+        version: whoever makes it read other tracks from the same files raises it: the next builds read all again.
     """
 
     find: Callable[[Path], list[tuple[str, Path]]]
     read_track: Callable[[Path, str], Track]
     layout: str
+    split_cure: str
+    version: int = 1
 
     def find_tracks(self, root: Path) -> list[tuple[str, Path]]:
         """Split and folder of every track below `root`, in order of their names.
@@ -56,9 +61,27 @@ def _read_stems(folder: Path, split: str) -> Track:
     return own_stems.read_track(folder, split)
 
 
-_SLAKH = Reader(slakh.find_tracks, slakh.read_track, "Slakh2100's folder, see http://www.slakh.com")
+_SLAKH = Reader(
+    slakh.find_tracks, slakh.read_track, "Slakh2100's folder, see http://www.slakh.com",
+    "put all tracks' folders into train/, validation/ and test/ of the source",
+)  # fmt: skip
 READERS: dict[str, Reader] = {
     "nano": _SLAKH,  # the embedded corpus is rendered in Slakh's layout
     "slakh": _SLAKH,
-    "stems": Reader(_find_stems, _read_stems, "a folder with a folder of stems for each track"),
-}
+    "stems": Reader(
+        _find_stems, _read_stems, "a folder with a folder of stems for each track",
+        "say `split: NAME` in a track's track.yaml, or put its folder into NAME/ of the source",
+    ),
+}  # fmt: skip
+
+
+def empty_splits(source: str, present: Collection[str]) -> str | None:
+    """A line about splits without tracks, and what to do about it; None if there are none.
+
+    Args:
+        source: a name in `READERS`.
+        present: the splits that have tracks.
+    """
+    if lacking := [split for split in SPLITS if split not in present]:
+        return f"no track is in {' and none in '.join(lacking)}, which training wants: {READERS[source].split_cure}"
+    return None

@@ -1,34 +1,25 @@
 """Splits of tracks for which the source gives none."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..seeds import rng_for
 
-SHARES = {"test": 0.1, "valid": 0.1}  # of the tracks; the others train
-FEWEST = 3  # tracks of which one is held out for each split
+SPLITS = ("train", "valid", "test")
+_TEST, _HELD_OUT = 0.1, 0.2  # draws below the first are of test, below the second of valid: a tenth of the tracks each
 
 
-def draw_splits(folders: Sequence[Path], present: Collection[str] = ()) -> list[tuple[str, Path]]:
-    """Splits by the folders' names, so that a track keeps its own when others are added.
+def draw_splits(folders: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Splits by the folders' names alone: a track keeps its own, whichever others are added or removed.
 
-    Every split gets a track if there are `FEWEST`, since training needs them; fewer all train.
+    So a split may have no track, if there are few.
 
     Args:
         folders: of the tracks.
-        present: splits that have tracks already.
     """
-    if len(folders) < FEWEST:
-        return [("train", path) for path in folders]
-    draws = {path: float(rng_for("split", path.name).random()) for path in folders}
-    left = sorted(folders, key=lambda path: draws[path])
-    drawn: list[tuple[str, Path]] = []
-    low = 0.0
-    for split, share in SHARES.items():
-        chosen = [path for path in left if draws[path] < low + share]
-        if not chosen and split not in present:
-            chosen = left[:1]
-        drawn += [(split, path) for path in chosen]
-        left = [path for path in left if path not in chosen]
-        low += share
-    return drawn + [("train", path) for path in left]
+    return [(_drawn(path.name), path) for path in folders]
+
+
+def _drawn(name: str) -> str:
+    draw = float(rng_for("split", name).random())
+    return "test" if draw < _TEST else "valid" if draw < _HELD_OUT else "train"

@@ -51,10 +51,15 @@ class Track:
     licence: str
 
     def holds(self, path: Path) -> bool:
-        """Whether one of its files is in its folder, and not elsewhere, where a link leads to.
+        """Whether one of its files is in its folder, and not elsewhere, where a link leads to."""
+        return is_held(self.folder, path)
 
-        The folder itself may be a link. Raises nothing for links that lead nowhere.
-        """
-        if not (path.is_symlink() or (path.parent != self.folder and path.parent.is_symlink())):
-            return True
-        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.folder))
+
+def is_held(folder: Path, path: Path) -> bool:
+    """Whether a file is in a track's folder, and not elsewhere, where a link leads to.
+
+    The folder itself may be a link. Raises nothing for links that lead nowhere.
+    """
+    if not (path.is_symlink() or (path.parent != folder and path.parent.is_symlink())):
+        return True
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

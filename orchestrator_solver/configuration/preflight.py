@@ -8,7 +8,9 @@ from audiocraft.utils.checkpoint import resolve_checkpoint_path
 from dora import get_xp, is_xp
 from omegaconf import DictConfig
 
+from dataset_builder.dataset import manifest
 from dataset_builder.errors import UserError
+from dataset_builder.sources.registry import READERS
 
 from ..data.dataloaders import STAGES, location
 from ..paths import run_folder
@@ -28,7 +30,7 @@ def check(cfg: DictConfig) -> None:
         raise UserError("this run asks for device=cuda, and torch sees no GPU here: use a GPU node, or device=cpu")
     for stage in STAGES:
         if cfg.execute_only in (None, stage) and cfg.datasource.get(stage):
-            location(cfg.datasource[stage])
+            _require_items(cfg, stage)
     if is_xp():
         fsdp.check(cfg, get_xp().folder)
     resumed = is_xp() and (get_xp().folder / "checkpoint.th").is_file()
@@ -39,6 +41,17 @@ def check(cfg: DictConfig) -> None:
         raise UserError(
             "logging.log_wandb=true, and there is no key of wandb here (WANDB_API_KEY, or what `wandb login` leaves): "
             "log in, or set WANDB_MODE=offline"
+        )
+
+
+def _require_items(cfg: DictConfig, stage: str) -> None:
+    """Stop if the split that a stage reads is not there or empty."""
+    root, split = location(cfg.datasource[stage])
+    if not manifest.read_split(root, split):
+        raise UserError(
+            f"{root} has no items in {split}, which the stage {stage} reads: "
+            f"{READERS[manifest.reader_of(root)].split_cure}, and build it again; or name a split that has some "
+            f"(datasource.{stage}={root}/egs/SPLIT)"
         )
 
 

@@ -3,13 +3,13 @@
 A store is a folder `DATA/store/KEY` with one file a track, `TRACK.safetensors`, which holds `ITEM.codes` (int16
 `[K, S]`) and `ITEM.chroma` (int8 `[S']`, -1 where silent) of each of its items. `KEY` is a hash of the codec's weights
 and of all that the chroma is computed by, so that another model never reads these. The file's metadata say what each
-item was made of (`content_of`), and hold a checksum of each entry, which is compared when a process first reads it: a
+item was made of (`contents_of`), and hold a checksum of each entry, which is compared when a process first reads it: a
 file that is torn, or whose items have changed, is made again, and so is one of before that has no checksums.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,40 +20,35 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from dataset_builder.dataset.freshness import audio_digests
 from dataset_builder.errors import UserError
 from dataset_builder.items.item import Item
 from dataset_builder.runtime import atomic
 
 FOLDER = "store"
-_ENDS = 4096  # bytes at both ends of an audio file; FLAC's first hold the MD5 of its samples
 _PROOF = "proof"  # the one key of a file's metadata, so that their order is fixed
 _OPEN = 4096  # files that a process keeps mapped
 
 
-def _file_mark(path: Path) -> str:
-    """What tells a file's content cheaply: its size, and a hash of its beginning and end."""
-    stat = path.stat()
-    return _mark(path, stat.st_size, stat.st_mtime_ns)
+def contents_of(root: Path, items: Sequence[Item]) -> dict[str, str]:
+    """SHA-256 of what the entry of each item depends on, by its id: its stems and gains, and all of its audio files.
 
-
-@lru_cache(maxsize=2**16)
-def _mark(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        ends = file.read(_ENDS)
-        file.seek(max(0, size - _ENDS))
-        ends += file.read(_ENDS)
-    return f"{size} {hashlib.sha256(ends).hexdigest()}"
-
-
-def content_of(item: Item, files: Iterable[Path]) -> str:
-    """SHA-256 of what an item's entry depends on: its stems and gains, and its audio files.
+    Args:
+        root: the data set's folder.
+        items: of one track.
 
     Raises:
-        OSError: if a file is missing.
+        UserError: if a file is missing, or is a link out of the source.
     """
+    digests = audio_digests(root, items)
+    return {item.id: _content_of(item, digests) for item in items}
+
+
+def _content_of(item: Item, digests: Mapping[str, str]) -> str:
     parts = [[part.id, part.path, part.gain] for part in item.stems]
-    marks = [[path.name, _file_mark(path)] for path in files]
-    return hashlib.sha256(json.dumps([item.audio, parts, marks]).encode()).hexdigest()
+    files = [digests[path] for path in item.files]
+    made_of = [item.kind, item.duration, item.audio, parts, files]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ class Store:
         self._open: Callable[[str], _File] = lru_cache(maxsize=_OPEN)(self._load)
 
     def has(self, track: str, contents: Mapping[str, str]) -> bool:
-        """Whether a track's file is whole and holds just these items, made of these contents (`content_of`)."""
+        """Whether a track's file is whole and holds just these items, made of these contents (`contents_of`)."""
         try:
             with safe_open(self._path(track), "numpy") as file:
                 return bool(_proof_of(file)["contents"] == dict(contents))

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import torch
 
-from dataset_builder.dataset.excerpt import audio_files
 from dataset_builder.errors import UserError
 from dataset_builder.items.item import Item
 
 from .conditions import EncodedText, StoredReferences
-from .feature_store import Store, content_of
+from .feature_store import Store, contents_of
 from .text_store import TextStore
 
 
@@ -55,10 +54,12 @@ class StoreReader:
         Raises:
             UserError: if tracks are missing, torn, or were made of other audio.
         """
-        by_track: dict[str, dict[str, str]] = {}
+        by_track: dict[str, list[Item]] = {}
         for item in items:
-            by_track.setdefault(item.track, {})[item.id] = content_of(item, audio_files(item, self.root))
-        lacking = [track for track, contents in by_track.items() if not self.store.has(track, contents)]
+            by_track.setdefault(item.track, []).append(item)
+        lacking = [
+            track for track, members in by_track.items() if not self.store.has(track, contents_of(self.root, members))
+        ]
         if lacking:
             raise UserError(
                 f"{self.store.folder} lacks {len(lacking)} of {len(by_track)} tracks, such as {lacking[0]}, or they "

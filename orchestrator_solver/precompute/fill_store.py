@@ -12,14 +12,14 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from dataset_builder.dataset import manifest
-from dataset_builder.dataset.excerpt import audio_files, read_excerpt
+from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.items.item import Item
 from dataset_builder.runtime.shards import Shard
 
 from ..configuration import preflight
 from ..data.dataloaders import location
 from ..data.excerpt_sampling import ExcerptSampling
-from ..features.feature_store import Entry, content_of
+from ..features.feature_store import Entry, contents_of
 from ..features.text_store import TextStore
 from ..models.t5_conditioner import StoredT5Conditioner
 from .all_prompts import prompts_of
@@ -124,7 +124,7 @@ def fill(
 
 def _fill_tracks(root: Path, encoders: FrozenEncoders, tracks: Sequence[list[Item]], workers: int) -> tuple[int, int]:
     store = encoders.store(root)
-    contents = [{item.id: content_of(item, audio_files(item, root)) for item in items} for items in tracks]
+    contents = [contents_of(root, items) for items in tqdm(tracks, "sources", unit="track")]
     missing = [index for index, items in enumerate(tracks) if not store.has(items[0].track, contents[index])]
     wanted = [item for index in missing for item in tracks[index]]
     entries = _made(wanted, root, encoders, workers)

@@ -25,6 +25,7 @@ from packaging.version import Version
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import audio_files
 from dataset_builder.errors import UserError
+from dataset_builder.sources.registry import READERS
 
 from .. import paths
 from ..configuration import preflight
@@ -181,7 +182,10 @@ def _split(root: Path, split: str) -> Finding:
     if gone:
         return Finding(f"data {split}", MISSING, f"{len(gone)} audio files are gone, such as {gone[0]}",
                        "set ORCHESTRATOR_SOURCE_ROOT to where the audio is, or build the data set again")  # fmt: skip
-    return Finding(f"data {split}", OK if items else MISSING, f"{len(items)} items, audio of {len(chosen)} found")
+    if not items:
+        cure = f"{READERS[manifest.reader_of(root)].split_cure}, and build it again"
+        return Finding(f"data {split}", MISSING, f"{root} has no items in {split}", cure)
+    return Finding(f"data {split}", OK, f"{len(items)} items, audio of {len(chosen)} found")
 
 
 def weights(cfg: DictConfig) -> Iterator[Finding]:

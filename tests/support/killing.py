@@ -23,13 +23,13 @@ def run(*arguments, **options):
 
 
 def tree(out: Path) -> dict[str, bytes]:
-    """Every file's bytes; the folder's own name, which stands in the manifests of absolute paths, is left out."""
+    """Every file's bytes, but of the records of sources, which hold times, and without the folder's own name."""
     found = {}
     for path in sorted(out.rglob("*")):
         name = str(path.relative_to(out))
         if name.startswith("files/") and name.endswith(".gz"):
             found[name] = gzip.decompress(path.read_bytes()).replace(str(out).encode(), b"OUT")
-        elif path.is_file():
+        elif path.is_file() and path.parent.name != ".sources":
             found[name] = path.read_bytes()
     return found
 

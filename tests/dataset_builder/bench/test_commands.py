@@ -70,3 +70,13 @@ def test_describing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["bench", "describe", "--items", "50", "--out", str(out)]) == 0
     assert "50 descriptions, 32 at once" in capsys.readouterr().out
     assert json.loads(out.read_text())["items"] == 50
+
+
+@pytest.mark.slow
+def test_rebuild_bench_counts_what_is_made_again(tmp_path, capsys):
+    out = tmp_path / "rebuild.json"
+    assert main(["bench", "rebuild", "--tracks", "9", "--changed", "2", "--workers", "1", "--out", str(out)]) == 0
+    figures = json.loads(out.read_text())
+    assert figures["made"] == 2 and 0 < figures["finding"] < figures["again"] < figures["whole"]
+    assert "2 tracks changed, 2 made again" in capsys.readouterr().out
+    assert main(["bench", "rebuild", "--tracks", "1", "--changed", "2"]) == 2
