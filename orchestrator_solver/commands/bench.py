@@ -13,6 +13,8 @@ from dataset_builder.bench.measurement import (
     run_measurement,
 )
 
+from ..runtime.placement import add_placement_options, placement
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
@@ -59,13 +61,16 @@ def _codec(args: argparse.Namespace) -> Report:
 
 def _baseline_options(parser: argparse.ArgumentParser) -> None:
     _model_options(parser, "nano-baseline")
+    add_placement_options(parser)
 
 
 def _baseline(args: argparse.Namespace) -> Report:
     from ..bench.baseline import bench_melody
     from ..generation.model import load_model
 
-    return bench_melody(args.data, load_model(args.model), split=args.split, count=args.clips)
+    return bench_melody(
+        args.data, load_model(args.model, placement(args.device, args.precision)), split=args.split, count=args.clips
+    )
 
 
 def _optimizer_options(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,8 @@ import argparse
 import os
 from pathlib import Path
 
+from ..runtime.placement import add_device_option
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
@@ -20,6 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--excerpts", type=int, default=32, help="scored for the table (default: 32)")
     parser.add_argument("--shown", type=int, default=4, help="excerpts on the page (default: 4)")
     parser.add_argument("--workers", type=int, default=2, help="processes, and threads of torch (default: 2)")
+    add_device_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
 
     check_writable(out)
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory
-    result = run_demo(DemoSettings(out, args.works, args.epochs, args.updates, args.excerpts, args.shown, args.workers))
+    sizes = (args.works, args.epochs, args.updates, args.excerpts, args.shown)
+    result = run_demo(DemoSettings(out, *sizes, workers=args.workers, device=args.device))
     print(result.table)
     print(f"\n{result.seconds / 60:.1f} minutes. Listen: {result.page}")
     return 0

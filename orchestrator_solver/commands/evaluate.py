@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from ..generation.sampling import add_sampling_options, sampling_of
+from ..runtime.placement import add_placement_options, placement
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -18,6 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--policies", nargs="+", default=["self", "stem"], help="references (default: self stem)")
     add_sampling_options(parser)
+    add_placement_options(parser)
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the table (text, Markdown, CSV, JSON)")
 
@@ -31,8 +33,9 @@ def run(args: argparse.Namespace) -> int:
     from ..generation.model import load_model
 
     torch.set_num_threads(args.threads)
+    where = placement(args.device, args.precision)
     names = {"baseline": args.baseline, "control": args.control, "finetuned": args.finetuned}
-    models = {row: load_model(name) for row, name in names.items() if name}
+    models = {row: load_model(name, where) for row, name in names.items() if name}
     settings = EvaluationSettings(
         args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args)
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..generation.sampling import add_sampling_options, number_between, sampling_of
+from ..runtime.placement import add_placement_options, placement
 
 if TYPE_CHECKING:
     from ..generation.reference_audio import ReferenceAudio
@@ -43,6 +44,7 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=number_between(int, 0, seed), default=0, help="of the first take (default: 0)")
     add_sampling_options(parser)
+    add_placement_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
     instruments = parse_instruments(args.instruments)
     recordings.check_writable(args.out)
+    where = placement(args.device, args.precision)
     reference = read_reference(args.reference, args.duration)
 
     from ..generation.model import load_model
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from ..metrics.registry import build_metrics
     from ..runtime.progress_bar import Bar
 
-    model = load_model(args.model)
+    model = load_model(args.model, where)
     request = Request(reference, instruments, _description(args, reference))
     seconds, metrics = args.duration or reference.seconds, build_metrics(SCORES)
     for line in warnings_of(model, request, seconds):

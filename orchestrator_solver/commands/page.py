@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from ..generation.sampling import add_sampling_options, sampling_of
+from ..runtime.placement import add_placement_options, placement
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -19,6 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--policy", default="stem", help="what is played from: self, stem or any (default: stem)")
     add_sampling_options(parser)
+    add_placement_options(parser)
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
 
 
@@ -32,9 +34,10 @@ def run(args: argparse.Namespace) -> int:
     from ..runtime.progress_bar import Bar
 
     torch.set_num_threads(args.threads)
+    where = placement(args.device, args.precision)
     check_writable(args.out.parent)
     settings = PageSettings(args.data, args.split, args.excerpts, args.seconds, args.policy, sampling_of(args))
-    models = {"baseline": load_model(args.baseline), "finetuned": load_model(args.finetuned)}
+    models = {"baseline": load_model(args.baseline, where), "finetuned": load_model(args.finetuned, where)}
     with Bar("listening page") as progress:
         build_page(args.out, models, settings, args.table, progress)
     print(args.out)

@@ -1,12 +1,14 @@
 """`orchestrator prepare`: codes, chroma and text states of a data set, once, so that training touches no audio.
 
 They are computed by the frozen models of a run's configuration: by default of the nano models', or of that which
-overrides make, such as `solver=orchestrator device=cuda`. What is there, whole and fresh, is kept; a run that was
+overrides make, such as `solver=orchestrator`. What is there, whole and fresh, is kept; a run that was
 stopped is simply run again. `dora run solver=orchestrator execute_only=prepare` does the same on all GPUs of a node.
 """
 
 import argparse
 from pathlib import Path
+
+from ..runtime.placement import add_device_option, placement
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -17,6 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         "(default: solver=orchestrator_nano)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes that read, and on a CPU compute (default: 2)")
     parser.add_argument("--shard", metavar="I/N", default="1/1", help="compute one part of N, for jobs of your own")
+    add_device_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,11 +32,10 @@ def run(args: argparse.Namespace) -> int:
     from ..precompute.fill_store import fill_for
 
     torch.set_num_threads(1)  # of each process
-    overrides = args.overrides or ["solver=orchestrator_nano"]
-    done = fill_for(
-        composed([*overrides, f"dset_root={args.data.absolute()}"]), workers=args.workers,
-        shard=Shard.parse(args.shard),
-    )  # fmt: skip
+    overrides = [*(args.overrides or ["solver=orchestrator_nano"]), f"dset_root={args.data.absolute()}"]
+    if not any(word.startswith("device=") for word in overrides):
+        overrides.append(f"device={placement(args.device).device}")
+    done = fill_for(composed(overrides), workers=args.workers, shard=Shard.parse(args.shard))
     texts = f", {done.texts} texts made" if done.texts else ""
     print(f"{done.made} items made, {done.kept} were there{texts}")
     return 0

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..generation.model import OrchestratorModel
 from ..generation.sampling import SamplingSettings
 from ..metrics.registry import DEFAULT, build_metrics
+from ..runtime.placement import Placement
 from .cells import BATCH, Cell, score_cell
 from .excerpts import TestExcerpt, choose
 from .players import ModelPlayer, OtherWork, Player, ThroughCodec
@@ -60,7 +61,10 @@ def evaluate(models: Mapping[str, OrchestratorModel], settings: EvaluationSettin
     excerpts = choose(settings.data, settings.split, settings.count, settings.seconds, settings.policies, first.grid)
     players: dict[str, Player] = {row: ModelPlayer(model, settings.sampling) for row, model in models.items()}
     players |= {"random": OtherWork(excerpts, first.sample_rate), "ceiling": ThroughCodec(first.codec)}
-    metrics, folder = build_metrics(settings.metrics), settings.out / "cells" / _key(settings, excerpts)
+    metrics, folder = (
+        build_metrics(settings.metrics),
+        settings.out / "cells" / _key(settings, excerpts, first.placement),
+    )
     cells = _cells(players, settings.policies)
     scores: list[ClipScores] = []
     with tqdm(total=len(cells) * -(-len(excerpts) // BATCH), desc="Table 1", unit="batch") as bar:
@@ -71,13 +75,13 @@ def evaluate(models: Mapping[str, OrchestratorModel], settings: EvaluationSettin
     return tabulate(scores, columns_of(metrics), SEED, about=_about(models, settings, excerpts))
 
 
-def _key(settings: EvaluationSettings, excerpts: Sequence[TestExcerpt]) -> str:
-    """Names the folder of batches: other excerpts or settings never meet old scores."""
+def _key(settings: EvaluationSettings, excerpts: Sequence[TestExcerpt], where: Placement) -> str:
+    """Names the folder of batches: other excerpts, settings or kinds of device never meet old scores."""
     chosen = [(excerpt.item.id, excerpt.start, excerpt.prompts) for excerpt in excerpts]
     sampling = settings.sampling
     values = [
         chosen, settings.policies, sampling.guidance, sampling.temperature, sampling.top_k, settings.metrics,
-        settings.seconds,
+        settings.seconds, where.device.type, str(where.precision),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
 
@@ -106,4 +110,5 @@ def _about(
         "split": settings.split, "seconds": settings.seconds, "guidance": settings.sampling.guidance,
         "temperature": settings.sampling.temperature, "description": "of the target item, from the data set",
         **{f"model of {row}": model.title for row, model in models.items()},
+        **next(iter(models.values())).placement.record(),
     }  # fmt: skip

@@ -9,9 +9,12 @@ from audiocraft.models.encodec import CompressionModel
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import ConditioningAttributes
 
+from dataset_builder.errors import UserError
+
 from ..features.chroma import seconds_between_common_frames
 from ..features.conditions import audio_reference
 from ..models import loading
+from ..runtime.placement import Placement, placement
 from ..weights.published import language_model_package
 from .reference_audio import ReferenceAudio
 from .sampling import SamplingSettings
@@ -29,6 +32,7 @@ class OrchestratorModel:
         lm: the language model, in evaluation mode.
         codec: its codec.
         max_seconds: longest piece that is generated at once; longer ones are generated in overlapping pieces.
+        placement: where it is, and how precisely it computes.
         facts: what the package says of its training.
     """
 
@@ -37,6 +41,7 @@ class OrchestratorModel:
     lm: LMModel
     codec: CompressionModel
     max_seconds: float
+    placement: Placement = field(default_factory=lambda: placement("cpu"))
     facts: dict = field(default_factory=dict)
 
     @property
@@ -75,19 +80,22 @@ class OrchestratorModel:
             progress: called with the share that is done, 0..1.
 
         Returns:
-            Audio `[B, 1, T]` at `sample_rate`.
-        """
-        device = self.device
-        gpus = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(gpus), torch.autocast(device.type, torch.float16, enabled=bool(gpus)):
-            torch.manual_seed(sampling.seed)
-            codes = self._codes(prompts, references, seconds, sampling, progress or (lambda share: None))
-        return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
+            Audio `[B, 1, T]` at `sample_rate`, on the CPU.
 
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(iter(self.codec.parameters())).device
+        Raises:
+            UserError: if the device has too little memory.
+        """
+        device = self.placement.device
+        try:
+            with torch.random.fork_rng([device] if device.type == "cuda" else []), self.placement.autocast():
+                torch.manual_seed(sampling.seed)
+                codes = self._codes(prompts, references, seconds, sampling, progress or (lambda share: None))
+            return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
+        except torch.OutOfMemoryError as error:
+            what = f"{len(prompts)} x {seconds:g} s" if len(prompts) > 1 else f"{seconds:g} s"
+            raise UserError(
+                f"{device} has too little memory to play {what}: play less at once, or elsewhere"
+            ) from error
 
     def _codes(
         self, prompts: Sequence[str | None], references: Sequence[ReferenceAudio], seconds: float,
@@ -135,14 +143,22 @@ def _part_of(progress: Progress, first: float, last: float) -> Callable[[int, in
     return lambda step, steps: progress(first + (last - first) * step / steps)
 
 
-def load_model(name: str, device: str = "cpu") -> OrchestratorModel:
+def load_model(name: str, where: Placement | None = None) -> OrchestratorModel:
     """The model of this name: `nano`, `nano-baseline`, an exported folder, or `//pretrained/NAME`, and its codec.
 
+    Args:
+        name: of the model.
+        where: it computes; by default on the CPU.
+
     Raises:
-        UserError: if there is none, or it is torn.
+        UserError: if there is none, it is torn, or the device has too little memory for it.
     """
+    where = where or placement("cpu")
     package = language_model_package(name)
-    lm = loading.build_lm_from_package(package, device)
-    codec = loading.load_codec(package.cfg.compression_model_checkpoint, device)
+    try:
+        lm = loading.build_lm_from_package(package, where.device)
+        codec = loading.load_codec(package.cfg.compression_model_checkpoint, where.device)
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"{where.device} has too little memory for the model {name}: use --device cpu") from error
     seconds = float(package.cfg.dataset.segment_duration)
-    return OrchestratorModel(name, package.sha256, lm, codec, seconds, package.facts)
+    return OrchestratorModel(name, package.sha256, lm, codec, seconds, where, package.facts)

@@ -49,6 +49,7 @@ def orchestrate(
             "reference": request.reference.record(), "prompt": request.prompt,
             "instruments": list(request.instruments), "description": asdict(request.description),
             "model": {"name": model.name, "sha256": model.sha256}, **_settings(sampling, seconds), "scores": score,
+            "computed": model.placement.record(),
             "seconds": {"audio": round(len(wav) / model.sample_rate, 3), "generating": round(took, 2)},
             "sample_rate": model.sample_rate, "versions": versions(), "warnings": warnings_of(model, request, seconds),
         })

@@ -13,6 +13,8 @@ from dataset_builder.nano.corpus import NanoSettings
 from dataset_builder.pipeline.build import build
 from dataset_builder.pipeline.settings import BuildSettings
 
+from ..runtime.placement import AUTO, Placement, placement
+
 if TYPE_CHECKING:
     from ..generation.model import OrchestratorModel
 
@@ -29,6 +31,7 @@ class DemoSettings:
         excerpts: scored for the table.
         shown: excerpts on the page.
         workers: processes, and threads of torch.
+        device: a word of `runtime.placement`.
     """
 
     out: Path
@@ -38,6 +41,7 @@ class DemoSettings:
     excerpts: int = 32
     shown: int = 4
     workers: int = 2
+    device: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,17 @@ def run_demo(settings: DemoSettings) -> DemoResult:
     Raises:
         UserError: if a step fails, with what to do.
     """
-    begin = time.monotonic()
+    begin, where = time.monotonic(), placement(settings.device)
     data, finetuned = settings.out / "data", settings.out / "finetuned"
     _say(1, "the embedded corpus, its items, captions and descriptions")
     nano = NanoSettings(works=settings.works)
     build(BuildSettings(source="nano", out=data, caption_windows=1, workers=settings.workers, nano=nano))
     _say(2, "codes and chroma of every item")
-    _prepare(data, settings.workers)
+    _prepare(data, settings.workers, where)
     _say(3, f"fine-tuning from the shipped baseline, {settings.epochs} epochs of {settings.updates} updates")
-    _finetune(data, finetuned, settings)
+    _finetune(data, finetuned, settings, where)
     _say(4, "Table 1 on works that no training split holds")
-    models = _models(finetuned)
+    models = _models(finetuned, where)
     table = _evaluate(data, models, settings)
     _say(5, "the listening page")
     page = _page(data, models, settings)
@@ -82,17 +86,17 @@ def _say(step: int, what: str) -> None:
     print(f"[{step}/5] {what}", flush=True)
 
 
-def _prepare(data: Path, workers: int) -> None:
+def _prepare(data: Path, workers: int, where: Placement) -> None:
     import torch
 
     from .nano_models import prepare_nano
 
     torch.set_num_threads(1)
-    prepare_nano(data, workers)
+    prepare_nano(data, workers, str(where.device))
     torch.set_num_threads(workers)
 
 
-def _finetune(data: Path, out: Path, settings: DemoSettings) -> None:
+def _finetune(data: Path, out: Path, settings: DemoSettings, where: Placement) -> None:
     from .nano_models import Training, train
 
     overrides = (
@@ -104,15 +108,16 @@ def _finetune(data: Path, out: Path, settings: DemoSettings) -> None:
         "dataset.evaluate.num_samples=32",
         "dataset.generate.num_samples=2",
         f"num_threads={settings.workers}",
+        f"device={where.device.type}",
     )
     train(data, Training("orchestrator_nano", "demo"), overrides, out)
 
 
-def _models(finetuned: Path) -> Mapping[str, "OrchestratorModel"]:
+def _models(finetuned: Path, where: Placement) -> Mapping[str, "OrchestratorModel"]:
     """Who plays, by row of Table 1."""
     from ..generation.model import load_model
 
-    return {"baseline": load_model("nano-baseline"), "finetuned": load_model(str(finetuned))}
+    return {"baseline": load_model("nano-baseline", where), "finetuned": load_model(str(finetuned), where)}
 
 
 def _evaluate(data: Path, models: Mapping[str, "OrchestratorModel"], settings: DemoSettings) -> str:

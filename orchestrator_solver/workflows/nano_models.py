@@ -50,9 +50,10 @@ def train(data: Path, training: Training, overrides: tuple[str, ...] = (), out: 
     return folder
 
 
-def prepare_nano(data: Path, workers: int) -> None:
+def prepare_nano(data: Path, workers: int, device: str = "cpu") -> None:
     """Fill the store of a data set for the nano models."""
-    fill_for(composed([f"solver={FINETUNED.solver}", f"dset_root={data.absolute()}"]), workers=workers)
+    overrides = [f"solver={FINETUNED.solver}", f"dset_root={data.absolute()}", f"device={device}"]
+    fill_for(composed(overrides), workers=workers)
 
 
 def make_models(data: Path, workers: int) -> list[Path]:

@@ -28,7 +28,7 @@ MELODY = (60, 62, 64, 67, 65, 64, 62, 60)
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> EchoModel:
     echo = EchoModel(noise=0.01)
-    monkeypatch.setattr("orchestrator_solver.generation.model.load_model", lambda name: echo)
+    monkeypatch.setattr("orchestrator_solver.generation.model.load_model", lambda name, where: echo)
     return echo
 
 

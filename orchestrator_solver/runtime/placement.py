@@ -1,0 +1,113 @@
+"""Where a model computes, and how precisely: chosen at one place for every command, and said in the record."""
+
+import argparse
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dataset_builder.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+AUTO = "auto"
+KINDS = ("cpu", "cuda", "mps")  # of torch's devices; mps (macOS) was never tried
+PRECISIONS = ("float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a model computes, and how precisely.
+
+    Attributes:
+        device: of torch, with its number if it is a GPU of several.
+        precision: of the language model's products; its weights and the codec stay in float32.
+    """
+
+    device: "torch.device"
+    precision: "torch.dtype"
+
+    def autocast(self) -> AbstractContextManager:
+        """The context in which the language model computes."""
+        import torch
+
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.precision)
+
+    def record(self) -> dict[str, Any]:
+        """What a recording's JSON says of it."""
+        import torch
+
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
+        return {"device": str(self.device), "gpu": name, "precision": str(self.precision).removeprefix("torch.")}
+
+
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """Add the device to a command's parser."""
+    parser.add_argument(
+        "--device", default=AUTO, metavar="DEVICE",
+        help="auto, cpu, cuda, cuda:N or mps (default: auto, a GPU of CUDA if there is one, else cpu)",
+    )  # fmt: skip
+
+
+def add_placement_options(parser: argparse.ArgumentParser) -> None:
+    """Add device and precision to a command's parser."""
+    add_device_option(parser)
+    parser.add_argument(
+        "--precision", choices=[AUTO, *PRECISIONS], default=AUTO,
+        help="of the language model (default: auto, float16 on a GPU of CUDA, else float32)",
+    )  # fmt: skip
+
+
+def placement(device: str = AUTO, precision: str = AUTO) -> Placement:
+    """The placement that two words mean here.
+
+    Args:
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: auto, or one of `PRECISIONS`.
+
+    Raises:
+        UserError: if there is no such device, or torch cannot use it.
+    """
+    import torch
+
+    found = _device(device)
+    if precision == AUTO:
+        precision = "float16" if found.type == "cuda" else "float32"
+    if precision not in PRECISIONS:
+        raise UserError(f"unknown precision {precision!r}, known: {AUTO}, {', '.join(PRECISIONS)}")
+    if precision == "bfloat16" and found.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise UserError(f"{torch.cuda.get_device_name(found)} has no bfloat16: use --precision float16")
+    return Placement(found, getattr(torch, precision))
+
+
+def _device(name: str) -> "torch.device":
+    import torch
+
+    if name == AUTO:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in KINDS or (number and not (kind == "cuda" and number.isdecimal())):
+        raise UserError(f"unknown device {name!r}, known: {AUTO}, cpu, cuda, cuda:N, mps")
+    if kind == "cuda":
+        _require_gpu(int(number or 0))
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise UserError("--device mps: this torch or this Mac has none: use --device cpu")
+    return torch.device(name)
+
+
+def _require_gpu(number: int) -> None:
+    import torch
+
+    if torch.version.cuda is None:
+        raise UserError(
+            f"--device cuda: torch {torch.__version__} is built without CUDA: install another, or use --device cpu"
+        )
+    if not torch.cuda.is_available():
+        raise UserError(
+            f"--device cuda: torch, built for CUDA {torch.version.cuda}, sees no GPU here (`nvidia-smi` shows GPUs and "
+            "driver): use a GPU node, or --device cpu"
+        )
+    if number >= torch.cuda.device_count():
+        raise UserError(f"--device cuda:{number}: there are {torch.cuda.device_count()} GPUs here, counted from 0")

@@ -1,0 +1,66 @@
+"""The commands that play, on a device that is not the CPU: no tensor is left on another.
+
+The device is torch's `meta`, which refuses to be mixed with the CPU and knows shapes only: values that a command has to
+read are made up here, at the two places where they are read (drawing codes, and audio that comes back to the CPU).
+"""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from audiocraft.models.lm import LMModel
+
+from orchestrator_solver import cli
+from orchestrator_solver.runtime.placement import Placement
+
+META = Placement(torch.device("meta"), torch.float32)
+
+
+@pytest.fixture
+def on_meta(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
+    """All commands compute on `meta`; returns the shapes of logits that language models made."""
+    seen: list[torch.Size] = []
+    to_cpu, in_precision = torch.Tensor.cpu, torch.autocast
+
+    def generate(self: LMModel, context: Any, conditions: Any, max_gen_len: int, **settings: Any) -> torch.Tensor:
+        provider = self.condition_provider
+        tensors = provider(provider.tokenize(conditions))
+        codes = torch.zeros(len(conditions), self.num_codebooks, max_gen_len, dtype=torch.long, device=META.device)
+        seen.append(self(codes, [], tensors).shape)
+        return codes
+
+    def cpu(self: torch.Tensor) -> torch.Tensor:
+        return torch.full(self.shape, 0.01) if self.is_meta else to_cpu(self)
+
+    def autocast(device_type: str, *args: Any, **settings: Any) -> Any:
+        return nullcontext() if device_type == "meta" else in_precision(device_type, *args, **settings)
+
+    monkeypatch.setattr(torch, "autocast", autocast)
+    monkeypatch.setattr(LMModel, "generate", generate)
+    monkeypatch.setattr(torch.Tensor, "cpu", cpu)
+    for command in ("orchestrate", "evaluate", "page"):
+        monkeypatch.setattr(f"orchestrator_solver.commands.{command}.placement", lambda device, precision: META)
+    return seen
+
+
+def test_orchestrate(on_meta: list[torch.Size], tiny_models: Path, tmp_path: Path) -> None:
+    song = tmp_path / "song.wav"
+    soundfile.write(song, 0.3 * np.sin(np.arange(2 * 32_000) / 20), 32_000)
+    words = ["--instruments", "violin", "--out", tmp_path / "out", "--model", tiny_models, "--no-describe"]
+    assert cli.main(["orchestrate", str(song), *map(str, words)]) == 0
+    assert on_meta and (tmp_path / "out").is_dir()
+    assert '"device": "meta"' in next((tmp_path / "out").glob("*.json")).read_text()
+
+
+def test_evaluate_and_page(on_meta: list[torch.Size], tiny_models: Path, tiny_data: Path, tmp_path: Path) -> None:
+    models = ["--data", tiny_data, "--finetuned", tiny_models, "--baseline", tiny_models, "--seconds", 1.6]
+    models += ["--excerpts", 1]
+    assert cli.main(["evaluate", *map(str, models), "--out", str(tmp_path / "table")]) == 0
+    played = len(on_meta)
+    assert played > 0 and '"device": "meta"' in (tmp_path / "table" / "table1.json").read_text()
+    assert cli.main(["page", *map(str, models), "--out", str(tmp_path / "page.html")]) == 0
+    assert len(on_meta) > played
