@@ -20,11 +20,10 @@ from ..errors import UserError
 from .answer_cache import AnswerStore
 from .batch_files import ENDPOINT, BatchFiles, Note
 from .client import answer_of
-from .connection import connect
 from .description_prompt import MAX_TOKENS, Message
 from .failures import NoAnswerError, raise_if_hopeless
 from .prices import Price, most_in, paid, price_of
-from .settings import ChatSettings
+from .settings import ChatSettings, connect
 
 LABEL = "music-orchestrator"  # key of the metadata
 _OVER = frozenset({"completed", "failed", "expired", "cancelled"})

@@ -15,10 +15,9 @@ from ..dataset.costs import Cost, Ledger
 from ..errors import UserError
 from .answer_cache import Answer, unusable
 from .budget import Budget
-from .connection import connect
 from .failures import NOT_CHARGED, NoAnswerError, may_pass, raise_if_hopeless, retry_after
 from .prices import paid, price_of
-from .settings import ChatSettings
+from .settings import ChatSettings, connect
 
 _BURSTS = 10  # tokens may run ahead by a tenth of a minute's
 _ABSURD = 10  # times as many tokens as a request can have: nobody counts so

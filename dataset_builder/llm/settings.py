@@ -1,15 +1,22 @@
 """How a language model is reached, and what it may cost."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import UserError
 
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+
 KEY = "OPENAI_API_KEY"
 OTHER_KEY = "CHAT_API_KEY"  # for a server that is not OpenAI's
 _OPENAI = "api.openai.com"
+Client = TypeVar("Client", "OpenAI", "AsyncOpenAI")
 
 
 @dataclass(frozen=True)
@@ -90,3 +97,29 @@ class ChatSettings:
         if not key and not self.anonymous and variable != OTHER_KEY:
             raise UserError(f"descriptions by a language model need {variable}: set it, or use --descriptions template")
         return key or "none"
+
+
+def connect(kind: type[Client], settings: ChatSettings, retries: int = 0) -> Client:
+    """A client of the settings' server, with its key: what is sent is meant for that server.
+
+    Organisation, project and further headers of the environment go to OpenAI alone.
+
+    Raises:
+        UserError: without a key, if the server wants one.
+    """
+    own: dict[str, Any] = {"base_url": settings.url(), "api_key": settings.key()}
+    own |= {"timeout": settings.timeout, "max_retries": retries}
+    if settings.is_openai():
+        return kind(**own)
+    with _without_openais_variables():
+        return kind(**own)
+
+
+@contextmanager
+def _without_openais_variables() -> Iterator[None]:
+    """An environment without `OPENAI_...`: the library reads it where an argument is None, and has no switch for it."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OPENAI_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

@@ -20,10 +20,9 @@ from dataset_builder.llm import client, failures
 from dataset_builder.llm.answer_cache import Answer, AnswerStore, request_id
 from dataset_builder.llm.ask_all import ChatRun, ask_all
 from dataset_builder.llm.batch_api import BatchClient
-from dataset_builder.llm.connection import connect
 from dataset_builder.llm.description_prompt import first_request
 from dataset_builder.llm.prices import PRICES, price_of
-from dataset_builder.llm.settings import ChatSettings
+from dataset_builder.llm.settings import ChatSettings, connect
 
 FACTS = Facts("Track00001-mix", "A calm piano piece.", None, 79.6, "E- major")
 
