@@ -6,6 +6,7 @@ Nothing is changed, unless --repair is given: then what is torn or missing is ma
 import argparse
 from pathlib import Path
 
+from ..cli import printable
 from ..errors import UserError
 
 _CURE = {False: "check --repair makes again what is torn or missing", True: "mend the source and repair again"}
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         repair(args.root, args.workers)
     faults = check(args.root, args.workers)
     for fault in faults:
-        print(fault)
+        print(printable(fault))
     if faults:
         raise UserError(f"{args.root} has {len(faults)} faults: {_CURE[args.repair]}")
     print(f"{args.root} is whole")
