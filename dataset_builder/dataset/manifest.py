@@ -17,7 +17,7 @@ from ..items.item import Item
 from ..items.item_format import is_id, parse_item
 from ..items.tags import genres, moods
 from ..runtime import atomic
-from ..runtime.regular_files import leads_out, read_regular, unzipped_lines
+from ..runtime.regular_files import leads_out, read_regular, require_inside, unzipped_lines
 from ..runtime.untrusted_json import parse_json, shown
 
 SPLITS = ("train", "valid", "test")
@@ -168,7 +168,8 @@ def read_origin(root: Path) -> Origin:
         UserError: if it is missing or broken, or a folder that is written to is a link to elsewhere.
     """
     path = root / ORIGIN
-    _require_inside(root)
+    for folder in _FOLDERS:
+        require_inside(root / folder, root)
     try:
         values = parse_json(read_regular(path, _LARGEST_SIDECAR))
         source, settings = values["source_root"], values["settings"]
@@ -180,18 +181,6 @@ def read_origin(root: Path) -> Origin:
         return Origin(source, settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error!r}): build the data set again") from error
-
-
-def _require_inside(root: Path) -> None:
-    """Refuse folders of a data set that lead out of it: what is written there would replace others' files.
-
-    Raises:
-        UserError: if one does.
-    """
-    for folder in _FOLDERS:
-        path = root / folder
-        if path.is_symlink() and leads_out(path, root):
-            raise UserError(f"{path} is a link to {os.path.realpath(path)}: expected a folder of the data set itself")
 
 
 @lru_cache(maxsize=32)

@@ -9,9 +9,11 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from ..errors import UserError
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # not to wait for the other end of a pipe
 
@@ -19,6 +21,16 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # not to wait for the other
 def leads_out(path: Path, root: Path) -> bool:
     """Whether links lead from a path below a folder to somewhere that is not below it."""
     return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
+def require_inside(folder: Path, root: Path) -> None:
+    """Refuse a folder of a data set that leads out of it: what is written there would replace others' files.
+
+    Raises:
+        UserError: if it does.
+    """
+    if leads_out(folder, root):
+        raise UserError(f"{folder} is a link to {os.path.realpath(folder)}: expected a folder of the data set itself")
 
 
 @contextmanager
@@ -50,13 +62,12 @@ def appending(path: Path) -> Iterator[int]:
         OSError: if it cannot be written.
         ValueError: if it is a link, or no regular file.
     """
-    if path.is_symlink():
-        raise ValueError("it is a link")
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError("it is a link or no regular file")
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o666)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is no regular file")
         yield descriptor
     finally:
         os.close(descriptor)
