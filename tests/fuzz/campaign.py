@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Any
 
 from .door import FINDING, FINE, ONE_LINE
 
-_AT_ONCE = 250  # inputs of a process: what it leaves behind does not pile up
+_AT_ONCE = 400  # inputs of a process: what they leave behind does not pile up
+_Inputs = dict[str, list[str]]  # keys by door
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Row:
             self.findings.append(key)
 
 
-def run(inputs: dict[str, Sequence[str]], folder: Path, jobs: int = 1) -> dict[str, Row]:
+def run(inputs: Mapping[str, Sequence[str]], folder: Path, jobs: int = 1) -> dict[str, Row]:
     """Read inputs of doors.
 
     Args:
@@ -51,41 +52,53 @@ def run(inputs: dict[str, Sequence[str]], folder: Path, jobs: int = 1) -> dict[s
         jobs: processes at once.
     """
     rows = {name: Row() for name in inputs}
-    parts = [(name, keys[at : at + _AT_ONCE]) for name, keys in inputs.items() for at in range(0, len(keys), _AT_ONCE)]
     with ThreadPoolExecutor(jobs) as pool:
-        for (name, _), results in zip(parts, pool.map(lambda part: list(_results(*part)), parts), strict=True):
-            for key, result in results:
-                rows[name].add(key, result)
+        for results in pool.map(lambda part: list(_results(part)), _parts(inputs)):
+            for name, result in results:
+                rows[name].add(result["key"], result)
                 if result["kind"] == FINDING:
-                    _write(folder, name, key, result["words"])
+                    _write(folder, name, result["key"], result["words"])
     return rows
 
 
-def _results(name: str, keys: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Results by key; a process that dies is one for the input at which it did, and another goes on after it."""
-    left = list(keys)
-    while left:
-        died, lines = _child(name, left)
-        begun = None
+def _parts(inputs: Mapping[str, Sequence[str]]) -> Iterator[_Inputs]:
+    """Inputs of a process each: of several doors, so that few processes have to start."""
+    part: _Inputs = {}
+    for name, keys in inputs.items():
+        for key in keys:
+            part.setdefault(name, []).append(key)
+            if sum(map(len, part.values())) == _AT_ONCE:
+                yield part
+                part = {}
+    if part:
+        yield part
+
+
+def _results(part: _Inputs) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Results by door; a process that dies is one for the input at which it did, and another goes on after it."""
+    while part:
+        died, lines = _child(part)
+        name, begun = "", None
         for line in lines:
-            begun = line.get("begin", begun)
+            name, begun = line.get("door", name), None if "door" in line else line.get("begin", begun)
             if "kind" in line:
-                yield line["key"], line
-        done = {line["key"] for line in lines if "kind" in line}
-        left = [key for key in left if key not in done]
-        if left and died is not None:
-            if begun is None:
+                yield name, line
+                part[name].remove(line["key"])
+        if died is not None:
+            if begun is None or begun not in part[name]:
                 raise RuntimeError(f"{name}: the door cannot be opened: {died}")
-            yield begun, {"kind": FINDING, "words": f"the process died: {died}", "seconds": 0.0, "mib": 0}
-            left.remove(begun)
+            yield name, {"key": begun, "kind": FINDING, "words": f"the process died: {died}", "seconds": 0.0, "mib": 0}
+            part[name].remove(begun)
+        part = {name: keys for name, keys in part.items() if keys}
 
 
-def _child(name: str, keys: Sequence[str]) -> tuple[str | None, list[dict[str, Any]]]:
+def _child(part: _Inputs) -> tuple[str | None, list[dict[str, Any]]]:
     """Why a process died that read inputs, None if it did not, and what it wrote down."""
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as file:
-        command = [sys.executable, "-m", "fuzz.child", name, file.name, *keys]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDEVMODE": "0"}
-        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        command = [sys.executable, "-m", "fuzz.child", file.name]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        asked = json.dumps(part).encode()
+        done = subprocess.run(command, input=asked, env=environment, capture_output=True, check=False)
         lines = [json.loads(line) for line in file]
     if not done.returncode:
         return None, lines

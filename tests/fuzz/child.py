@@ -1,4 +1,4 @@
-"""A process that reads inputs of one door, within limits of memory and of work: one that passes them ends it.
+"""A process that reads inputs, within limits of memory and of work: one that passes them ends it.
 
 What it is about to read, and what came of it, is written down at once, so that whoever started it knows which input it
 was that ended it.
@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from . import registry
 from .door import FINE, Door, input_of, judge
-from .registry import find
 
 MOST_MEMORY = 1536 << 20  # bytes that a process may write to, its libraries' included
 MOST_WORK = 10  # seconds of the processor for an input
@@ -25,14 +25,16 @@ _HANGS = 180  # seconds after which what waits without working is ended
 
 
 def main() -> None:
-    """Read the inputs whose keys stand in the arguments: door, file of results, keys."""
-    name, results, *keys = sys.argv[1:]
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, Path(results).open("a") as file:
-        os.environ["ORCHESTRATOR_CACHE"] = f"{folder}/cache"
-        os.environ |= {"HF_HUB_OFFLINE": "1", "CHAT_API_KEY": "sk-secret"}
-        (Path(folder) / "scratch").mkdir()
+    """Read inputs whose doors and keys come as JSON by stdin, and write to the file that the argument names."""
+    inputs: dict[str, Sequence[str]] = json.load(sys.stdin)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, Path(sys.argv[1]).open("a") as file:
+        os.environ |= {"ORCHESTRATOR_CACHE": f"{folder}/cache", "HF_HUB_OFFLINE": "1", "CHAT_API_KEY": "sk-secret"}
         os.chdir(folder)
-        _read_all(name, find(name), keys, Path(folder) / "scratch", file)
+        for number, (name, keys) in enumerate(inputs.items()):
+            scratch = Path(folder) / str(number)
+            scratch.mkdir()
+            _say(file, door=name)
+            _read_all(name, registry.find(name), keys, scratch, file)
 
 
 def _read_all(name: str, door: Door, keys: Sequence[str], scratch: Path, file: IO[str]) -> None:
@@ -40,9 +42,9 @@ def _read_all(name: str, door: Door, keys: Sequence[str], scratch: Path, file: I
     for original in opened.originals:
         if (verdict := judge(door, opened, original)).kind != FINE:
             raise AssertionError(f"what nobody has changed is not read: {verdict.words}")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(ValueError):  # where a system has no such limit
-        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, resource.RLIM_INFINITY))
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # what comes is this door's peak of memory
+    _limit_memory()
     for key in keys:
         _say(file, begin=key)
         data = input_of(name, door, opened.originals, key)
@@ -52,6 +54,13 @@ def _read_all(name: str, door: Door, keys: Sequence[str], scratch: Path, file: I
         signal.alarm(0)
         seconds = time.process_time() - before
         _say(file, key=key, kind=verdict.kind, words=verdict.words, seconds=seconds, mib=_peak())
+
+
+def _limit_memory() -> None:
+    """From here on what asks for more gets none, and what dies leaves no copy of its memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(ValueError):  # where a system has no such limit
+        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, resource.RLIM_INFINITY))
 
 
 def _limit_work() -> None:

@@ -165,7 +165,7 @@ def _nasty(rng: np.random.Generator, value: Any) -> Any:
     """Another value in the place of one; numbers are often near it."""
     if type(value) in (int, float) and rng.random() < 0.3:
         return _one(rng, (-value, value + 1, value * 1000, float(value), int(value), str(value)))
-    return _MARK if rng.random() < 0.2 else _one(rng, _NASTY)
+    return _MARK if rng.random() < 0.2 else deepcopy(_one(rng, _NASTY))
 
 
 def _places(value: Any, here: Path = ()) -> Iterator[Path]:
