@@ -179,9 +179,8 @@ def _open_pitches(folder: Path) -> Opened:
 
 def _open_table(folder: Path) -> Opened:
     interval = Interval(0.5, 0.4, 0.6, 8, 2, 0)
-    table = Table(
-        {"clips": 8}, [Column("sim", "SIM", True)], [Line("baseline", "without", "self", {"sim": interval})], []
-    )
+    line = Line("baseline", "without", "self", {"sim": interval})
+    table = Table((Column("sim", "SIM", True),), (line,), (), {"clips": 8})
 
     def read(data: bytes) -> object:
         put(folder / "table1.json", data)
