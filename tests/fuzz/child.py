@@ -11,8 +11,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -48,10 +48,9 @@ def _read_all(name: str, door: Door, keys: Sequence[str], scratch: Path, file: I
     for key in keys:
         _say(file, begin=key)
         data = input_of(name, door, opened.originals, key)
-        _limit_work()
         before = time.process_time()
-        verdict = judge(door, opened, data)
-        signal.alarm(0)
+        with _limited_work():
+            verdict = judge(door, opened, data)
         seconds = time.process_time() - before
         _say(file, key=key, kind=verdict.kind, words=verdict.words, seconds=seconds, mib=_peak())
 
@@ -63,12 +62,16 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, resource.RLIM_INFINITY))
 
 
-def _limit_work() -> None:
-    """From here on the process is ended by SIGXCPU after so much work, by SIGALRM if it waits."""
+@contextmanager
+def _limited_work() -> Iterator[None]:
+    """In here the process is ended by SIGXCPU after so much work, by SIGALRM if it waits."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime) + 1 + MOST_WORK
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
     signal.alarm(_HANGS)
+    yield
+    signal.alarm(0)
+    resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def _peak() -> int:
