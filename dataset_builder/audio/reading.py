@@ -180,7 +180,7 @@ def _add(sums: dict[int, _Total], source: Source, gain: float, window: _Window, 
             wav = _mono(file.read(count, dtype="float32", always_2d=True))
             total.add(first - begin, wav * np.float32(1 << 15), gain)
             return True
-    except (OSError, soundfile.SoundFileError) as error:
+    except (OSError, ValueError, soundfile.SoundFileError) as error:  # ValueError: of counts that make no sense
         raise UserError(f"{source} cannot be read as audio ({error})") from error
 
 
@@ -260,5 +260,5 @@ class Reader:
     def _guarded(self, action: Callable[[], T]) -> T:
         try:
             return action()
-        except (OSError, soundfile.SoundFileError) as error:
+        except (OSError, ValueError, soundfile.SoundFileError) as error:
             raise UserError(f"{self.path} cannot be read as audio ({error})") from error

@@ -98,7 +98,7 @@ def total_cost(out: Path) -> Cost:
 
 def _cost_of(values: Mapping[str, Any]) -> Cost:
     cost = Cost(*(values[name] for name in _COUNTED))
-    for name, value in asdict(cost).items():
+    for name, value in vars(cost).items():
         if not (name == "dollars" and value is None) and not (type(value) in (int, float) and 0 <= value < _LIMIT):
             raise ValueError(f"{name} is {shown(value)}, expected a number from 0 on")
     return cost

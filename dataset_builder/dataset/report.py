@@ -180,7 +180,7 @@ def read_report(root: Path) -> Report:
         if not report.items.keys() == report.tracks.keys() == report.hours.keys():
             raise ValueError("items, tracks and hours are not of the same splits")
         if report.cost and report.cost.keys() != {each.name for each in fields(Cost)}:
-            raise ValueError(f"cost says {', '.join(report.cost)}")
+            raise ValueError(f"cost says {', '.join(report.cost):.80}")
         return report
     except FileNotFoundError as error:
         raise UserError(f"no {path}: expected a finished data set; build it first") from error

@@ -45,7 +45,7 @@ class _Open:
         """Begin its next node; in a mapping every other one is a key."""
         if self.is_mapping and self.nodes % 2 == 0 and isinstance(event, yaml.ScalarEvent):
             if event.value in self.keys:
-                raise ValueError(f"it names {event.value!r} twice")
+                raise ValueError(f"it names {event.value!r:.80} twice")
             self.keys.add(event.value)
         self.nodes += 1
 

@@ -183,7 +183,7 @@ def _read_blocks(file: soundfile.SoundFile, frames: int, weights: np.ndarray) ->
     while frames > 0:
         try:
             block = file.read(min(frames, _BLOCK), dtype="float32", always_2d=True)
-        except soundfile.SoundFileError:
+        except (ValueError, soundfile.SoundFileError):  # ValueError: of counts that make no sense
             break
         if not len(block):
             break

@@ -37,7 +37,8 @@ def test_a_payment_is_written_to_no_file_but_the_data_sets(tmp_path: Path, kind:
 
 @pytest.mark.parametrize(
     "torn",
-    ['{"run": "2026', "[" * 100_000, "[]", "1", '{"calls": 1}', "\ufffd",
+    ['{"run": "2026', '{"calls": ' + "[" * 900 + "]" * 900 + ', "tokens_in": 0, "tokens_out": 0, "dollars": 0}',
+     "[" * 100_000, "[]", "1", '{"calls": 1}', "\ufffd",
      '{"calls": -5, "tokens_in": 0, "tokens_out": 0, "dollars": -9.0}',
      '{"calls": 1, "tokens_in": NaN, "tokens_out": 0, "dollars": 0}',
      '{"calls": "1", "tokens_in": 1, "tokens_out": 1, "dollars": null}'],

@@ -48,7 +48,9 @@ def test_lines_are_unzipped_as_far_as_they_may_go(tmp_path: Path) -> None:
         list(unzipped_lines(path, 60, 3, 20))
 
 
-@pytest.mark.parametrize("data", [b"[" * 100_000, b"NaN", b"[Infinity]", b"\xff", b"", b"9" * 5000])
+@pytest.mark.parametrize(
+    "data", [b"[" * 100_000, b"[" * 99 + b"]" * 99, b"NaN", b"[Infinity]", b"\xff", b"", b"9" * 5000]
+)
 def test_what_is_no_plain_json_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
         parse_json(data)
