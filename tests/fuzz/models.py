@@ -51,7 +51,10 @@ def _open_description(kind: str, hashed: bool) -> Callable[[Path], Opened]:
         def read(data: bytes) -> object:
             put(path, data)
             _built(path.parent, kind)
-            return json.loads(data)
+            found = json.loads(data)
+            if hashed and "sha256_of_all" not in found:
+                raise UserError("it has no hash, as models of before: the door beside this one")
+            return found
 
         return Opened([json.dumps(values).encode()], read)
 
