@@ -15,7 +15,7 @@ from fuzz.registry import doors
 
 from dataset_builder.errors import UserError
 
-BRIEFLY = 25  # inputs of a door
+BRIEFLY = 10  # inputs of a door
 STRANGE_DOOR = """
 import os, signal, sys
 if "fuzz.child" in sys.orig_argv:
@@ -36,7 +36,7 @@ if "fuzz.child" in sys.orig_argv:
 @pytest.mark.slow
 def test_every_door_holds(tmp_path: Path) -> None:
     inputs = {name: [*corpus(name, door), *map(str, range(BRIEFLY))] for name, door in doors().items()}
-    rows = run(inputs, tmp_path)
+    rows = run(inputs, tmp_path, jobs=2)
     found = "\n".join(path.read_text()[:2000] for path in tmp_path.glob("*.txt"))
     assert not any(row.findings for row in rows.values()), f"{table(rows)}\n{found}"
 
