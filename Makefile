@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
+FUZZ ?= 20000
 # Tests share the cores by processes; more threads in each would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 AUDIOCRAFT := .cache/audiocraft-tests
 
-.PHONY: help setup demo test test-all lint format audiocraft-tests lock
+.PHONY: help setup demo test test-all fuzz lint format audiocraft-tests lock
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -29,6 +30,9 @@ test: $(STAMP)  ## the tests, without the slow ones (under 10 minutes)
 
 test-all: $(STAMP)  ## all tests, with faults and distributed runs (under 40 minutes)
 	$(PYTEST)
+
+fuzz: $(STAMP)  ## FUZZ=20000 inputs of strangers at every door; findings are in outputs/fuzz
+	PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(FUZZ) --jobs $(JOBS)
 
 lint: $(STAMP)  ## ruff, mypy, and that imports only point down (import-linter)
 	$(BIN)/ruff check .

@@ -28,6 +28,11 @@ def parser_for(
     return parser
 
 
+def printable(text: str) -> str:
+    """Text without what a terminal would obey: names and captions are a stranger's."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def run_program(
     name: str, description: str | None, commands: Mapping[str, str], package: str, argv: Sequence[str] | None
 ) -> int:
@@ -48,7 +53,7 @@ def run_program(
         args = parser_for(name, description, commands, package, words[:1]).parse_args(words)
         return int(import_module(f"{package}.{args.command}").run(args))
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return USER_ERROR
     except OSError as error:
         if error.errno not in NO_ROOM:

@@ -54,7 +54,7 @@ def frame_rms(path: Path, keep: Keep | None = None) -> Frames:
                 decoded += len(block)
                 values.append(_block_rms(_mono(block), size, full_scale))
             rms = np.concatenate([np.zeros(0), *values])
-    except (OSError, soundfile.SoundFileError) as error:
+    except (OSError, ValueError, soundfile.SoundFileError) as error:  # ValueError: of counts that make no sense
         raise UserError(f"{path} cannot be read as audio ({error})") from error
     if decoded < frames:
         raise UserError(f"{path} cannot be read as audio ({decoded} of the {frames} samples that its header promises)")

@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..runtime import atomic
 from . import flac_decoder
 from .decoded import Decoded
-from .limits import require_recording
+from .limits import require_recording, require_room
 
 Source = Path | Decoded  # of samples
 T = TypeVar("T")
@@ -76,7 +76,7 @@ def read_sum(parts: Sequence[tuple[Source, float]], start: float, duration: floa
     on 30 s it takes 1 ms more than MQ, and less than any of the decoding. Past the end of a file there is silence.
 
     Raises:
-        UserError: if a file is missing, not audio, or breaks off.
+        UserError: if a file is missing, not audio, or breaks off, or the part is too long to be held in memory.
     """
     window = _Window(start, duration, sample_rate)
     sums = _sums(parts, window, fast=True) or _sums(parts, window, fast=False)  # the slow way tells what is wrong
@@ -169,6 +169,7 @@ def _add(sums: dict[int, _Total], source: Source, gain: float, window: _Window, 
     try:
         with soundfile.SoundFile(source) as file:
             require_recording(source, file.samplerate, file.frames)
+            require_room(source, window.duration, max(file.samplerate, window.sample_rate))
             begin, first, count, total = _place(sums, window, file.samplerate, file.frames)
             if fast and count and flac_decoder.is_plain(file):
                 excerpt = flac_decoder.Excerpt(file, first, count)
@@ -179,7 +180,7 @@ def _add(sums: dict[int, _Total], source: Source, gain: float, window: _Window, 
             wav = _mono(file.read(count, dtype="float32", always_2d=True))
             total.add(first - begin, wav * np.float32(1 << 15), gain)
             return True
-    except (OSError, soundfile.SoundFileError) as error:
+    except (OSError, ValueError, soundfile.SoundFileError) as error:  # ValueError: of counts that make no sense
         raise UserError(f"{source} cannot be read as audio ({error})") from error
 
 
@@ -259,5 +260,5 @@ class Reader:
     def _guarded(self, action: Callable[[], T]) -> T:
         try:
             return action()
-        except (OSError, soundfile.SoundFileError) as error:
+        except (OSError, ValueError, soundfile.SoundFileError) as error:
             raise UserError(f"{self.path} cannot be read as audio ({error})") from error

@@ -174,7 +174,12 @@ def _heard(track: Track, stems: list[Stem], mixed: Path | None) -> Iterator[Defe
         files = {stem.id: stack.enter_context(soundfile.SoundFile(stem.audio)) for stem in stems}
         mix = stack.enter_context(soundfile.SoundFile(mixed)) if mixed is not None else None
         listeners = {name: DefectDetector(file.samplerate) for name, file in files.items()}
-        difference = _listen(files, listeners, mix)
+        try:
+            difference = _listen(files, listeners, mix)
+        except _UnreadableError as error:  # which decoding by itself, in other blocks, has let pass
+            which = next((stem.id for stem in stems if stem.audio.name == error.name), "mix")
+            yield Defect("broken-audio", track.id, which, f"{error.name} cannot be read as audio ({error})")
+            return
     for stem in stems:
         yield from _judged(track, stem, listeners[stem.id])
     tolerance = (len(stems) + 2) / (1 << 15)  # every file is rounded to 16 bits by itself
@@ -200,8 +205,23 @@ def _listen(
     return difference
 
 
+class _UnreadableError(Exception):
+    """A file breaks where it is read beside others.
+
+    Attributes:
+        name: of the file.
+    """
+
+    def __init__(self, name: str, reason: Exception):
+        super().__init__(str(reason))
+        self.name = name
+
+
 def _block(file: soundfile.SoundFile) -> np.ndarray:
-    wav = file.read(_BLOCK, dtype="float32", always_2d=True)
+    try:
+        wav = file.read(_BLOCK, dtype="float32", always_2d=True)
+    except (ValueError, soundfile.SoundFileError) as error:  # ValueError: of counts that make no sense
+        raise _UnreadableError(Path(file.name).name, error) from error
     return wav[:, 0] if wav.shape[1] == 1 else wav.mean(axis=1)
 
 

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from ..audit.defects import KINDS
+from ..cli import printable
 from ..sources.registry import READERS
 
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     chosen = policies(args.policy)
     defects = audit_source(args.source, args.root, args.workers)
     for defect in defects:
-        print(defect)
+        print(printable(str(defect)))
     print(summary(defects, chosen))
     if args.json:
         atomic.write_json(args.json, [defect.to_json() for defect in defects])

@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..cli import printable
 from ..errors import UserError
 
 OUT_OF_DATE = 3  # exit code
@@ -35,10 +36,10 @@ def run(args: argparse.Namespace) -> int:
         repair(args.root, args.workers)
     faults = check(args.root, args.workers)
     for fault in faults:
-        print(fault)
+        print(printable(fault))
     outdated = outdated_of(args.root, args.workers)
     for line in outdated.lines() if outdated else ():
-        print(line)
+        print(printable(line))
     if faults:
         raise UserError(f"{args.root} has {len(faults)} faults: {_CURE[args.repair]}")
     if outdated:

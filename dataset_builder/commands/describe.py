@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..cli import printable
 from ..dataset import manifest
 from ..items.track_results import TrackResults
 from ..llm.settings import ChatSettings
@@ -108,7 +109,7 @@ def _collect(root: Path, settings: ChatSettings, workers: int) -> None:
     with locks.alone(root):
         collected = BatchClient(root, settings).collect()
     for failure in collected.failures:
-        print(failure)
+        print(printable(failure))
 
     def write(results: TrackResults, tracks: Sequence[str], begin: Callable[[], None]) -> tuple[int, int] | None:
         outcomes = settled(questions_of(results, tracks), settings)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ..cli import printable
 from ..dataset import manifest
 from ..errors import UserError
 from ..items.item import Item
@@ -30,9 +31,4 @@ def _text(item: Item) -> str:
     references = ", ".join(f"{reference.item} ({reference.melody:.2f})" for reference in item.references[:5])
     values = manifest.sidecar(item)
     lines = [*(f"{name:12} {values[name]}" for name in FIELDS), f"{'references':12} {references}"]
-    return "\n".join(map(_printable, lines))
-
-
-def _printable(text: str) -> str:
-    """Text without what a terminal would obey: a caption is a stranger's."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return "\n".join(map(printable, lines))

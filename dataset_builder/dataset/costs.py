@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FREE_SOME, NO_ROOM, UserError
-from ..runtime.regular_files import read_regular
+from ..runtime.regular_files import appending, read_regular
 from ..runtime.untrusted_json import parse_json, shown
 
 FILE = "costs.jsonl"
@@ -57,27 +57,27 @@ class Ledger:
         """One more payment, as one line, in one write: whole or not at all.
 
         Raises:
-            UserError: if the disk is full.
+            UserError: if the disk is full, or its file is a link or none that can be written to, such as a pipe.
         """
         line = json.dumps({"run": self.run, "model": self.model, **asdict(cost)}).encode() + b"\n"
         try:
-            with self.path.open("ab", buffering=0) as file:
-                end = file.tell()
-                line = line if _ends_whole(self.path, end) else b"\n" + line
-                if file.write(line) < len(line):
-                    file.truncate(end)
+            with appending(self.path) as file:
+                end = os.fstat(file).st_size
+                line = line if _ends_whole(file, end) else b"\n" + line
+                if os.write(file, line) < len(line):
+                    os.truncate(file, end)
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except ValueError as error:
+            raise UserError(f"{self.path}: {error}, expected a file of the data set: remove it") from error
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
             raise UserError(f"{self.path} cannot be written: {error.strerror}: {FREE_SOME}") from error
 
 
-def _ends_whole(path: Path, size: int) -> bool:
+def _ends_whole(file: int, size: int) -> bool:
     """Whether a file ends with its line: one that a crash has torn is left as it is, and the next begins below."""
-    with path.open("rb") as file:
-        file.seek(max(0, size - 1))
-        return size == 0 or file.read(1) == b"\n"
+    return size == 0 or os.pread(file, 1, size - 1) == b"\n"
 
 
 def total_cost(out: Path) -> Cost:
@@ -98,7 +98,7 @@ def total_cost(out: Path) -> Cost:
 
 def _cost_of(values: Mapping[str, Any]) -> Cost:
     cost = Cost(*(values[name] for name in _COUNTED))
-    for name, value in asdict(cost).items():
+    for name, value in vars(cost).items():
         if not (name == "dollars" and value is None) and not (type(value) in (int, float) and 0 <= value < _LIMIT):
             raise ValueError(f"{name} is {shown(value)}, expected a number from 0 on")
     return cost

@@ -17,21 +17,20 @@ from ..items.item import Item
 from ..items.item_format import is_id, parse_item
 from ..items.tags import genres, moods
 from ..runtime import atomic
-from ..runtime.regular_files import read_regular, unzipped_lines
+from ..runtime.regular_files import leads_out, read_regular, require_inside, unzipped_lines
 from ..runtime.untrusted_json import parse_json, shown
 from ..sources.registry import READERS
 
 SPLITS = ("train", "valid", "test")
 ORIGIN = "dataset.json"
 _FOLDERS = (
-    ".sources",
-    "tracks",
-    "items",
+    *(".sources", "tracks", "items", "batches", "store"),
     *(f"{name}{split}" for name in ("egs", "files") for split in ("", "/train", "/valid", "/test")),
 )
 SOURCE_VARIABLE = "ORCHESTRATOR_SOURCE_ROOT"
 # Bytes. Of Slakh2100 a sidecar has 10 KB at most, a manifest's line 200 bytes, and a manifest 5 MB.
 _LARGEST_SIDECAR, _LONGEST_LINE, _LARGEST_MANIFEST = 1 << 24, 1 << 16, 1 << 27
+_MOST_ITEMS = 1 << 19  # of a split; Slakh2100 has 33,863 in all
 
 
 def item_path(item_id: str) -> str:
@@ -96,7 +95,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         UserError: if it is broken.
     """
     try:
-        lines = [parse_json(line) for line in unzipped_lines(path, _LARGEST_MANIFEST, _LONGEST_LINE)]
+        lines = [parse_json(line) for line in unzipped_lines(path, _LARGEST_MANIFEST, _LONGEST_LINE, _MOST_ITEMS)]
         if strange := [line for line in lines if type(line) is not dict]:
             raise ValueError(f"a line is {shown(strange[0])}, expected an object")
         return lines
@@ -139,7 +138,7 @@ def read_sidecar(root: Path, path: Path) -> bytes:
     except OSError:
         if not path.is_symlink():
             raise
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+    if leads_out(path, root):
         raise ValueError(f"it is a link to {os.path.realpath(path)}, expected a file of the data set")
     return read_regular(path, _LARGEST_SIDECAR)
 
@@ -170,7 +169,8 @@ def read_origin(root: Path) -> Origin:
         UserError: if it is missing or broken, or a folder that is written to is a link to elsewhere.
     """
     path = root / ORIGIN
-    _require_inside(root)
+    for folder in _FOLDERS:
+        require_inside(root / folder, root)
     try:
         values = parse_json(read_regular(path, _LARGEST_SIDECAR))
         source, settings = values["source_root"], values["settings"]
@@ -194,18 +194,6 @@ def reader_of(root: Path) -> str:
     if type(name) is not str or name not in READERS:
         raise UserError(f"{root / ORIGIN} names the source {shown(name)}, expected one of {', '.join(READERS)}")
     return name
-
-
-def _require_inside(root: Path) -> None:
-    """Refuse folders of a data set that lead out of it: what is written there would replace others' files.
-
-    Raises:
-        UserError: if one does.
-    """
-    for folder in _FOLDERS:
-        path = root / folder
-        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-            raise UserError(f"{path} is a link to {os.path.realpath(path)}: expected a folder of the data set itself")
 
 
 @lru_cache(maxsize=32)

@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import ClassVar
 
 from ..audio.spans import union
 from ..audit.exclusions import LeftOut
 from ..errors import UserError
 from ..items.item import Item
 from ..runtime.regular_files import read_regular
-from ..runtime.untrusted_json import parse_json
+from ..runtime.untrusted_json import validated
 from .costs import Cost
 
 REPORT = "report.json"
@@ -91,6 +92,8 @@ class Report:
             empty if none was asked.
     """
 
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {"strict": True, "allow_inf_nan": False, "extra": "forbid"}
+
     items: dict[str, dict[str, int]]
     tracks: dict[str, int]
     hours: dict[str, float]
@@ -101,7 +104,7 @@ class Report:
     keys: dict[str, int]
     words: dict[str, int]
     left_out: dict[str, int]
-    cost: dict[str, float | None] = field(default_factory=dict)
+    cost: dict[str, int | float | None] = field(default_factory=dict)
 
     def text(self) -> str:
         """The report for a terminal."""
@@ -173,8 +176,25 @@ def read_report(root: Path) -> Report:
     """
     path = root / REPORT
     try:
-        return Report(**parse_json(read_regular(path, _LARGEST)))
+        report = _parsed(read_regular(path, _LARGEST))
+        if not report.items.keys() == report.tracks.keys() == report.hours.keys():
+            raise ValueError("items, tracks and hours are not of the same splits")
+        if report.cost and report.cost.keys() != {each.name for each in fields(Cost)}:
+            raise ValueError(f"cost says {', '.join(report.cost):.80}")
+        return report
     except FileNotFoundError as error:
         raise UserError(f"no {path}: expected a finished data set; build it first") from error
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} is torn or another version's ({error}): run check --repair") from error
+
+
+def _parsed(data: bytes) -> Report:
+    """A report from its JSON.
+
+    Raises:
+        ValueError: if a field is missing, or holds what none may.
+    """
+    from pydantic import TypeAdapter
+
+    found: Report = validated(TypeAdapter(Report).validator, data)  # type: ignore[arg-type]
+    return found

@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..runtime import atomic
+from ..runtime.regular_files import read_regular
+from ..runtime.untrusted_json import parse_json
 from ..runtime.user_cache import cache_folder
 from .description_prompt import Message
 
 FOLDER = cache_folder("answers")
+_LARGEST = 1 << 20  # bytes of an answer's file
 LONGEST = 20_000  # characters of an answer: a hundred times what is asked for, and what is made of it takes a second
 
 
@@ -59,13 +62,11 @@ class AnswerStore:
     def get(self, name: str) -> Answer | None:
         """The answer to the request of this name; None if there is none, or its file is torn or of no use."""
         try:
-            values = json.loads(self._path(name).read_text())
+            values = parse_json(read_regular(self._path(name), _LARGEST))
             answer = Answer(
                 str(values["text"]), int(values["tokens_in"]), int(values["tokens_out"]), bool(values["refused"])
             )
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return None
         return None if unusable(answer.text) else answer
 

@@ -5,7 +5,6 @@ into a file (see `batch_files.py`): a process that was killed between sending an
 same requests are never submitted twice. https://platform.openai.com/docs/guides/batch
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +16,9 @@ from openai.types.chat import ChatCompletion
 
 from ..dataset.costs import Cost, Ledger
 from ..errors import UserError
+from ..runtime.untrusted_json import parse_json, shown
 from .answer_cache import AnswerStore
-from .batch_files import ENDPOINT, BatchFiles, Note
+from .batch_files import BATCH_ID, ENDPOINT, BatchFiles, Note
 from .client import answer_of
 from .description_prompt import MAX_TOKENS, Message
 from .failures import NoAnswerError, raise_if_hopeless
@@ -46,6 +46,16 @@ class BatchState:
     status: str
     done: int
     total: int
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What a server says of a batch: its id, its status, how many requests are answered, and files of answers."""
+
+    id: str
+    status: str
+    done: int
+    files: tuple[str, ...]
 
 
 @dataclass
@@ -112,15 +122,18 @@ class BatchClient:
             if batch is None or batch.status in _OVER - {"completed"}:
                 with self.files.path(name).open("rb") as file:
                     uploaded = self.client.files.create(file=file, purpose="batch")
-                batch = self.client.batches.create(
-                    input_file_id=uploaded.id, endpoint=ENDPOINT, completion_window="24h", metadata={LABEL: name}
+                batch = _known(
+                    self.client.batches.create(
+                        input_file_id=uploaded.id, endpoint=ENDPOINT, completion_window="24h", metadata={LABEL: name}
+                    )
                 )
         self.files.note(name, Note(batch.id, str(self.client.base_url)))
         return self._state(name, batch)
 
-    def _find(self, name: str) -> Any | None:
+    def _find(self, name: str) -> _Batch | None:
         """The newest batch of ours with this name, among all of the account."""
-        return next((batch for batch in self.client.batches.list() if (batch.metadata or {}).get(LABEL) == name), None)
+        batches = self.client.batches.list()
+        return next((_known(batch) for batch in batches if (batch.metadata or {}).get(LABEL) == name), None)
 
     def states(self) -> list[BatchState]:
         """Every batch of the data set that is not collected, as the server sees it now; not those of other servers."""
@@ -130,16 +143,15 @@ class BatchClient:
             if noted and noted.url != str(self.client.base_url):
                 continue
             with _one_line(self.settings, self.client):
-                batch = self.client.batches.retrieve(noted.id) if noted else self._find(name)
+                batch = _known(self.client.batches.retrieve(noted.id)) if noted else self._find(name)
             found.append(self._state(name, batch))
         return found
 
-    def _state(self, name: str, batch: Any | None) -> BatchState:
+    def _state(self, name: str, batch: _Batch | None) -> BatchState:
         total = len(self.files.requests(name))
         if batch is None:
             return BatchState(name, "", "not submitted", 0, total)
-        done = batch.request_counts.completed if batch.request_counts else 0
-        return BatchState(name, batch.id, batch.status, done, total)
+        return BatchState(name, batch.id, batch.status, batch.done, total)
 
     def collect(self) -> Collected:
         """Fetch the answers of every batch that is over; those that failed can be submitted again."""
@@ -150,7 +162,7 @@ class BatchClient:
                 continue
             requests = self.files.requests(state.name)
             with _one_line(self.settings, self.client):
-                batch = self.client.batches.retrieve(state.id)
+                batch = _known(self.client.batches.retrieve(state.id))
                 for line in self._lines(batch):
                     self._keep(line, requests, result, price)
             unanswered = [name for name in requests if not self.store.get(name)]
@@ -159,14 +171,14 @@ class BatchClient:
             self.files.done(state.name)
         return result
 
-    def _lines(self, batch: Any) -> Iterator[str]:
-        for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
-            yield from self.client.files.content(file_id).text.splitlines()
+    def _lines(self, batch: _Batch) -> Iterator[bytes]:
+        for file_id in batch.files:
+            yield from self.client.files.content(file_id).content.splitlines()
 
-    def _keep(self, line: str, requests: Mapping[str, list[Message]], result: Collected, price: Price | None) -> None:
+    def _keep(self, line: bytes, requests: Mapping[str, list[Message]], result: Collected, price: Price | None) -> None:
         """One line of what came back."""
         try:
-            values = json.loads(line)
+            values = parse_json(line)
             name, response = str(values["custom_id"]), values["response"] or {}
             if name not in requests:
                 raise NoAnswerError("it was never asked")
@@ -174,7 +186,7 @@ class BatchClient:
                 raise NoAnswerError(f"status {response.get('status_code')}")
             done = ChatCompletion.model_validate(response["body"])
             answer = answer_of(done, most_in(requests[name]), MAX_TOKENS)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, NoAnswerError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, NoAnswerError) as error:
             result.failures.append(" ".join(f"a line of the batch is no answer: {error}".split())[:200])
             return
         if self.store.get(name) is None:
@@ -215,7 +227,24 @@ def _one_line(settings: ChatSettings, client: openai.OpenAI) -> Iterator[None]:
     """
     try:
         yield
-    except openai.OpenAIError as error:
-        url = str(client.base_url)
-        raise_if_hopeless(error, settings, url)
+    except (openai.OpenAIError, ValueError, TypeError, AttributeError, RecursionError) as error:  # the library checks
+        url = str(client.base_url)  # no types, and hands on what json raises
+        if isinstance(error, openai.OpenAIError):
+            raise_if_hopeless(error, settings, url)
         raise UserError(f"the batch at {url} failed ({type(error).__name__}): run it again") from error
+
+
+def _known(batch: Any) -> _Batch:
+    """What a server says of a batch, of which nothing is sure to have the type that the API says.
+
+    Raises:
+        ValueError, AttributeError: if it is none.
+    """
+    counts, files = batch.request_counts, (batch.output_file_id, batch.error_file_id)
+    done = counts.completed if counts else 0
+    names = [batch.id, *(name for name in files if name)]
+    if not all(type(name) is str and BATCH_ID.fullmatch(name) for name in names) or type(done) is not int:
+        raise ValueError(f"{shown(names)} are no batch and its files")
+    if type(batch.status) is not str or not batch.status.isidentifier():
+        raise ValueError(f"{shown(batch.status)} is no status")
+    return _Batch(batch.id, batch.status, done, tuple(names[1:]))

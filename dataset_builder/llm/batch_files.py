@@ -5,15 +5,21 @@ The requests are written before anything is sent, and the file is renamed to `NA
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..errors import UserError
 from ..runtime import atomic
+from ..runtime.regular_files import read_regular
+from ..runtime.untrusted_json import parse_json, shown
 from .description_prompt import MAX_TOKENS, Message
 
 FOLDER = "batches"
+BATCH_ID = re.compile(r"[\w.:~-]{1,200}", re.ASCII)  # what may stand in an address
+_LARGEST_NOTE = 1 << 16  # bytes
 MOST_REQUESTS, MOST_BYTES = 50_000, 180_000_000  # of a file, by the API
 ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 
@@ -50,9 +56,15 @@ class BatchFiles:
         return self.folder / f"{name}.jsonl"
 
     def requests(self, name: str) -> dict[str, list[Message]]:
-        """The messages of a batch, by the requests' names."""
-        lines = map(json.loads, self.path(name).read_text().splitlines())
-        return {line["custom_id"]: line["body"]["messages"] for line in lines}
+        """The messages of a batch, by the requests' names.
+
+        Raises:
+            UserError: if its file is torn, or of no batch.
+        """
+        try:
+            return dict(map(_request_of, read_regular(self.path(name), MOST_BYTES).splitlines()))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _torn(self.path(name), error) from error
 
     def write(self, requests: Mapping[str, list[Message]], model: str) -> Iterator[str]:
         """Write as many files as the requests need; yields the name of each, which is made of its requests."""
@@ -67,13 +79,50 @@ class BatchFiles:
         atomic.write_json(self.folder / f"{name}.json", asdict(note))
 
     def noted(self, name: str) -> Note | None:
-        """What was noted of a batch; None if it was never sent, or its sender was killed before it could note it."""
+        """What was noted of a batch; None if it was never sent, or its sender was killed before it could note it.
+
+        Raises:
+            UserError: if its file is torn, or no note.
+        """
         path = self.folder / f"{name}.json"
-        return Note(**json.loads(path.read_text())) if path.is_file() else None
+        try:
+            return _note_of(read_regular(path, _LARGEST_NOTE))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _torn(path, error) from error
 
     def done(self, name: str) -> None:
         """The answers of a batch are here."""
         self.path(name).rename(self.folder / f"{name}.done")
+
+
+def _request_of(line: bytes) -> tuple[str, list[Message]]:
+    """The name of a request, and its messages.
+
+    Raises:
+        ValueError, KeyError, TypeError: if it is none.
+    """
+    values = parse_json(line)
+    name, messages = values["custom_id"], values["body"]["messages"]
+    if type(name) is not str or type(messages) is not list or not messages:
+        raise ValueError(f"custom_id is {shown(name)}, messages {shown(messages)}: expected text, a list")
+    for message in messages:
+        if type(message) is not dict or not all(type(message[key]) is str for key in ("role", "content")):
+            raise ValueError(f"a message is {shown(message)}, expected role and content")
+    return name, messages
+
+
+def _note_of(data: bytes) -> Note:
+    values = parse_json(data)
+    note = Note(values["id"], values["url"])
+    if not BATCH_ID.fullmatch(note.id) or type(note.url) is not str:
+        raise ValueError(f"id is {shown(note.id)}, url {shown(note.url)}: expected a batch's, an address")
+    return note
+
+
+def _torn(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is torn ({type(error).__name__}: {error}): remove it, and submit again")
 
 
 def _within_limits(requests: Mapping[str, list[Message]], model: str) -> Iterator[Sequence[str]]:

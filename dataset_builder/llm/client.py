@@ -201,11 +201,16 @@ def answer_of(done: object, most_in: int, max_tokens: int) -> Answer:
 
 
 def _tokens(usage: object, most_in: int, max_tokens: int) -> tuple[int, int]:
-    """What the server counted, in and out; zeros, as from one that does not count, if that makes no sense."""
+    """What the server counted, in and out: zeros from one that does not count, the most if it makes no sense.
+
+    So a count of less than nothing, or of more than any server would ask for, makes no call cheaper than it can be.
+    """
     counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
+    if counts == [None, None]:
+        return 0, 0
     for count, most in zip(counts, (most_in, max_tokens), strict=True):
         if type(count) is not int or not 0 <= count <= _ABSURD * most:
-            return 0, 0
+            return most_in, max_tokens
     return counts[0] or 0, counts[1] or 0
 
 

@@ -144,7 +144,7 @@ def _class_of_word(word: str) -> str:
         return known[word]
     likely = nearest_instruments(word)
     hint = f"did you mean {', '.join(likely)}?" if likely else f"expected some of {', '.join(CLASSES)}"
-    raise UserError(f"unknown instrument {word!r}: {hint}")
+    raise UserError(f"unknown instrument {word!r:.80}: {hint}")
 
 
 def nearest_instruments(word: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
+from .midi import read_midi
 from .midi_events import read_events
 from .pitch_class_durations import pitch_class_durations
 
@@ -19,6 +20,8 @@ MINOR = (18.2648, 0.737619, 14.0499, 16.8599, 0.702494, 14.4362, 0.702494, 18.61
 MAJOR_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-", "B")
 MINOR_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "G#", "A", "B-", "B")
 NAMES = tuple(f"{name} major" for name in MAJOR_NAMES) + tuple(f"{name} minor" for name in MINOR_NAMES)
+_MOST_QUARTERS = 10_000  # for music21, which makes objects of every measure; over an hour at any usual tempo
+_OF_MUSIC21 = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what it raises for odd files
 _TIE = 1e-9  # correlations nearer than this are told apart as music21 does, by the rounding of its sums
 
 
@@ -78,14 +81,20 @@ def music21_key(path: Path) -> str | None:
     """The key by music21 itself; slow.
 
     Raises:
-        UserError: if the file cannot be read.
+        UserError: if the file cannot be read, or lasts for days.
     """
     import music21
 
+    score = read_midi(path)
+    if (quarters := score.end() / score.ticks_per_quarter) > _MOST_QUARTERS:
+        raise UserError(f"{path} lasts {quarters:.0f} quarters, expected at most {_MOST_QUARTERS}: music21 is slow")
     if _durations_of(path).sum() <= 0:
         return None
-    score = music21.converter.parse(path, forceSource=True)  # its cache may be stale
-    name = str(score.analyze("key").name)
+    try:
+        name = str(music21.converter.parse(path, forceSource=True).analyze("key").name)  # its cache may be stale
+    except (music21.exceptions21.Music21Exception, *_OF_MUSIC21) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} cannot be read as MIDI by music21 ({type(error).__name__}: {reason})") from error
     return name[0].upper() + name[1:]
 
 
@@ -95,4 +104,4 @@ KEY_BACKENDS: dict[str, Callable[[Path], str | None]] = {"fast": fast_key, "musi
 def spoken_key(key: str) -> str:
     """music21's `E- major` and `F# minor` as people write them: `E-flat major`, `F-sharp minor`."""
     tonic, _, mode = key.partition(" ")
-    return f"{tonic[0]}{'-flat' if '-' in tonic else '-sharp' if '#' in tonic else ''} {mode}"
+    return f"{tonic[:1]}{'-flat' if '-' in tonic else '-sharp' if '#' in tonic else ''} {mode}"

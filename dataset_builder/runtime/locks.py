@@ -48,7 +48,7 @@ def _shard_lock(shard: str) -> str:
 def _held(root: Path, name: str, how: int, taken: str) -> Iterator[None]:
     try:
         root.mkdir(parents=True, exist_ok=True)
-        handle = os.open(root / name, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = os.open(root / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     except OSError as error:
         raise UserError(f"{root} cannot be written ({error.strerror}): choose another --out") from error
     try:

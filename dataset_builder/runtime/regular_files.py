@@ -9,11 +9,28 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from ..errors import UserError
+
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # not to wait for the other end of a pipe
+
+
+def leads_out(path: Path, root: Path) -> bool:
+    """Whether links lead from a path below a folder to somewhere that is not below it."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
+def require_inside(folder: Path, root: Path) -> None:
+    """Refuse a folder of a data set that leads out of it: what is written there would replace others' files.
+
+    Raises:
+        UserError: if it does.
+    """
+    if leads_out(folder, root):
+        raise UserError(f"{folder} is a link to {os.path.realpath(folder)}: expected a folder of the data set itself")
 
 
 @contextmanager
@@ -32,6 +49,25 @@ def opened(path: Path, *, follow: bool = True) -> Iterator[int]:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("it is no regular file")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[int]:
+    """The descriptor of a regular file to whose end is written, which is made if there is none; no link is followed.
+
+    Raises:
+        OSError: if it cannot be written.
+        ValueError: if it is a link, or no regular file.
+    """
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError("it is a link or no regular file")
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o666)
+    try:
         yield descriptor
     finally:
         os.close(descriptor)
@@ -62,13 +98,14 @@ def read_regular(path: Path, most: int, *, follow: bool = True) -> bytes:
         return data
 
 
-def unzipped_lines(path: Path, most: int, longest: int) -> Iterator[bytes]:
+def unzipped_lines(path: Path, most: int, longest: int, count: int) -> Iterator[bytes]:
     """The lines of a regular file that is gzipped, one after the other.
 
     Args:
         path: of the file.
         most: bytes that it may hold, unzipped.
         longest: bytes of a line.
+        count: lines that it may have.
 
     Raises:
         OSError: if it is missing or cannot be read.
@@ -76,15 +113,15 @@ def unzipped_lines(path: Path, most: int, longest: int) -> Iterator[bytes]:
     """
     with opened(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
         try:
-            yield from _lines(gzip.GzipFile(fileobj=file), most, longest)
+            yield from _lines(gzip.GzipFile(fileobj=file), most, longest, count)
         except (EOFError, zlib.error) as error:
             raise ValueError(f"it is not whole ({error})") from error
 
 
-def _lines(file: IO[bytes] | gzip.GzipFile, most: int, longest: int) -> Iterator[bytes]:
+def _lines(file: IO[bytes] | gzip.GzipFile, most: int, longest: int, count: int) -> Iterator[bytes]:
     left = most
     while line := file.readline(longest + 1):
-        left -= len(line)
-        if left < 0 or len(line) > longest:
-            raise ValueError(f"it holds more than {most} bytes, or more than {longest} in a line")
+        left, count = left - len(line), count - 1
+        if left < 0 or len(line) > longest or count < 0:
+            raise ValueError(f"it holds more than {most} bytes, or more than {longest} in a line, or too many lines")
         yield line

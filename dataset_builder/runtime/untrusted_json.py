@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from pydantic_core import SchemaValidator, ValidationError
 
 
+_DEEPEST = 64  # levels; what is written here has 5
+
+
 def parse_json(data: bytes | str) -> Any:
     """What a JSON text says; numbers are finite.
 
@@ -18,9 +21,26 @@ def parse_json(data: bytes | str) -> Any:
         ValueError: if it is no such text, or nested so deeply that Python cannot follow.
     """
     try:
-        return json.loads(data, parse_constant=_refuse)
+        value = json.loads(data, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    _require_flat(value)
+    return value
+
+
+def _require_flat(value: Any) -> None:
+    """See that whatever copies, compares or writes a value can follow it, which takes more a level than reading it."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")
 
 
 def _refuse(name: str) -> float:

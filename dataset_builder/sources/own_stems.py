@@ -58,7 +58,7 @@ def find_tracks(root: Path) -> list[tuple[str, Path]]:
     for path in list(free):
         if split := _read_file(path).split:
             if split not in SPLITS:
-                raise UserError(f"{path / 'track.yaml'}: split {split!r}, expected train, valid or test")
+                raise UserError(f"{path / 'track.yaml'}: split {split!r:.80}, expected train, valid or test")
             given.append((SPLITS[split], path))
             free.remove(path)
     tracks = sorted([*given, *draw_splits(free)], key=lambda pair: pair[1].name)
@@ -108,7 +108,7 @@ def read_track(folder: Path, split: str) -> Track:
     names = {path.name for path in files}
     if missing := sorted({*said.stems, *([said.mix] if said.mix else [])} - names):
         raise UserError(
-            f"{folder / 'track.yaml'} names {missing[0]}, which is not there: it has {', '.join(sorted(names))}"
+            f"{folder / 'track.yaml'} names {missing[0]:.80}, which is not there: it has {', '.join(sorted(names))}"
         )
     mix = next(
         (path for path in files if path.name == said.mix or (not said.mix and path.stem.lower() in _MIXES)), None

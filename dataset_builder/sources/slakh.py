@@ -15,7 +15,7 @@ import yaml
 from ..errors import UserError
 from ..music.instruments import class_of
 from ..runtime.regular_files import read_regular
-from ..runtime.untrusted_json import parse_json
+from ..runtime.untrusted_json import parse_json, shown
 from .splits import draw_splits
 from .track import Stem, Track
 from .untrusted_yaml import LARGEST, read_yaml
@@ -78,7 +78,7 @@ def _licence(folder: Path) -> str:
 
 def _stem(folder: Path, name: str, values: dict[str, Any]) -> Stem:
     if not name.isalnum():
-        raise ValueError(f"{name!r} is not a stem's name")
+        raise ValueError(f"{name!r:.80} is not a stem's name")
     program, is_drum = values["program_num"], _is(values, "is_drum")
     if type(program) is not int or not 0 <= program <= _DRUMS:  # nor bool, which is an int
         raise TypeError(f"program_num of {name} is {str(program)[:20]}, expected a whole number from 0 to {_DRUMS}")
@@ -92,7 +92,7 @@ def _is(values: dict[str, Any], key: str) -> bool:
     """A truth value of a stem; never guessed: a stem of which it is missing would be dropped without a word."""
     value = values[key]
     if not isinstance(value, bool):
-        raise TypeError(f"{key} is {value!r}, expected true or false")
+        raise TypeError(f"{key} is {shown(value)}, expected true or false")
     return value
 
 

@@ -24,7 +24,7 @@ def read_yaml(path: Path) -> Any:
         yaml.YAMLError: if it is not YAML.
     """
     text = read_regular(path, LARGEST).decode()
-    _require_plain(text)
+    require_plain(text)
     try:
         return yaml.load(text, Loader=_LOADER)
     except (IndexError, AttributeError, KeyError, TypeError, OverflowError) as error:  # of `!!int ''` and the like
@@ -45,13 +45,20 @@ class _Open:
         """Begin its next node; in a mapping every other one is a key."""
         if self.is_mapping and self.nodes % 2 == 0 and isinstance(event, yaml.ScalarEvent):
             if event.value in self.keys:
-                raise ValueError(f"it names {event.value!r} twice")
+                raise ValueError(f"it names {event.value!r:.80} twice")
             self.keys.add(event.value)
         self.nodes += 1
 
 
-def _require_plain(text: str) -> None:
-    """Look at the events alone, which take no recursion and no memory, before anything is made of them."""
+def require_plain(text: str) -> None:
+    """Look at the events alone, which take no recursion and no memory, before anything is made of them.
+
+    Raises:
+        ValueError: if they are more, nested more deeply or said twice, see `read_yaml`.
+        yaml.YAMLError: if it is not YAML.
+    """
+    if len(text) > LARGEST:
+        raise ValueError(f"it has {len(text)} letters, expected at most {LARGEST}")
     levels, sizes = [_Open(None)], dict[str, int]()
     for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.CollectionEndEvent):

@@ -24,6 +24,7 @@ from dataset_builder.dataset.freshness import audio_digests
 from dataset_builder.errors import UserError
 from dataset_builder.items.item import Item
 from dataset_builder.runtime import atomic
+from dataset_builder.runtime.regular_files import require_inside
 
 FOLDER = "store"
 _PROOF = "proof"  # the one key of a file's metadata, so that their order is fixed
@@ -75,19 +76,25 @@ class Store:
 
     def __init__(self, root: Path, codec_hash: str, chroma: str) -> None:
         key = hashlib.sha256(f"{codec_hash} {chroma}".encode()).hexdigest()[:16]
+        self.root = root
         self.folder = root / FOLDER / key
         self._open: Callable[[str], _File] = lru_cache(maxsize=_OPEN)(self._load)
 
     def has(self, track: str, contents: Mapping[str, str]) -> bool:
         """Whether a track's file is whole and holds just these items, made of these contents (`contents_of`)."""
         try:
-            with safe_open(self._path(track), "numpy") as file:
+            with safe_open(_regular(self._path(track)), "numpy") as file:
                 return bool(_proof_of(file)["contents"] == dict(contents))
         except (OSError, SafetensorError, ValueError, RecursionError):
             return False
 
     def put(self, track: str, contents: Mapping[str, str], entries: Mapping[str, Entry]) -> None:
-        """Write a track's file, whole or not at all."""
+        """Write a track's file, whole or not at all.
+
+        Raises:
+            UserError: if the store is a link out of the data set.
+        """
+        require_inside(self.folder, self.root)
         arrays: dict[str, np.ndarray] = {}
         for item_id in sorted(entries):
             arrays[f"{item_id}.codes"] = np.ascontiguousarray(entries[item_id].codes.numpy().astype(np.int16))
@@ -128,7 +135,7 @@ class _File:
     def __init__(self, path: Path) -> None:
         self.path, self._compared = path, set[str]()
         try:
-            self._file = safe_open(path, "numpy").__enter__()
+            self._file = safe_open(_regular(path), "numpy").__enter__()
             self._sums = _proof_of(self._file)["sums"]
         except (OSError, SafetensorError, ValueError, RecursionError) as error:
             raise UserError(self._advice("it cannot be read")) from error
@@ -151,6 +158,17 @@ class _File:
 
     def _advice(self, what: str) -> str:
         return f"{self.path}: {what}: remove the file and run `orchestrator prepare` again"
+
+
+def _regular(path: Path) -> Path:
+    """A file's path; a named pipe would be waited for without end.
+
+    Raises:
+        OSError: if it is no regular file.
+    """
+    if not path.is_file():
+        raise OSError(f"{path} is no file")
+    return path
 
 
 def _sum_of(array: np.ndarray) -> str:

@@ -1,5 +1,6 @@
 """The pitch class of every frame of a reference: of an excerpt, of a whole item in pieces, or kept on disk."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import numpy as np
 import torch
 
 from dataset_builder.runtime import atomic
+from dataset_builder.runtime.regular_files import read_regular
 
 from .chroma import SILENCE_DBFS, VOICED_DB, Chroma, ChromaFrames
 
 Melodic = Callable[[torch.Tensor, int], torch.Tensor]
 PIECE_SECONDS = 60.0  # of a whole item at once
+_HEADER, _LARGEST = 128, 1 << 24  # bytes of a file that numpy writes of a list of bytes: of its header, of all of it
 _MARGIN_HOPS = 16  # four windows: more than any frame sees
 
 
@@ -75,14 +78,23 @@ class PitchCache:
     def get(self, key: str) -> torch.Tensor | None:
         """Pitch classes `[S]`, None if there are none, or they are torn."""
         try:
-            return torch.from_numpy(np.load(self._path(key), allow_pickle=False).astype(np.int64))
-        except (OSError, ValueError, EOFError):
+            data = read_regular(self._path(key), _LARGEST)
+        except (OSError, ValueError):
             return None
+        classes = np.frombuffer(data[_HEADER:], np.int8)
+        known = bool(((classes >= -1) & (classes < 12)).all())
+        return torch.from_numpy(classes.astype(np.int64)) if known and data == _saved(classes) else None
 
     def put(self, key: str, classes: torch.Tensor) -> None:
         """Keep the pitch classes `[S]`."""
-        with atomic.replacing(self._path(key)) as temporary, temporary.open("wb") as file:
-            np.save(file, classes.cpu().numpy().astype(np.int8), allow_pickle=False)
+        atomic.write_bytes(self._path(key), _saved(classes.cpu().numpy().astype(np.int8)))
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npy"
+
+
+def _saved(classes: np.ndarray) -> bytes:
+    """The bytes of a file of pitch classes: numpy's own reader would fall over many others that are torn."""
+    file = io.BytesIO()
+    np.save(file, classes, allow_pickle=False)
+    return file.getvalue()

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from dataset_builder.runtime import atomic
+from dataset_builder.runtime.regular_files import require_inside
 
 from .feature_store import FOLDER
 
@@ -41,6 +42,7 @@ class TextStore:
     """
 
     def __init__(self, root: Path, encoder_hash: str) -> None:
+        self.root = root
         self.folder = root / FOLDER / f"text-{encoder_hash[:16]}"
         self._open = lru_cache(maxsize=BUCKETS)(self._load)
 
@@ -67,7 +69,12 @@ class TextStore:
         return {bucket: texts for bucket, texts in sorted(lacking.items()) if texts}
 
     def add(self, bucket: int, texts: list[str], encode: Encode) -> None:
-        """Compute the states of texts of one file, and write it anew with those that it held."""
+        """Compute the states of texts of one file, and write it anew with those that it held.
+
+        Raises:
+            UserError: if the store is a link out of the data set.
+        """
+        require_inside(self.folder, self.root)
         states = {text: state.half().cpu().numpy() for text, state in zip(texts, encode(texts), strict=True)}
         for text in self._places(bucket):
             states[text] = np.asarray(self.find(text))
@@ -91,7 +98,10 @@ class TextStore:
         return self.folder / f"{bucket:02x}.safetensors"
 
     def _load(self, bucket: int) -> tuple:
-        file = safe_open(self._path(bucket), "numpy").__enter__()  # stays mapped as long as the process reads
+        path = self._path(bucket)
+        if not path.is_file():  # a named pipe would be waited for without end
+            raise OSError(f"{path} is no file")
+        file = safe_open(path, "numpy").__enter__()  # stays mapped as long as the process reads
         proof = json.loads((file.metadata() or {}).get(_PROOF, "null"))
         if proof["sum"] != _sum_of(file.get_tensor("states"), proof["places"]):
             raise ValueError("not what was written")

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from dataset_builder.audio.limits import require_recording
+from dataset_builder.audio.limits import require_recording, require_room
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.checksums import digest_of
 
@@ -132,6 +132,7 @@ def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.n
             require_recording(path, rate, promised)
             _check_length(path, promised / rate, duration)
             wanted = min(promised, round(duration * rate)) if duration else promised
+            require_room(path, wanted / rate, rate)
             samples = _mixed_down(file, wanted, notes)
             source: dict[str, str | int | float] = {
                 "format": file.format, "sample_rate": rate, "channels": file.channels,
@@ -183,7 +184,7 @@ def _read_blocks(file: soundfile.SoundFile, frames: int, weights: np.ndarray) ->
     while frames > 0:
         try:
             block = file.read(min(frames, _BLOCK), dtype="float32", always_2d=True)
-        except soundfile.SoundFileError:
+        except (ValueError, soundfile.SoundFileError):  # ValueError: of counts that make no sense
             break
         if not len(block):
             break

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 from audiocraft.models import CompressionModel
@@ -15,6 +16,7 @@ from dataset_builder.errors import UserError
 
 from ..nano import spectral_codec
 from ..seams import registry
+from ..weights import package_rules
 from ..weights.hub import from_hub
 from ..weights.package import PREFIX, TRAINING_ONLY, Package, folder_of, load
 from .builders import build_lm
@@ -74,10 +76,18 @@ def build_lm_from_package(package: Package, device: str | torch.device = "cpu") 
     cfg = OmegaConf.merge(package.cfg, {"device": str(device), "dtype": "float32"})
     assert isinstance(cfg, DictConfig)
     with _of_one_model(package):
+        shapes = {name: tuple(one.shape) for name, one in package.state.items()}
+        package_rules.check_memory(_sizes(cfg), shapes)
         model = build_lm(cfg)
         model.load_state_dict(package.state)
     model.cfg = cfg  # where audiocraft keeps it, too
     return model.eval()
+
+
+def _sizes(cfg: DictConfig) -> dict[str, Any]:
+    """The parts of a configuration that say how large a model is, resolved; others may name what is elsewhere."""
+    parts = {key: OmegaConf.to_container(cfg[key], resolve=True) for key in ("transformer_lm", "conditioners")}
+    return cast(dict[str, Any], parts)
 
 
 def load_codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:

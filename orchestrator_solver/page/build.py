@@ -1,11 +1,12 @@
 """A listening page of models on a data set, in one call."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataset_builder.errors import UserError
+from dataset_builder.runtime.regular_files import read_regular
+from dataset_builder.runtime.untrusted_json import parse_json
 
 from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import versions
@@ -14,6 +15,8 @@ from ..metrics.registry import build_metrics
 from .content import PageTable, tables_of
 from .played_excerpts import play_excerpts, telling_excerpts
 from .render import write_page
+
+_LARGEST_TABLE = 1 << 24  # bytes
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def read_tables(path: Path) -> tuple[PageTable, ...]:
         UserError: if the file is missing or is none.
     """
     try:
-        return tables_of(json.loads(path.read_text()))
+        return tables_of(parse_json(read_regular(path, _LARGEST_TABLE)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be read as Table 1's JSON ({error!r}): run `orchestrator evaluate`") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path} cannot be read as Table 1's JSON ({reason}): run `orchestrator evaluate`") from error

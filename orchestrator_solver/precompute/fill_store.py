@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from dataset_builder.audio.limits import require_room
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.items.item import Item
@@ -127,6 +128,8 @@ def _fill_tracks(root: Path, encoders: FrozenEncoders, tracks: Sequence[list[Ite
     contents = [contents_of(root, items) for items in tqdm(tracks, "sources", unit="track")]
     missing = [index for index, items in enumerate(tracks) if not store.has(items[0].track, contents[index])]
     wanted = [item for index in missing for item in tracks[index]]
+    for item in wanted:  # here, where it is told in one line, and before the first is computed
+        require_room(f"item {item.id}", item.duration, max(item.sample_rate, encoders.codec.sample_rate))
     entries = _made(wanted, root, encoders, workers)
     for index in missing:
         found = {item.id: next(entries) for item in tracks[index]}

@@ -217,9 +217,39 @@ def check(kind: str, cfg: Any, shapes: Shapes) -> None:
         for name, one in cfg["conditioners"].items():
             check_conditioner(one, f"cfg.conditioners.{name}")
         _check_fuser(cfg)
+    check_sizes(kind, cfg, shapes)
+
+
+def check_sizes(kind: str, cfg: dict[str, Any], shapes: Shapes) -> None:
+    """Compare the sizes that follow from a configuration with those of the weights, before memory is taken for them.
+
+    Raises:
+        RefusedError: naming the first weight that is of another size.
+    """
     for name, expected in _lm_shapes(cfg) if kind == "lm" else _codec_shapes(cfg):
         if shapes.get(name) != expected:
             raise RefusedError(f"by cfg {name} is {expected}, among the weights it is {shapes.get(name, 'missing')}")
+
+
+def check_memory(cfg: dict[str, Any], shapes: Shapes) -> None:
+    """Look at what decides how much memory a language model takes, also of a published one that says more than ours.
+
+    Args:
+        cfg: resolved.
+        shapes: of the weights, by name.
+
+    Raises:
+        RefusedError: naming the first size that is not allowed, or not that of the weights.
+    """
+    for name, one in cfg["conditioners"].items():
+        if name == "args":
+            continue
+        kind = check_conditioner_kind(one, f"cfg.conditioners.{name}")
+        rules = {**CONDITIONERS[kind].optional, **CONDITIONERS[kind].needed}
+        for key, value in one[kind].items():
+            if type(value) in (int, float) and key in rules:
+                _follow(rules[key], value, f"cfg.conditioners.{name}.{kind}.{key}")
+    check_sizes("lm", cfg, shapes)
 
 
 def _check_fuser(cfg: dict[str, Any]) -> None:
@@ -282,6 +312,8 @@ def _lm_shapes(cfg: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
     for index in range(lm["num_layers"]):
         yield f"transformer.layers.{index}.linear1.weight", (lm["hidden_scale"] * width, width)
     for name, one in cfg["conditioners"].items():
+        if name == "args":  # audiocraft's, of all conditions together
+            continue
         begin, args = f"condition_provider.conditioners.{name}", one[one["model"]]
         if one["model"] == "words":
             yield f"{begin}.words.weight", (args["n_bins"], args["dim"])

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+import yaml
 from audiocraft.models import loaders as audiocraft_loaders
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dataset_builder.errors import UserError
+from dataset_builder.sources.untrusted_yaml import require_plain
 
 from . import package_rules
 from .hub import from_hub, require
@@ -43,10 +46,13 @@ def published(name: str) -> Package:
         contents = audiocraft_loaders.load_lm_model_ckpt(name)
     if not isinstance(contents, dict) or not {"best_state", "xp.cfg"} <= contents.keys():
         raise UserError(f"{name} is no language model of audiocraft's: expected best_state and xp.cfg in its file")
+    state = contents["best_state"]
+    if not isinstance(state, dict) or not all(isinstance(one, torch.Tensor) for one in state.values()):
+        raise UserError(f"{name} is no language model of audiocraft's: expected tensors by name as its best_state")
     cfg = _configuration(contents["xp.cfg"], name)
     cfg.compression_model_checkpoint = PREFIX + name
     facts = {"published": name, "version": str(contents.get("version", ""))}
-    return Package("lm", cfg, facts, contents["best_state"], state_hash(contents["best_state"]))
+    return Package("lm", cfg, facts, state, state_hash(state))
 
 
 def _configuration(text: Any, name: str) -> DictConfig:
@@ -55,6 +61,7 @@ def _configuration(text: Any, name: str) -> DictConfig:
     A file at the hub is anybody's: it resolves nothing (`${oc.env:SECRET}`), and names conditions that are known.
     """
     try:
+        require_plain(text)
         values = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
         assert isinstance(values, dict)
         for key, one in values["conditioners"].items():
@@ -63,7 +70,10 @@ def _configuration(text: Any, name: str) -> DictConfig:
             for section, dropped in _OF_ITS_TRAINING.items():
                 for option in dropped:
                     (one if key == section else one.get(section, {})).pop(option, None)
-    except (AssertionError, AttributeError, LookupError, TypeError, ValueError, OmegaConfBaseException) as error:
+    except (
+        AssertionError, AttributeError, LookupError, TypeError, ValueError, RecursionError, OmegaConfBaseException,
+        yaml.YAMLError,
+    ) as error:  # fmt: skip
         raise UserError(f"the configuration of {name} is refused: {' '.join(str(error).split())[:200]}") from error
     return OmegaConf.create(_without_resolvers(values))
 

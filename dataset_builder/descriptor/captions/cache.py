@@ -1,18 +1,21 @@
 """Captions on disk by the sound they are of: the same audio is never captioned twice."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from ...llm.answer_cache import unusable
 from ...runtime import atomic
+from ...runtime.regular_files import read_regular
+from ...runtime.untrusted_json import parse_json
 from ...runtime.user_cache import cache_folder
 from .captioner import Caption
 
 FOLDER = cache_folder("captions")
+_LARGEST = 1 << 20  # bytes of a caption and its tags
 
 
 def cached_captions(
@@ -44,12 +47,13 @@ def name_of(who: str, wav: np.ndarray, sample_rate: int) -> str:
 
 
 def find(name: str) -> Caption | None:
-    """The kept caption of this name; None if there is none, or it is torn."""
+    """The kept caption of this name; None if there is none, or it is torn or of no use."""
     try:
-        values = json.loads(_path(name).read_text())
-        return Caption(str(values["text"]), {str(tag): float(p) for tag, p in values["tags"].items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        values = parse_json(read_regular(_path(name), _LARGEST))
+        caption = Caption(str(values["text"]), {str(tag): float(p) for tag, p in values["tags"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
+    return None if unusable(caption.text) else caption
 
 
 def keep(name: str, who: str, caption: Caption) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 
 from ...errors import UserError
+from ...runtime.untrusted_json import parse_json
 from .cache import cached_captions
 from .captioner import Caption, CaptionError
 
@@ -92,7 +93,7 @@ class MuLlamaCaptioner:
             process.stdin.flush()
             while answer := process.stdout.readline():
                 if answer.startswith("{"):  # its libraries print to the same stream
-                    return dict(json.loads(answer))
+                    return dict(parse_json(answer))
         except (OSError, ValueError) as error:
             self.close()
             raise UserError(f"MU-LLaMA's process ({self.command}) is out of step: {error}") from error

@@ -1,13 +1,17 @@
 """Captions that somebody wrote down: a JSONL table of items and texts."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError
+from ...llm.answer_cache import unusable
+from ...runtime.regular_files import read_regular
+from ...runtime.untrusted_json import parse_json, shown
 from .captioner import Caption, CaptionError
+
+_LARGEST = 1 << 28  # bytes: eight kilobytes for each item of Slakh2100
 
 
 class TableCaptioner:
@@ -23,11 +27,12 @@ class TableCaptioner:
     def __init__(self, path: Path):
         self.path = path
         try:
-            lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-            self.texts = {str(line["item"]): str(line["caption"]) for line in lines}
+            lines = read_regular(path, _LARGEST).splitlines()
+            self.texts = dict(_caption_of(line) for line in lines if line.strip())
         except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = f"{type(error).__name__}: {error}"
             raise UserError(
-                f'{path} is no table of captions ({error!r}): expected lines such as {{"item": ID, "caption": TEXT}}'
+                f'{path} is no table of captions ({reason}): expected lines such as {{"item": ID, "caption": TEXT}}'
             ) from error
 
     def of_item(self, item_id: str) -> list[Caption]:
@@ -55,3 +60,18 @@ class TableCaptioner:
             UserError: if there is any.
         """
         return [self.caption(wav, sample_rate) for wav in wavs]
+
+
+def _caption_of(line: bytes) -> tuple[str, str]:
+    """An item's id and its caption.
+
+    Raises:
+        ValueError, KeyError, TypeError: if a line says none.
+    """
+    values = parse_json(line)
+    item, caption = values["item"], values["caption"]
+    if type(item) is not str or type(caption) is not str:
+        raise ValueError(f"item is {shown(item)}, caption {shown(caption)}: expected text")
+    if (reason := unusable(caption)) is not None:
+        raise ValueError(f"the caption of {shown(item)} cannot be used: {reason.replace('the answer', 'it')}")
+    return item, caption

@@ -1,5 +1,6 @@
 """Excerpts of files at any rate and their sums, files read on block by block, and FLAC written and read back."""
 
+import resource
 import struct
 
 import numpy as np
@@ -128,3 +129,11 @@ def test_a_header_that_no_recording_has_is_refused_before_decoding(tmp_path, rat
     ):  # fmt: skip
         with pytest.raises(UserError, match=f"its header says {rate} Hz, expected 1000 to 768000"):
             read(path)
+
+
+def test_no_more_is_read_than_memory_holds(tone):
+    """Silence past the end would fill it, too."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=r"tone\.flac: 1440 minutes at 44100 Hz are too many .*, expected at most 101"):
+        reading.read(tone, 0.0, 86_400.0, 16_000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 16, "kilobytes"

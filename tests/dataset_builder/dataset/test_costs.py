@@ -1,5 +1,6 @@
 """Payments are written down whole or not at all; one that a crash has torn stops nothing."""
 
+import os
 import resource
 from pathlib import Path
 
@@ -21,15 +22,23 @@ def test_a_payment_is_written_down_whole_or_not_at_all(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert ledger.path.read_bytes() == whole and total_cost(tmp_path) == Cost(1, 100, 10, 0.5)
-    ledger.path.unlink()
-    ledger.path.symlink_to("/dev/full")
-    with pytest.raises(UserError, match="No space left"):
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_a_payment_is_written_to_no_file_but_the_data_sets(tmp_path: Path, kind: str) -> None:
+    ledger, victim = Ledger(tmp_path, "m"), tmp_path / "victim"
+    victim.write_text("mine")
+    make = {"link": lambda path: path.symlink_to(victim), "pipe": os.mkfifo, "folder": Path.mkdir}
+    make[kind](ledger.path)
+    with pytest.raises(UserError, match=r"costs\.jsonl: .*, expected a file of the data set: remove it"):
         ledger.add(Cost(1, 100, 10, 0.5))
+    assert victim.read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     "torn",
-    ['{"run": "2026', "[" * 100_000, "[]", "1", '{"calls": 1}', "\ufffd",
+    ['{"run": "2026', '{"calls": ' + "[" * 900 + "]" * 900 + ', "tokens_in": 0, "tokens_out": 0, "dollars": 0}',
+     "[" * 100_000, "[]", "1", '{"calls": 1}', "\ufffd",
      '{"calls": -5, "tokens_in": 0, "tokens_out": 0, "dollars": -9.0}',
      '{"calls": 1, "tokens_in": NaN, "tokens_out": 0, "dollars": 0}',
      '{"calls": "1", "tokens_in": 1, "tokens_out": 1, "dollars": null}'],

@@ -164,3 +164,18 @@ def test_a_browser_shows_it_whole(data, tmp_path):
     )  # fmt: skip
     assert (tmp_path / "page.png").stat().st_size > 10_000
     assert "CONSOLE" not in done.stderr, "no style or element was refused"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"items": 1}, {"items": {"train": {"mix": "<b>"}}}, {"hours": {"train": []}}, {"silent": {"mix": "x"}},
+     {"keys": []}, {"tracks": {}}, {"cost": []}, {"cost": {"calls": 1}},
+     {"silent": {"mix": float("nan")}}, {"more": 1}],
+    ids=str,
+)  # fmt: skip
+def test_a_report_that_no_build_wrote_is_one_line(data, tmp_path, change):
+    values = {**json.loads((data / "report.json").read_text()), **change}
+    (tmp_path / "report.json").write_text(json.dumps(values))
+    with pytest.raises(UserError, match="is torn or another version's") as caught:
+        read_report(tmp_path)
+    assert "\n" not in str(caught.value)

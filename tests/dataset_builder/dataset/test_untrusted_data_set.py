@@ -113,7 +113,7 @@ def test_links_and_pipes_among_the_sidecars(data: Path) -> None:
     assert "left_out.jsonl is not what was written" in check(data)
 
 
-@pytest.mark.parametrize("folder", ["tracks", "items", "egs", "egs/train", "files"])
+@pytest.mark.parametrize("folder", ["tracks", "items", "egs", "egs/train", "files", "store", "batches"])
 def test_a_folder_that_is_a_link_to_elsewhere_is_refused(data: Path, folder: str) -> None:
     if (data / folder).exists():
         (data / folder).rename(data / "before")

@@ -200,3 +200,40 @@ def test_collecting_that_is_killed_loses_no_cost(
     assert client(tmp_path, settings).collect().answers == 2
     total = total_cost(tmp_path / "data")
     assert total.calls == 5 and total.dollars == pytest.approx(5 * 0.5 * (100 * 2.5e-6 + 10 * 10e-6))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"status": 7}, {"status": "done\nand gone"}, {"request_counts": 7}, {"request_counts": {"completed": "x"}},
+     {"output_file_id": 9}, {"output_file_id": "../../x"}, {"id": None}],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_batch_is_one_line(
+    server: ChatServer, settings: ChatSettings, tmp_path: Path, change: dict[str, object]
+) -> None:
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    server.run_batch(state.id)
+    server.batches[state.id] |= change
+    for action in (BatchClient.states, BatchClient.collect):
+        with pytest.raises(UserError, match=r"the batch at .* failed \(\w+\): run it again"):
+            action(client(tmp_path, settings))
+    assert client(tmp_path, settings).files.names(), "it can be collected when the server has come to itself"
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl"])
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "1", "{}", "[" * 100_000, "\udcff", '{"id": "../x", "url": "y"}', '{"id": 1, "url": "y"}',
+     '{"custom_id": "a", "body": {"messages": "x"}}', '{"custom_id": "a", "body": {"messages": [{"role": "user"}]}}'],
+    ids=lambda text: text[:50],
+)  # fmt: skip
+def test_files_of_a_batch_that_nobody_here_wrote_are_one_line(
+    server: ChatServer, settings: ChatSettings, tmp_path: Path, ending: str, content: str
+) -> None:
+    """They come with a data set of somebody else's."""
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    path = tmp_path / "data/batches" / f"{state.name}.{ending}"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(UserError, match=r"batches/\w+\.jsonl? is torn \(.*\): remove it, and submit again") as caught:
+        client(tmp_path, settings).collect()
+    assert "\n" not in str(caught.value)

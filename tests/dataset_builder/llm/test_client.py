@@ -309,7 +309,9 @@ def test_counts_that_make_no_sense_are_budgeted_at_the_most(
     most = PRICES["gpt-4o"].most(first_request("question 00"))
     server.replies = [body({"content": GOOD}, usage=usage)] * 20
     asked = ask_all([f"question {n:02d}" for n in range(20)], replace(settings, budget=3.5 * most))
-    assert asked.stopped and len(server.asked) == 3 and asked.cost.dollars is None
+    assert asked.stopped and len(server.asked) == 3
+    counted = isinstance(usage, dict) and usage != {"prompt_tokens": None, "completion_tokens": None}
+    assert asked.cost.dollars == (pytest.approx(3 * most) if counted else None), "nobody counted: nobody knows"
 
 
 @pytest.mark.parametrize("text", ['"\\ud800"', json.dumps("a " * 20_000)])

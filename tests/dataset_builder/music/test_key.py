@@ -1,5 +1,7 @@
 """The key of MIDI files is music21's, to the letter, and is said as people say it."""
 
+import struct
+
 import numpy as np
 import pretty_midi
 import pytest
@@ -166,3 +168,16 @@ def test_the_real_track_and_its_stems(real_track):
 )
 def test_keys_are_written_as_people_say_them(key, spoken):
     assert spoken_key(key) == spoken
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"), [(b"", "its header promises 2"), (b"\xff\xff\xff\x7f", "expected at most 10000: music21")]
+)
+def test_what_music21_would_fall_over_or_never_end_with_is_one_line(tmp_path, events, reason):
+    """A file that ends before its second track, and one whose note begins after 2^28 quarters."""
+    track = (events or b"\0") + b"\x90\x3c\x40\x60\x80\x3c\x40\0\xff\x2f\0"
+    tracks, quarter = (1, 1) if events else (2, 480)
+    header = b"MThd" + struct.pack(">IHHH", 6, 1, tracks, quarter)
+    (tmp_path / "a.mid").write_bytes(header + b"MTrk" + struct.pack(">I", len(track)) + track)
+    with pytest.raises(UserError, match=reason):
+        KEY_BACKENDS["music21"](tmp_path / "a.mid")

@@ -1,7 +1,9 @@
 """The builder's commands: a light start, help, mistakes told in one line, and a data set built, checked and moved."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +56,21 @@ def test_build_check_show_relocate(tiny_slakh, tmp_path, capsys):
 def test_mistakes_are_one_line(arguments, tmp_path, capsys):
     assert main(["build", "--out", str(tmp_path / "out"), *arguments]) == 2
     assert capsys.readouterr().err.startswith("error: ") and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["check", "audit"])
+def test_names_of_strangers_are_printed_as_text(
+    tiny_slakh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """What a terminal would obey is printed as its code, in faults, in defects and in errors."""
+    root = tmp_path / "slakh"
+    shutil.copytree(tiny_slakh, root)
+    path = root / "train/Track00001/metadata.yaml"
+    path.write_text(path.read_text().replace("/elsewhere", '"/\\e]0;owned\\a"'))
+    if command == "check":
+        (tmp_path / "x\x1b[2J").mkdir()
+        root = tmp_path / "x\x1b[2J"
+    main([command, str(root)])
+    told = capsys.readouterr()
+    printed = [line for line in (told.out + told.err).splitlines() if "\\x1b" in line]
+    assert printed and all(line.isprintable() for line in printed) and "\x1b]0" not in told.out + told.err

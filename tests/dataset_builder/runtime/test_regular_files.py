@@ -39,16 +39,18 @@ def test_pipes_devices_and_folders_are_refused_without_reading(tmp_path: Path) -
 def test_lines_are_unzipped_as_far_as_they_may_go(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(b"ab\ncd\n" * 10))
-    assert list(unzipped_lines(path, 60, 3)) == [b"ab\n", b"cd\n"] * 10
-    for most, longest in ((59, 3), (60, 2)):
+    assert list(unzipped_lines(path, 60, 3, 20)) == [b"ab\n", b"cd\n"] * 10
+    for most, longest, count in ((59, 3, 20), (60, 2, 20), (60, 3, 19)):
         with pytest.raises(ValueError, match="it holds more than"):
-            list(unzipped_lines(path, most, longest))
+            list(unzipped_lines(path, most, longest, count))
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ValueError, match="it is not whole"):
-        list(unzipped_lines(path, 60, 3))
+        list(unzipped_lines(path, 60, 3, 20))
 
 
-@pytest.mark.parametrize("data", [b"[" * 100_000, b"NaN", b"[Infinity]", b"\xff", b"", b"9" * 5000])
+@pytest.mark.parametrize(
+    "data", [b"[" * 100_000, b"[" * 99 + b"]" * 99, b"NaN", b"[Infinity]", b"\xff", b"", b"9" * 5000]
+)
 def test_what_is_no_plain_json_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
         parse_json(data)

@@ -1,5 +1,7 @@
 """Filling the store: pieces of items, torn and stale tracks, kills, shards and processes."""
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from dataset_builder.runtime import atomic
 from dataset_builder.runtime.shards import Shard
 from orchestrator_solver.features.feature_store import Entry, Store
 from orchestrator_solver.features.store_reader import StoreReader
+from orchestrator_solver.features.text_store import TextStore, bucket_of
 from orchestrator_solver.precompute import fill_store
 from orchestrator_solver.precompute.encoders import FrozenEncoders
 from orchestrator_solver.precompute.fill_store import fill
@@ -144,3 +147,39 @@ def test_a_flipped_byte_of_an_entry_is_not_read(make_item: Callable[..., Item], 
     path.write_bytes(b"torn")
     with pytest.raises(UserError, match="cannot be read"):
         Store(tmp_path, "hash", "chroma").codes(item, 0, 1)
+
+
+def test_an_item_of_a_day_is_refused_before_anything_is_read(data: Path, encoders: FrozenEncoders) -> None:
+    path = data / manifest.item_path("Track00001-mix")
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps({**before, "duration": 86_400.0}))
+    with pytest.raises(UserError, match="item Track00001-mix: 1440 minutes at 22050 Hz are too many"):
+        fill(data, encoders, workers=0)
+    assert not encoders.store(data).folder.exists()
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_nothing_is_stored_through_a_link_out_of_the_data_set(
+    make_item: Callable[..., Item], tmp_path: Path, inner: bool
+) -> None:
+    root, victim = tmp_path / "data", tmp_path / "victim"
+    root.mkdir(), victim.mkdir()
+    store, texts = Store(root, "hash", "chroma"), TextStore(root, "encoder")
+    for folder in (store.folder, texts.folder) if inner else (root / "store",):
+        folder.parent.mkdir(exist_ok=True)
+        folder.symlink_to(victim)
+    with pytest.raises(UserError, match=r"is a link to .*victim.*: expected a folder of the data set itself"):
+        store.put("T", {"T-x": "content"}, {"T-x": Entry(torch.zeros(2, 5), torch.zeros(3))})
+    with pytest.raises(UserError, match=r"is a link to .*victim.*: expected a folder of the data set itself"):
+        texts.add(0, ["a"], lambda found: [torch.zeros(1, 4) for _ in found])
+    assert list(victim.iterdir()) == []
+
+
+def test_a_pipe_in_a_store_is_not_waited_for(make_item: Callable[..., Item], tmp_path: Path) -> None:
+    store, texts = Store(tmp_path, "hash", "chroma"), TextStore(tmp_path, "encoder")
+    for path in (store.folder / "T.safetensors", texts.folder / f"{bucket_of('a'):02x}.safetensors"):
+        path.parent.mkdir(parents=True)
+        os.mkfifo(path)
+    assert not store.has("T", {}) and texts.find("a") is None
+    with pytest.raises(UserError, match="cannot be read"):
+        store.codes(make_item(id="T-x", track="T"), 0, 1)

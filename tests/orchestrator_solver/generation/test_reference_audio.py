@@ -1,5 +1,6 @@
 """References of every format, and everything that can be wrong with one."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -176,3 +177,15 @@ def test_a_rate_that_is_none_of_sound_is_refused_before_decoding(tmp_path: Path,
     path.write_bytes(data)
     with pytest.raises(UserError, match=f"its header says {rate} Hz, expected 1000 to 768000"):
         read_reference(path, 5.0)
+
+
+def test_no_more_is_read_than_memory_holds(tmp_path: Path) -> None:
+    """An hour at a rate that nobody records at; the file itself has no samples."""
+    path, rate = tmp_path / "a.wav", 768_000
+    write(path, melody(0.1, rate), rate, subtype="PCM_U8")
+    data = bytearray(path.read_bytes()[:44])
+    data[4:8] = data[40:44] = (3600 * rate).to_bytes(4, "little")
+    path.write_bytes(data)
+    os.truncate(path, 44 + 3600 * rate)  # a hole, which takes no room on disk
+    with pytest.raises(UserError, match="60 minutes at 768000 Hz are too many to be read at once, expected at most 5"):
+        read_reference(path, 3600.0)

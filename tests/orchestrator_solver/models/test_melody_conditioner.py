@@ -24,7 +24,7 @@ from orchestrator_solver.features.conditions import (
     audio_reference,
 )
 from orchestrator_solver.features.feature_store import Entry
-from orchestrator_solver.features.pitch_classes import pitch_classes, pitch_classes_in_pieces
+from orchestrator_solver.features.pitch_classes import PitchCache, pitch_classes, pitch_classes_in_pieces
 from orchestrator_solver.features.store_reader import StoreReader
 from orchestrator_solver.generation.model import OrchestratorModel
 from orchestrator_solver.models.melody_conditioner import MelodyConditioner
@@ -295,3 +295,16 @@ def test_precision_of_training_does_not_move_the_chroma(make: Callable[..., Melo
     expected = classes(conditioner, stem(wav))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert classes(conditioner, stem(wav)) == expected
+
+
+def test_kept_pitch_classes_that_are_torn_count_as_absent(tmp_path: Path) -> None:
+    cache, classes = PitchCache(tmp_path), torch.arange(-1, 12)
+    cache.put("0123", classes)
+    kept = cache.get("0123")
+    assert kept is not None and torch.equal(kept, classes)
+    (path,) = tmp_path.rglob("*.npy")
+    data = path.read_bytes()
+    endless = b"\x93NUMPY\x01\x00\xff\xff" + data[10:]
+    for torn in (b"", data[:-200], data[:60] + b"(((" + data[63:], endless, data[:-1] + b"\x63"):
+        path.write_bytes(torn)
+        assert cache.get("0123") is None

@@ -86,3 +86,35 @@ def test_transformers_encodec(hub_home: Path) -> None:
     codes, scale = codec.encode(torch.zeros(1, 1, 6400))
     assert scale is None and codes.shape == (1, 4, 10)
     assert not hub.missing("facebook/encodec_32khz")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("model: t5,", "model: [,"), ("n_q: 4", "n_q: " + "[" * 500 + "]" * 500), ("n_q: 4", "n_q: &a [*a]"),
+     ("solver: musicgen", "solver: !!timestamp x"), ("solver: musicgen", "solver: 1\nsolver: 2"),
+     ("channels: 1", "\t: 1")],
+    ids=lambda change: change[1][:20],
+)  # fmt: skip
+def test_a_published_configuration_that_is_none_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, change: tuple[str, str]
+) -> None:
+    text = hub_cache.LM_YAML.replace("LAYERS", "1").replace(*change)
+    contents = {"best_state": {}, "xp.cfg": text}
+    monkeypatch.setattr(published.audiocraft_loaders, "load_lm_model_ckpt", lambda name: contents)
+    with pytest.raises(UserError, match="the configuration of somebody/model is refused") as caught:
+        published.published("somebody/model")
+    assert "\n" not in str(caught.value)
+    contents["best_state"] = {"a": 1}
+    with pytest.raises(UserError, match="expected tensors by name"):
+        published.published("somebody/model")
+
+
+@pytest.mark.parametrize("change", [("card: 2048", "card: 2000000000"), ("radix2_exp: 14", "radix2_exp: 60")])
+def test_no_more_memory_is_taken_than_the_weights_are_worth(
+    melody: OrchestratorModel, hub_home: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str]
+) -> None:
+    whole = published.audiocraft_loaders.load_lm_model_ckpt(MELODY.removeprefix("//pretrained/"))
+    contents = {**whole, "xp.cfg": whole["xp.cfg"].replace(*change)}
+    monkeypatch.setattr(published.audiocraft_loaders, "load_lm_model_ckpt", lambda name: contents)
+    with pytest.raises(UserError, match=r"the configuration and the weights make no lm \((by )?cfg"):
+        loading.build_lm_from_package(published.published(MELODY))
