@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FREE_SOME, NO_ROOM, UserError
-from ..runtime.regular_files import appending, read_regular
-from ..runtime.untrusted_json import parse_json, shown
+from ..runtime.untrusted import appending, parse_json, read_regular, shown
 
 FILE = "costs.jsonl"
 _COUNTED = ("calls", "tokens_in", "tokens_out", "dollars")

@@ -17,8 +17,7 @@ from ..items.item import Item
 from ..items.item_format import is_id, parse_item
 from ..items.tags import genres, moods
 from ..runtime import atomic
-from ..runtime.regular_files import leads_out, read_regular, require_inside, unzipped_lines
-from ..runtime.untrusted_json import parse_json, shown
+from ..runtime.untrusted import leads_out, parse_json, read_regular, require_inside, shown, unzipped_lines
 from ..sources.registry import READERS
 
 SPLITS = ("train", "valid", "test")
@@ -41,6 +40,20 @@ def item_path(item_id: str) -> str:
 def split_path(split: str) -> str:
     """A split's manifest, relative to the data set's root."""
     return f"egs/{split}/data.jsonl.gz"
+
+
+def place_of(path: str) -> tuple[Path, str]:
+    """The data set's folder and the split of a manifest's folder `ROOT/egs/SPLIT`.
+
+    Raises:
+        UserError: if there is no manifest.
+    """
+    folder = Path(path)
+    if not (folder / "data.jsonl.gz").is_file():
+        raise UserError(
+            f"no manifest {folder}/data.jsonl.gz: build the data set first (python -m dataset_builder build)"
+        )
+    return folder.parent.parent, folder.name
 
 
 def sidecar(item: Item) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from ..audio.spans import union
 from ..audit.exclusions import LeftOut
 from ..errors import UserError
 from ..items.item import Item
-from ..runtime.regular_files import read_regular
-from ..runtime.untrusted_json import validated
+from ..runtime.untrusted import read_regular, validated
 from .costs import Cost
 
 REPORT = "report.json"

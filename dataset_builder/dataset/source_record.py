@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..runtime import atomic
-from ..runtime.regular_files import read_regular
-from ..runtime.untrusted_json import validated
+from ..runtime.untrusted import read_regular, validated
 from ..sources.track_files import Stamp
 
 if TYPE_CHECKING:

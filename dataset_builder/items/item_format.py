@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..audio.limits import LEAST_RATE, MOST_RATE, MOST_SECONDS
 from ..audit.exclusions import LeftOut
 from ..music.instruments import CLASSES
-from ..runtime.untrusted_json import validated
+from ..runtime.untrusted import validated
 from .item import Item, Reference, StemPart
 
 if TYPE_CHECKING:  # otherwise imported where something is read: a build that only writes starts earlier

@@ -8,7 +8,7 @@ from ..audit import exclusions as why
 from ..audit.exclusions import LeftOut
 from ..errors import UserError
 from ..runtime import atomic
-from ..runtime.regular_files import read_regular
+from ..runtime.untrusted import read_regular
 from .item import Item
 from .item_format import parse_track
 

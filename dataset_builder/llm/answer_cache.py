@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..runtime import atomic
-from ..runtime.regular_files import read_regular
-from ..runtime.untrusted_json import parse_json
+from ..runtime.untrusted import parse_json, read_regular
 from ..runtime.user_cache import cache_folder
 from .description_prompt import Message
 

@@ -16,7 +16,7 @@ from openai.types.chat import ChatCompletion
 
 from ..dataset.costs import Cost, Ledger
 from ..errors import UserError
-from ..runtime.untrusted_json import parse_json, shown
+from ..runtime.untrusted import parse_json, shown
 from .answer_cache import AnswerStore
 from .batch_files import BATCH_ID, ENDPOINT, BatchFiles, Note
 from .client import answer_of

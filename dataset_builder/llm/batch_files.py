@@ -13,8 +13,7 @@ from typing import Literal
 
 from ..errors import UserError
 from ..runtime import atomic
-from ..runtime.regular_files import read_regular
-from ..runtime.untrusted_json import parse_json, shown
+from ..runtime.untrusted import parse_json, read_regular, shown
 from .description_prompt import MAX_TOKENS, Message
 
 FOLDER = "batches"

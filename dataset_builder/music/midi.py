@@ -8,7 +8,7 @@ from symusic import Score
 from symusic.core import ScoreTick
 
 from ..errors import UserError
-from ..runtime.regular_files import read_regular
+from ..runtime.untrusted import read_regular
 
 LARGEST = 1 << 24  # bytes: millions of notes; of Slakh2100 the largest file has less than one megabyte
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UserError
-from ..runtime.regular_files import read_regular
+from ..runtime.untrusted import read_regular
 from .midi import LARGEST
 
 _META, _TRACK_END = 0xFF, 0x2F

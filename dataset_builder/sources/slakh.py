@@ -14,8 +14,7 @@ import yaml
 
 from ..errors import UserError
 from ..music.instruments import class_of
-from ..runtime.regular_files import read_regular
-from ..runtime.untrusted_json import parse_json, shown
+from ..runtime.untrusted import parse_json, read_regular, shown
 from .splits import draw_splits
 from .track import Stem, Track
 from .untrusted_yaml import LARGEST, read_yaml

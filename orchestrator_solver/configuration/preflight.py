@@ -12,7 +12,7 @@ from dataset_builder.dataset import manifest
 from dataset_builder.errors import UserError
 from dataset_builder.sources.registry import READERS
 
-from ..data.dataloaders import STAGES, location
+from ..data.dataloaders import STAGES
 from ..paths import run_folder
 from ..runtime import fsdp
 from ..weights import hub, package
@@ -46,7 +46,7 @@ def check(cfg: DictConfig) -> None:
 
 def _require_items(cfg: DictConfig, stage: str) -> None:
     """Stop if the split that a stage reads is not there or empty."""
-    root, split = location(cfg.datasource[stage])
+    root, split = manifest.place_of(cfg.datasource[stage])
     if not manifest.read_split(root, split):
         raise UserError(
             f"{root} has no items in {split}, which the stage {stage} reads: "

@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import flashy
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from dataset_builder.dataset import manifest
-from dataset_builder.errors import UserError
 
 from ..features.store_reader import EncoderIdentity, StoreReader
 from ..runtime.stop_signals import ignore_in_worker
@@ -20,20 +18,6 @@ from .rank_sampler import RankSampler, SyncedLoader
 logger = logging.getLogger(__name__)
 STAGES = ("train", "valid", "evaluate", "generate")
 PLAYED = "generate"  # the stage that writes the targets' audio beside what it plays
-
-
-def location(path: str) -> tuple[Path, str]:
-    """The data set's folder and the split of a manifest's folder `ROOT/egs/SPLIT`.
-
-    Raises:
-        UserError: if there is no manifest.
-    """
-    folder = Path(path)
-    if not (folder / "data.jsonl.gz").is_file():
-        raise UserError(
-            f"no manifest {folder}/data.jsonl.gz: build the data set first (python -m dataset_builder build)"
-        )
-    return folder.parent.parent, folder.name
 
 
 def build_loaders(
@@ -63,7 +47,7 @@ def _loader(
     dataset_class: Callable[..., ExcerptDataset],
 ) -> SyncedLoader:  # fmt: skip
     options = {**cfg.dataset, **cfg.dataset[stage]}
-    root, split = location(cfg.datasource[stage])
+    root, split = manifest.place_of(cfg.datasource[stage])
     items, sampling = manifest.load(root, split), ExcerptSampling.from_config(cfg)
     count = _samples(cfg, stage, options["num_samples"] or len(sampling.wanted(items)), options["batch_size"])
     dataset = dataset_class(

@@ -24,7 +24,7 @@ from dataset_builder.dataset.freshness import audio_digests
 from dataset_builder.errors import UserError
 from dataset_builder.items.item import Item
 from dataset_builder.runtime import atomic
-from dataset_builder.runtime.regular_files import require_inside
+from dataset_builder.runtime.untrusted import require_inside
 
 FOLDER = "store"
 _PROOF = "proof"  # the one key of a file's metadata, so that their order is fixed

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dataset_builder.runtime import atomic
-from dataset_builder.runtime.regular_files import read_regular
+from dataset_builder.runtime.untrusted import read_regular
 
 from .chroma import SILENCE_DBFS, VOICED_DB, Chroma, ChromaFrames
 

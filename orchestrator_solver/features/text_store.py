@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from dataset_builder.runtime import atomic
-from dataset_builder.runtime.regular_files import require_inside
+from dataset_builder.runtime.untrusted import require_inside
 
 from .feature_store import FOLDER
 

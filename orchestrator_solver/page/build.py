@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataset_builder.errors import UserError
-from dataset_builder.runtime.regular_files import read_regular
-from dataset_builder.runtime.untrusted_json import parse_json
+from dataset_builder.runtime.untrusted import parse_json, read_regular
 
 from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import versions

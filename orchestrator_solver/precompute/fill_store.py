@@ -18,7 +18,6 @@ from dataset_builder.items.item import Item
 from dataset_builder.runtime.shards import Shard
 
 from ..configuration import preflight
-from ..data.dataloaders import location
 from ..data.excerpt_sampling import ExcerptSampling
 from ..features.feature_store import Entry, contents_of
 from ..features.text_store import TextStore
@@ -175,7 +174,7 @@ def fill_for(cfg: DictConfig, *, workers: int = 1, shard: Shard = WHOLE) -> Prep
     assert isinstance(frozen_alone, DictConfig)
     preflight.check(frozen_alone)
     stages = ("train", "valid", "evaluate")
-    places = {location(cfg.datasource[stage]) for stage in stages if cfg.datasource.get(stage)}
+    places = {manifest.place_of(cfg.datasource[stage]) for stage in stages if cfg.datasource.get(stage)}
     encoders, done = FrozenEncoders.of_config(cfg), Prepared(0, 0)
     texts = Texts(float(cfg.dataset.segment_duration), ExcerptSampling.from_config(cfg))
     for root in sorted({root for root, _ in places}):

@@ -29,7 +29,7 @@ from dataset_builder.sources.registry import READERS
 
 from .. import paths
 from ..configuration import preflight
-from ..data.dataloaders import STAGES, location
+from ..data.dataloaders import STAGES
 from ..seams import registry
 from ..weights import hub
 from .gpu_memory import GIB, checkpoint_bytes
@@ -170,7 +170,7 @@ def data(cfg: DictConfig) -> Iterator[Finding]:
     paths = dict.fromkeys(cfg.datasource[stage] for stage in STAGES if cfg.datasource.get(stage))
     for path in paths:
         try:
-            yield _split(*location(path))
+            yield _split(*manifest.place_of(path))
         except UserError as error:
             yield Finding(f"data {Path(path).name}", MISSING, str(error))
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from ...llm.answer_cache import unusable
 from ...runtime import atomic
-from ...runtime.regular_files import read_regular
-from ...runtime.untrusted_json import parse_json
+from ...runtime.untrusted import parse_json, read_regular
 from ...runtime.user_cache import cache_folder
 from .captioner import Caption
 

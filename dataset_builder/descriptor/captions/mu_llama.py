@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from ...errors import UserError
-from ...runtime.untrusted_json import parse_json
+from ...runtime.untrusted import parse_json
 from .cache import cached_captions
 from .captioner import Caption, CaptionError
 

@@ -7,8 +7,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...llm.answer_cache import unusable
-from ...runtime.regular_files import read_regular
-from ...runtime.untrusted_json import parse_json, shown
+from ...runtime.untrusted import parse_json, read_regular, shown
 from .captioner import Caption, CaptionError
 
 _LARGEST = 1 << 28  # bytes: eight kilobytes for each item of Slakh2100

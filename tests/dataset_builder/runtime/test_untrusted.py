@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataset_builder.runtime.checksums import digest_if_there, digest_of
-from dataset_builder.runtime.regular_files import read_regular, unzipped_lines
-from dataset_builder.runtime.untrusted_json import parse_json
+from dataset_builder.runtime.untrusted import parse_json, read_regular, unzipped_lines
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
