@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import sys
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -130,29 +131,46 @@ def _prepare_store(cfg: DictConfig) -> None:
     logger.info("%d items made, %d were there, %d texts made", done.made, done.kept, done.texts)
 
 
-def _run(cfg: DictConfig) -> None:
-    _prepare_process(cfg)
-    if cfg.execute_only == "prepare":
-        _prepare_store(cfg)
-        return
-    if cfg.execute_only and not (cfg.execute_inplace or cfg.continue_from):
+def _show(cfg: DictConfig) -> None:
+    get_solver(cfg).show()
+
+
+def _run_stage(cfg: DictConfig) -> None:
+    """One stage of a model that is there.
+
+    Raises:
+        UserError: if none is named.
+    """
+    if not (cfg.execute_inplace or cfg.continue_from):
         raise UserError("execute_only needs weights: add continue_from=//sig/SIG, or execute_inplace=true with -f SIG")
-    if cfg.show:
-        get_solver(cfg).show()
-    elif cfg.execute_only:
-        solver = get_solver(cfg)
-        solver.restore(replay_metrics=False)
-        solver.run_one_stage(cfg.execute_only)
-    else:
-        with run_lock.training(get_xp().folder):
-            get_solver(cfg).run()
+    solver = get_solver(cfg)
+    solver.restore(replay_metrics=False)
+    solver.run_one_stage(cfg.execute_only)
+
+
+def _train(cfg: DictConfig) -> None:
+    with run_lock.training(get_xp().folder):
+        get_solver(cfg).run()
+
+
+RUNS: dict[str, Callable[[DictConfig], None]] = {
+    "prepare": _prepare_store, "show": _show, "stage": _run_stage, "train": _train,
+}  # fmt: skip
+
+
+def _kind_of(cfg: DictConfig) -> str:
+    """Of run, a name in `RUNS`."""
+    if cfg.execute_only == "prepare":
+        return "prepare"
+    return "show" if cfg.show else "stage" if cfg.execute_only else "train"
 
 
 @entry_point(config_path=str(Path(__file__).parent.parent / "config"), config_name="config")
 def main(cfg: DictConfig) -> None:
     """Run the experiment of this configuration."""
     try:
-        _run(cfg)
+        _prepare_process(cfg)
+        RUNS[_kind_of(cfg)](cfg)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

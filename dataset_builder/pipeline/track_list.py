@@ -1,5 +1,6 @@
 """Which tracks a data set is made of, and where they are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,18 +37,21 @@ class TrackList:
         return [folder.name for _, folder in self.tracks]
 
 
-def list_tracks(settings: BuildSettings) -> TrackList:
-    """The tracks, before anything is written; those of the embedded corpus may have to be rendered yet.
+def _corpus(settings: BuildSettings) -> TrackList:
+    """The tracks of the embedded corpus, which may have to be rendered yet."""
+    works = corpus.select(settings.nano.works)
+    folders = [
+        (work.split, path) for work in works for _, path in corpus.track_folders(settings.out, work, settings.nano)
+    ]
+    return TrackList("nano", settings.out / "slakh", "slakh", tuple(sorted(folders, key=lambda pair: pair[1].name)))
+
+
+def _folder(settings: BuildSettings) -> TrackList:
+    """The tracks below a folder.
 
     Raises:
-        UserError: if the source is not there or has none.
+        UserError: if it is not there or has none.
     """
-    if settings.source == "nano":
-        works = corpus.select(settings.nano.works)
-        folders = [
-            (work.split, path) for work in works for _, path in corpus.track_folders(settings.out, work, settings.nano)
-        ]
-        return TrackList("nano", settings.out / "slakh", "slakh", tuple(sorted(folders, key=lambda pair: pair[1].name)))
     reader = READERS[settings.source]
     if settings.root is None or not settings.root.is_dir():
         raise UserError(f"--root {settings.root}: expected {reader.layout}")
@@ -58,6 +62,23 @@ def list_tracks(settings: BuildSettings) -> TrackList:
     return TrackList(settings.source, root, str(root), kept, tuple(sorted(omitted)))
 
 
+def _render_corpus(settings: BuildSettings, track_ids: set[str]) -> None:
+    corpus.render(settings.out, settings.nano, settings.workers, only=track_ids)
+
+
+LISTS: dict[str, Callable[[BuildSettings], TrackList]] = {"nano": _corpus}  # of the other sources: a folder's
+RENDERERS: dict[str, Callable[[BuildSettings, set[str]], None]] = {"nano": _render_corpus}  # the others are there
+
+
+def list_tracks(settings: BuildSettings) -> TrackList:
+    """The tracks, before anything is written; those that are rendered need not be there yet.
+
+    Raises:
+        UserError: if the source is not there or has none.
+    """
+    return LISTS.get(settings.source, _folder)(settings)
+
+
 def source_of(settings: BuildSettings, root: Path, split: str, folder: Path) -> TrackSource:
     """Where a track comes from, for whoever compares it with what it was made of."""
     follow_links = policies(settings.policy, audited=settings.audit)["link-out"] == USE
@@ -65,6 +86,6 @@ def source_of(settings: BuildSettings, root: Path, split: str, folder: Path) -> 
 
 
 def render(settings: BuildSettings, track_ids: set[str]) -> None:
-    """Make those of the tracks that can be made: the embedded corpus is rendered."""
-    if settings.source == "nano":
-        corpus.render(settings.out, settings.nano, settings.workers, only=track_ids)
+    """Make those of the tracks that are rendered, as far as they are not there."""
+    if settings.source in RENDERERS:
+        RENDERERS[settings.source](settings, track_ids)
