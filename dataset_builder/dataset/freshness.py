@@ -1,20 +1,18 @@
 """Whether a track's sources are still those that it was made of."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..audit.defects import USE, policies
 from ..errors import UserError
 from ..items.item import Item
 from ..items.track_results import VERSION, find_result
 from ..runtime.checksums import digest_of
 from ..sources.registry import READERS
 from ..sources.track_files import Stamp, stamps_of
-from .manifest import SOURCE_VARIABLE, read_origin, reader_of, source_root
-from .source_links import require_held
+from .manifest import read_origin, reader_of, source_root
+from .source_links import follows_links, require_held
 from .source_record import SourceFile, SourceRecord, find_record, write_record
 
 _LARGEST = 1 << 37  # bytes: a day at 192 kHz has as many, and what is longer no reader reads
@@ -69,19 +67,21 @@ class Comparison:
             write_record(out, track_id, self.now)
 
 
-def compare(out: Path, source: TrackSource) -> Comparison:
+def compare(out: Path, source: TrackSource, *, to_keep: bool = True) -> Comparison:
     """Compare a track's sources with those that it was made of; what is read is what has another size or time.
 
     Args:
         out: the data set's folder.
         source: the track's.
+        to_keep: whether the caller will record what is found; if not, of a track without record nothing is read.
     """
     known = find_record(out, source.id)
     files = known.files if known else {}
     stamps = stamps_of(source.folder, source.follow_links)
     folder = source.folder.relative_to(source.root).as_posix()
     made_by = f"{source.reader} {READERS[source.reader].version}, items {VERSION}"
-    found = (_file(source.folder, name, stamp, files) for name, stamp in stamps.items())
+    read = to_keep or known is not None
+    found = (_file(source.folder, name, stamp, files, read) for name, stamp in stamps.items())
     record = SourceRecord(source.split, folder, made_by, dict(found))
     return Comparison(known or _as_its_items_say(out, source.id, record), record, known is not None)
 
@@ -127,9 +127,8 @@ def _source_of(root: Path, base: Path, item: Item) -> TrackSource:
         raise UserError(
             f"{root}: the files of {item.id} are in {folder}, expected a folder {item.track}: build it again"
         )
-    policy = read_origin(root).settings.get("policy", ())
-    follow_links = bool(os.environ.get(SOURCE_VARIABLE)) or policies(policy)["link-out"] == USE
-    return TrackSource(base, folder, item.split, reader_of(root), follow_links)
+    follow = follows_links(read_origin(root).settings.get("policy", ()))
+    return TrackSource(base, folder, item.split, reader_of(root), follow)
 
 
 def _folder_of(item: Item) -> str:
@@ -146,14 +145,14 @@ def _as_its_items_say(out: Path, track_id: str, now: SourceRecord) -> SourceReco
     return replace(now, split=result.items[0].split, folder=_folder_of(result.items[0]))
 
 
-def _file(folder: Path, name: str, stamp: Stamp, files: Mapping[str, SourceFile]) -> tuple[str, SourceFile]:
-    """A file's name, as it can be printed, and the file; which is read only if it has no equal stamp in `files`."""
+def _file(folder: Path, name: str, stamp: Stamp, files: Mapping[str, SourceFile], read: bool) -> tuple[str, SourceFile]:
+    """A file's name, as it can be printed, and the file; what has an equal stamp in `files` is not read."""
     printed = name if name.isprintable() else ascii(name)[1:-1]
     known = files.get(printed)
     if known is not None and known.stamp == stamp:
         return printed, known
     try:
-        digest = digest_of(folder / name) if stamp.size <= _LARGEST else ""
+        digest = digest_of(folder / name) if read and stamp.size <= _LARGEST else ""
     except (OSError, ValueError):  # whoever is to use it says why it cannot be read
         digest = ""
     return printed, SourceFile(stamp, digest)

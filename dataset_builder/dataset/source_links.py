@@ -4,6 +4,7 @@ A data set of somebody else's may bring its source with it, with links to whatev
 """
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from ..audit.defects import USE, policies
 from ..errors import UserError
 from ..items.item import Item
 from .manifest import SOURCE_VARIABLE, read_origin, source_root
+
+
+def follows_links(policy: Iterable[str]) -> bool:
+    """Whether links out of tracks are followed: a build with this policy did, or whoever reads names the source.
+
+    Args:
+        policy: of the build, such as `link-out=use`.
+    """
+    return bool(os.environ.get(SOURCE_VARIABLE)) or policies(policy)["link-out"] == USE
 
 
 def require_held(item: Item, root: Path) -> None:
@@ -35,7 +45,7 @@ def _require_held(root: Path, base: Path, path: str, track: str) -> None:
     folders = [base, *(base / folder for folder in Path(path).parents if folder.name == track)]
     if any(Path(real).is_relative_to(os.path.realpath(folder)) for folder in folders):
         return
-    if policies(read_origin(root).settings.get("policy", ()))["link-out"] != USE:
+    if not follows_links(read_origin(root).settings.get("policy", ())):
         raise UserError(
             f"{base / path} is a link to {real}, out of the source: if it is right, name the source yourself "
             f"({SOURCE_VARIABLE}={base})"

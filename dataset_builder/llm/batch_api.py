@@ -231,7 +231,8 @@ def _one_line(settings: ChatSettings, client: openai.OpenAI) -> Iterator[None]:
         url = str(client.base_url)  # no types, and hands on what json raises
         if isinstance(error, openai.OpenAIError):
             raise_if_hopeless(error, settings, url)
-        raise UserError(f"the batch at {url} failed ({type(error).__name__}): run it again") from error
+        reason = f": {error}" if type(error) is ValueError else ""
+        raise UserError(f"the batch at {url} failed ({type(error).__name__}{reason[:200]}): run it again") from error
 
 
 def _known(batch: Any) -> _Batch:
@@ -241,7 +242,7 @@ def _known(batch: Any) -> _Batch:
         ValueError, AttributeError: if it is none.
     """
     counts, files = batch.request_counts, (batch.output_file_id, batch.error_file_id)
-    done = counts.completed if counts else 0
+    done = (counts.completed or 0) if counts else 0
     names = [batch.id, *(name for name in files if name)]
     if not all(type(name) is str and BATCH_ID.fullmatch(name) for name in names) or type(done) is not int:
         raise ValueError(f"{shown(names)} are no batch and its files")

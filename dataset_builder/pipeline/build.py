@@ -179,7 +179,7 @@ def describe(
 def _items_stage(settings: BuildSettings, source: TrackList, tracks: Sequence[tuple[str, Path]]) -> dict[str, Handed]:
     """Make the results of the tracks that are not done; returns what the workers hand back of all."""
     render(settings, {folder.name for _, folder in tracks})
-    compared = compare_tracks(settings, source, tracks)
+    compared = compare_tracks(settings, source, tracks, to_keep=True)
     if compared:
         _tell(outdated(settings, source, tracks, compared))
     begun = [(settings, *pair) for pair in compared.items()]

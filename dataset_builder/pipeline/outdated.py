@@ -61,18 +61,18 @@ def _listed(changes: Sequence[str]) -> str:
 
 
 def compare_tracks(
-    settings: BuildSettings, source: TrackList, tracks: Iterable[tuple[str, Path]]
+    settings: BuildSettings, source: TrackList, tracks: Iterable[tuple[str, Path]], *, to_keep: bool
 ) -> dict[str, Comparison]:
-    """What each of the tracks that have results was made of, beside what its source holds now."""
+    """What each of the tracks that have results was made of, beside what its source holds now; see `compare`."""
     begun = [track for track in tracks if result_path(settings.out, track[1].name).is_file()]
     sources = [source_of(settings, source.root, *track) for track in begun]
-    jobs = [(settings.out, sources[start : start + _CHUNK]) for start in range(0, len(sources), _CHUNK)]
+    jobs = [(settings.out, sources[start : start + _CHUNK], to_keep) for start in range(0, len(sources), _CHUNK)]
     found = chain.from_iterable(parallel_map(_compare_all, jobs, settings.workers, "sources", "part"))
     return {folder.name: comparison for (_, folder), comparison in zip(begun, found, strict=True)}
 
 
-def _compare_all(out: Path, sources: Sequence[TrackSource]) -> list[Comparison]:
-    return [compare(out, source) for source in sources]
+def _compare_all(out: Path, sources: Sequence[TrackSource], to_keep: bool) -> list[Comparison]:
+    return [compare(out, source, to_keep=to_keep) for source in sources]
 
 
 def outdated(
@@ -89,7 +89,7 @@ def outdated(
 
 def outdated_in(settings: BuildSettings, source: TrackList) -> Outdated:
     """What is out of date in a data set."""
-    return outdated(settings, source, source.tracks, compare_tracks(settings, source, source.tracks))
+    return outdated(settings, source, source.tracks, compare_tracks(settings, source, source.tracks, to_keep=False))
 
 
 def outdated_of(out: Path, workers: int) -> Outdated | None:
@@ -102,7 +102,8 @@ def outdated_of(out: Path, workers: int) -> Outdated | None:
     if not base.is_dir():
         return None
     source = list_tracks(settings if settings.root is None else replace(settings, root=base))
-    return outdated_in(settings, source)
+    moved = tuple((split, base / folder.relative_to(source.root)) for split, folder in source.tracks)
+    return outdated_in(settings, replace(source, root=base, tracks=moved))
 
 
 def remove_gone(out: Path, source: TrackList) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..audit.defects import USE, policies
 from ..dataset.freshness import TrackSource
+from ..dataset.source_links import follows_links
 from ..errors import UserError
 from ..nano import corpus
 from ..sources.registry import READERS
@@ -81,8 +81,7 @@ def list_tracks(settings: BuildSettings) -> TrackList:
 
 def source_of(settings: BuildSettings, root: Path, split: str, folder: Path) -> TrackSource:
     """Where a track comes from, for whoever compares it with what it was made of."""
-    follow_links = policies(settings.policy, audited=settings.audit)["link-out"] == USE
-    return TrackSource(root, folder, split, settings.source, follow_links)
+    return TrackSource(root, folder, split, settings.source, follows_links(settings.policy))
 
 
 def render(settings: BuildSettings, track_ids: set[str]) -> None:

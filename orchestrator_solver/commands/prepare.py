@@ -8,7 +8,9 @@ stopped is simply run again. `dora run solver=orchestrator execute_only=prepare`
 import argparse
 from pathlib import Path
 
-from ..runtime.placement import add_device_option, placement
+from dataset_builder.errors import UserError
+
+from ..runtime.placement import placement
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -19,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         "(default: solver=orchestrator_nano)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes that read, and on a CPU compute (default: 2)")
     parser.add_argument("--shard", metavar="I/N", default="1/1", help="compute one part of N, for jobs of your own")
-    add_device_option(parser)
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps (default: the configuration's)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,7 +35,9 @@ def run(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(1)  # of each process
     overrides = [*(args.overrides or ["solver=orchestrator_nano"]), f"dset_root={args.data.absolute()}"]
-    if not any(word.startswith("device=") for word in overrides):
+    if args.device is not None:
+        if any(word.startswith("device=") for word in overrides):
+            raise UserError(f"--device {args.device} beside an override of the device: give one of them")
         overrides.append(f"device={placement(args.device).device}")
     done = fill_for(composed(overrides), workers=args.workers, shard=Shard.parse(args.shard))
     texts = f", {done.texts} texts made" if done.texts else ""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import flashy
 import torch
 
 from dataset_builder.errors import UserError
@@ -51,20 +52,31 @@ class StoreReader:
     def require(self, items: Iterable[Item]) -> None:
         """Stop unless all that will be read of these items is there.
 
+        The run's first process looks for all: audio that no build has a record of is read for that.
+
         Raises:
-            UserError: if tracks are missing, torn, or were made of other audio.
+            UserError: in all processes, if tracks are missing, torn, or were made of other audio.
         """
+        fault = self._fault(items) if flashy.distrib.is_rank_zero() else None
+        if fault := flashy.distrib.broadcast_object(fault):
+            raise UserError(fault)
+
+    def _fault(self, items: Iterable[Item]) -> str | None:
+        """What is wrong with the entries of these items, in a line."""
         by_track: dict[str, list[Item]] = {}
         for item in items:
             by_track.setdefault(item.track, []).append(item)
-        lacking = [
-            track for track, members in by_track.items() if not self.store.has(track, contents_of(self.root, members))
-        ]
-        if lacking:
-            raise UserError(
-                f"{self.store.folder} lacks {len(lacking)} of {len(by_track)} tracks, such as {lacking[0]}, or they "
-                "have changed: run `orchestrator prepare` with this run's settings, or set orchestrator.store=false"
-            )
+        try:
+            contents = {track: contents_of(self.root, members) for track, members in by_track.items()}
+        except UserError as error:
+            return str(error)
+        lacking = [track for track, each in contents.items() if not self.store.has(track, each)]
+        if not lacking:
+            return None
+        return (
+            f"{self.store.folder} lacks {len(lacking)} of {len(by_track)} tracks, such as {lacking[0]}, or they have "
+            "changed: run `orchestrator prepare` with this run's settings, or set orchestrator.store=false"
+        )
 
     def codes(self, item: Item, start: float, seconds: float) -> torch.Tensor:
         """Codes `[K, S]` of an excerpt."""

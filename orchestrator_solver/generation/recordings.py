@@ -8,6 +8,7 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -21,8 +22,8 @@ from dataset_builder.music.instruments import ordered
 from dataset_builder.runtime import atomic
 
 FORMATS: dict[str, str] = {"wav": "WAV", "flac": "FLAC"}  # ending -> soundfile's name; both 16 bit
-_LONGEST_NAME = 120
-_ASKED = ("reference", "prompt", "instruments", "model", "seed", "settings")  # of a record: what decides the audio
+_LONGEST_WORDS, _LONGEST_MODEL = 100, 60  # letters in a name, of which file systems take 255
+_ASKED = ("reference", "prompt", "instruments", "model", "seed", "settings", "computed")  # what decides the audio
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,18 @@ class Recording:
         """The audio within -1..1, as it is written and heard."""
         return within_scale(self.wav)
 
-    @property
-    def name(self) -> str:
+    def name(self, ending: str) -> str:
         """`song-violin-nano-g3-s1-2ba4f1c7`: a file name on every system, another one for whatever else was asked.
 
         Reference, instruments, model, guidance and seed are there to be read; the digits at the end are of all that
-        decides the audio.
+        decides the audio, and of the format, since each file has a record of its own.
         """
         reference = Path(self.record["reference"].get("file", "reference")).stem
-        words = _plain(" ".join([reference, *ordered(self.record["instruments"])]))[:_LONGEST_NAME]
-        model = _plain(Path(self.record["model"]["name"]).name)[:_LONGEST_NAME]
-        asked = json.dumps([self.record[name] for name in _ASKED], sort_keys=True)
+        words = _plain(" ".join([reference, *ordered(self.record["instruments"])]))[:_LONGEST_WORDS]
+        model = _plain(Path(self.record["model"]["name"]).name)[:_LONGEST_MODEL]
+        asked = json.dumps([ending, *(self.record[name] for name in _ASKED)], sort_keys=True)
         digits = hashlib.sha256(asked.encode()).hexdigest()[:8]
-        return f"{words}-{model}-g{self.record['settings']['guidance']:g}-s{self.record['seed']}-{digits}"
+        return f"{words}-{model}-g{self.record['settings']['guidance']:g}-s{self.record['seed']}-{digits}.{ending}"
 
 
 def within_scale(wav: np.ndarray) -> np.ndarray:
@@ -78,12 +78,24 @@ def check_writable(folder: Path) -> None:
     Raises:
         UserError: if they cannot.
     """
-    nearest = next(parent for parent in [folder, *folder.absolute().parents] if parent.exists())
     try:
+        nearest = next(parent for parent in [folder, *folder.absolute().parents] if _is_there(parent))
         with tempfile.TemporaryDirectory(prefix=".", suffix=".tmp", dir=nearest) as probe:
             (Path(probe) / "probe").touch()
     except OSError as error:
         raise UserError(f"cannot write to the folder {folder} ({error.strerror}): choose another --out") from error
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something of this name, be it a link that leads nowhere.
+
+    Raises:
+        OSError: if there can be nothing of this name.
+    """
+    with suppress(FileNotFoundError):
+        path.lstat()
+        return True
+    return False
 
 
 def write(recording: Recording, folder: Path, ending: str) -> Path:
@@ -95,7 +107,7 @@ def write(recording: Recording, folder: Path, ending: str) -> Path:
     Raises:
         UserError: if the folder cannot be written (the disk is full, say).
     """
-    path = folder / f"{recording.name}.{ending}"
+    path = folder / recording.name(ending)
     audio = io.BytesIO()
     try:
         soundfile.write(audio, recording.playable, recording.sample_rate, subtype="PCM_16", format=FORMATS[ending])

@@ -170,7 +170,8 @@ def fill_for(cfg: DictConfig, *, workers: int = 1, shard: Shard = WHOLE) -> Prep
     Raises:
         UserError: if a model, the data set or the device cannot be had.
     """
-    frozen_alone = OmegaConf.merge(cfg, {"continue_from": None})  # the language model has no part in it
+    # The language model has no part in it, and the data of all stages have.
+    frozen_alone = OmegaConf.merge(cfg, {"continue_from": None, "execute_only": None})
     assert isinstance(frozen_alone, DictConfig)
     preflight.check(frozen_alone)
     stages = ("train", "valid", "evaluate")

@@ -90,6 +90,8 @@ def go_back_to_whole(last: Path) -> Path | None:
     """Put the newest epoch's checkpoint that is whole in the place of a last one that is torn.
 
     Of a sharded checkpoint all processes' parts are looked at, and put back together; one process does it for all.
+    An epoch's checkpoint that lacks states (`checkpoint.keep_every_states`) is passed over: with it alone, a run would
+    begin anew.
 
     Args:
         last: the run's last checkpoint, the first process' part.
@@ -98,7 +100,7 @@ def go_back_to_whole(last: Path) -> Path | None:
         The epoch's checkpoint; None if the last one is whole, or there is none.
 
     Raises:
-        UserError: if no epoch's is whole.
+        UserError: if no epoch's is whole, or each lacks states.
     """
     parts = {part: is_whole(part) for part in _parts(last)}
     if all(parts.values()):
@@ -106,13 +108,30 @@ def go_back_to_whole(last: Path) -> Path | None:
     epochs = [path for path in last.parent.glob("checkpoint_*.th") if path.stem.partition("_")[2].isdigit()]
     for epoch in sorted(epochs, key=lambda path: int(path.stem.partition("_")[2]), reverse=True):
         whole = _parts(epoch)
-        if len(whole) == len(parts) and all(is_whole(part) for part in whole):
+        if len(whole) == len(parts) and all(is_whole(part) and _has_all_states(part) for part in whole):
+            _forget_interrupted(last)
             pairs = zip(parts, whole, strict=True)
             for part, other in sorted(pairs, key=lambda pair: not parts[pair[0]]):  # torn till the end, if it is killed
                 with atomic.replacing(part) as temporary:
                     shutil.copyfile(other, temporary)
             return epoch
-    raise UserError(f"checkpoint {last} is torn, and of no epoch is one whole: train anew (--clear)")
+    raise UserError(
+        f"checkpoint {last} is torn, and of no epoch is one whole with all states (checkpoint.save_every=1 "
+        "checkpoint.keep_every_states=null keeps such): train anew (--clear)"
+    )
+
+
+def _has_all_states(path: Path) -> bool:
+    """Whether a run can go on from a whole checkpoint of its own."""
+    state = torch.load(path, "cpu", weights_only=False, mmap=True)
+    return {"history", "model", "optimizer"} <= state.keys()
+
+
+def _forget_interrupted(last: Path) -> None:
+    """Remove what a save was cut short of, or the next loading would finish it over what is put back."""
+    last.with_name(f"{last.name}.tmp.done").unlink(missing_ok=True)  # first: without it nothing is finished
+    for left in last.parent.glob(f"{last.name}*.tmp"):
+        left.unlink(missing_ok=True)
 
 
 def _parts(path: Path) -> list[Path]:

@@ -36,6 +36,8 @@ def _own_checkpoint(load: Callable[..., Any], path: Path, map_location: Any, kwa
     Raises:
         UserError: if it is torn, naming the newest of the folder that is whole.
     """
+    from dora import get_xp, is_xp
+
     from ..weights.safe_load import is_whole
 
     try:
@@ -45,11 +47,11 @@ def _own_checkpoint(load: Callable[..., Any], path: Path, map_location: Any, kwa
             raise
         others = sorted(path.parent.glob("checkpoint*.th"), key=lambda other: other.stat().st_mtime, reverse=True)
         whole = next((other for other in others if other != path and is_whole(other)), None)
-        advice = (
-            f"{whole} is whole: add continue_from_whole=true to go on from it"
-            if whole
-            else "no other is whole: train anew (--clear)"
-        )
+        advice = "no other is whole: train anew (--clear)"
+        if whole:
+            advice = f"{whole} is whole: copy it there to go on from it"
+            if is_xp() and get_xp().folder == path.parent and path.stem == "checkpoint" and "_" in whole.stem:
+                advice += ", or add continue_from_whole=true"
         raise UserError(f"checkpoint {path} is torn; {advice}") from error
 
 

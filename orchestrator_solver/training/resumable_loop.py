@@ -75,9 +75,8 @@ class ResumableLoop(MonitoredSolver):
             epoch = run_checkpoint.go_back_to_whole(self.checkpoint_path(use_fsdp=False))
         flashy.distrib.barrier()
         state = super().load_checkpoints(*args, **kwargs)
-        if epoch and state is not None:
-            anew = ", ".join(sorted(self.stateful.sources.keys() - state.keys())) or "nothing"
-            self.logger.warning("The last checkpoint was torn: going on from %s, of which is lost: %s", epoch, anew)
+        if epoch:
+            self.logger.warning("The last checkpoint was torn: going on from %s", epoch)
         return state
 
     def common_train_valid(self, dataset_split: str, **kwargs: Any) -> dict:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dataset_builder.errors import UserError
 from dataset_builder.nano.corpus import NanoSettings
 from dataset_builder.pipeline.build import build
 from dataset_builder.pipeline.settings import BuildSettings
@@ -63,9 +64,11 @@ def run_demo(settings: DemoSettings) -> DemoResult:
     """Make the corpus, fine-tune on it, score and show.
 
     Raises:
-        UserError: if a step fails, with what to do.
+        UserError: if a step fails, with what to do, or the device is not there or not the first GPU.
     """
     begin, where = time.monotonic(), placement(settings.device)
+    if where.device.index:
+        raise UserError(f"the demo trains on the first GPU that it sees: set CUDA_VISIBLE_DEVICES={where.device.index}")
     data, finetuned = settings.out / "data", settings.out / "finetuned"
     _say(1, "the embedded corpus, its items, captions and descriptions")
     nano = NanoSettings(works=settings.works)

@@ -113,7 +113,8 @@ def test_a_torn_last_checkpoint_is_gone_on_from_the_newest_whole(
         (run / name).write_bytes((run / name).read_bytes()[:-1000])
     command = run_command(tiny_data, tiny_models, *RANDOM, *WATCHED)
     refused = run_to_its_end(folder, command)
-    assert refused.returncode == 2 and "checkpoint_2.th is whole: add continue_from_whole=true" in refused.stderr
+    assert refused.returncode == 2 and "checkpoint_2.th is whole: copy it" in refused.stderr
+    assert "or add continue_from_whole=true" in refused.stderr
     done = run_to_its_end(folder, [*command, "continue_from_whole=true"])
     assert done.returncode == 0, done.stderr[-3000:]
     assert _exact(history_of(folder)) == _exact(history_of(straight))

@@ -20,6 +20,7 @@ from orchestrator_solver.commands import COMMANDS
 from orchestrator_solver.generation import recordings
 from orchestrator_solver.generation.model import OrchestratorModel
 from orchestrator_solver.generation.sampling import SamplingSettings
+from orchestrator_solver.runtime.placement import Placement
 from orchestrator_solver.weights import package
 
 MELODY = (60, 62, 64, 67, 65, 64, 62, 60)
@@ -28,7 +29,12 @@ MELODY = (60, 62, 64, 67, 65, 64, 62, 60)
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> EchoModel:
     echo = EchoModel(noise=0.01)
-    monkeypatch.setattr("orchestrator_solver.generation.model.load_model", lambda name, where: echo)
+
+    def load_model(name: str, where: Placement) -> EchoModel:
+        echo.placement = where
+        return echo
+
+    monkeypatch.setattr("orchestrator_solver.generation.model.load_model", load_model)
     return echo
 
 
@@ -112,7 +118,8 @@ def test_no_take_replaces_another(
     model: EchoModel, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever else is asked for, or who plays, makes another name; the same again makes the same."""
-    asked = [(), ("--guidance", 6), ("--temperature", 0.5), ("--duration", 2), ("--description", "A waltz."), ()]
+    asked = [(), ("--guidance", 6), ("--temperature", 0.5), ("--duration", 2), ("--description", "A waltz."),
+             ("--precision", "bfloat16"), ()]  # fmt: skip
     for words in asked:
         words = words if "--description" in words else (*words, "--no-describe")
         assert orchestrate(song, "--instruments", "violin", "--out", tmp_path, *words) == 0
@@ -135,6 +142,20 @@ def test_other_audio_of_the_same_name_is_left_as_it_is(model: EchoModel, song: P
     assert wav.with_stem(f"{wav.stem}-2").with_suffix(".json").is_file()
 
 
+def test_each_file_has_a_record_of_its_own(model: EchoModel, song: Path, tmp_path: Path) -> None:
+    for ending in ("wav", "flac"):
+        words = ("--instruments", "violin", "--out", tmp_path, "--no-describe", "--format", ending)
+        assert orchestrate(song, *words) == 0
+    names = {path.stem for pattern in ("*.wav", "*.flac") for path in recordings_in(tmp_path, pattern)}
+    assert len(names) == 2 and names == {path.stem for path in recordings_in(tmp_path, "*.json")}
+
+
+def test_a_name_is_one_that_file_systems_take(tmp_path: Path) -> None:
+    record = {"reference": {"file": "r" * 200 + ".wav"}, "prompt": "", "instruments": ["violin"], "seed": 2**63,
+              "model": {"name": "m" * 200, "sha256": ""}, "settings": {"guidance": 1.234567}, "computed": {}}  # fmt: skip
+    assert recordings.write(recordings.Recording(np.zeros(8), RATE, record), tmp_path, "flac").is_file()
+
+
 def test_many_at_once_in_a_new_folder(song: Path, tmp_path: Path) -> None:
     """None is refused because another was there first, and none is without its record."""
 
@@ -142,7 +163,7 @@ def test_many_at_once_in_a_new_folder(song: Path, tmp_path: Path) -> None:
         folder = tmp_path / f"new{number % 30}" / "deep"
         recordings.check_writable(folder)
         record = {"reference": {"file": "a.wav"}, "prompt": "", "instruments": ["violin"], "settings": {"guidance": 3},
-                  "model": {"name": "echo", "sha256": ""}, "seed": number}  # fmt: skip
+                  "model": {"name": "echo", "sha256": ""}, "seed": number, "computed": {}}  # fmt: skip
         return recordings.write(recordings.Recording(np.full(64, number / 300), RATE, record), folder, "wav")
 
     with ThreadPoolExecutor(16) as pool:
@@ -214,7 +235,9 @@ def test_an_output_folder_that_cannot_be_written(
     model: EchoModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    bad = [tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere"), tmp_path / "dangling"]
+    for folder in [*bad, tmp_path / ("x" * 300), tmp_path / ("x" * 300) / "below"]:
         assert orchestrate(song, "--instruments", "violin", "--out", folder) == 2
         assert "cannot write" in one_line_error(capsys)
     assert not model.asked
@@ -304,3 +327,5 @@ def test_preparing_for_a_gpu_that_is_not_there_is_one_line(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert cli.main(["prepare", str(tiny_data), "solver=orchestrator_lora"]) == 2
     assert "torch sees no GPU here" in capsys.readouterr().err.splitlines()[-1]
+    assert cli.main(["prepare", str(tiny_data), "device=cpu", "--device", "cpu"]) == 2
+    assert "give one of them" in capsys.readouterr().err.splitlines()[-1]

@@ -119,20 +119,26 @@ def test_of_120_racing_saves_none_is_lost(tmp_path: Path) -> None:
     assert [left.name for left in tmp_path.iterdir()] == ["checkpoint.th"]
 
 
+def _state(epoch: int, part: str = "") -> dict:
+    return {"history": [epoch], "model": {}, "optimizer": {}, "part": part}
+
+
 def test_the_newest_whole_epoch_takes_a_torn_ones_place(tmp_path: Path) -> None:
     last = tmp_path / "checkpoint.th"
     for epoch in (2, 9, 10, 11):  # 10 comes after 9, whatever the letters say
-        run_checkpoint.save({"epoch": epoch}, tmp_path / f"checkpoint_{epoch}.th", sharded=False)
-    run_checkpoint.save({"epoch": 12}, last, sharded=False)
-    assert run_checkpoint.go_back_to_whole(last) is None and torch.load(last) == {"epoch": 12}
+        run_checkpoint.save(_state(epoch), tmp_path / f"checkpoint_{epoch}.th", sharded=False)
+    run_checkpoint.save(_state(12), last, sharded=False)
+    assert run_checkpoint.go_back_to_whole(last) is None and torch.load(last) == _state(12)
     for path in (last, tmp_path / "checkpoint_11.th"):
         path.write_bytes(path.read_bytes()[:-50])
     assert run_checkpoint.go_back_to_whole(last) == tmp_path / "checkpoint_10.th"
-    assert torch.load(last) == torch.load(tmp_path / "checkpoint_10.th") == {"epoch": 10}
+    assert torch.load(last) == torch.load(tmp_path / "checkpoint_10.th") == _state(10)
     for path in tmp_path.iterdir():
         path.write_bytes(b"")
-    with pytest.raises(UserError, match="of no epoch is one whole"):
+    run_checkpoint.save({"model": {}}, tmp_path / "checkpoint_9.th", sharded=False)  # as keep_every_states leaves it
+    with pytest.raises(UserError, match="of no epoch is one whole with all states"):
         run_checkpoint.go_back_to_whole(last)
+    assert last.read_bytes() == b""
     last.unlink()
     assert run_checkpoint.go_back_to_whole(last) is None, "a run that has none yet"
 
@@ -151,9 +157,11 @@ def _stopped_after(copies: int, copy: Callable[[Path, Path], object]) -> Callabl
 def test_parts_go_back_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed at any place, they are all of one epoch or one is still torn, and the next start ends it."""
     names = ("checkpoint.th", "checkpoint_3.th", "checkpoint_4.th")
-    for name in names:
+    for epoch, name in enumerate(names, 2):
         for suffix in ("", ".1", ".2"):
-            torch.save({"of": name, "part": suffix}, tmp_path / f"{name}{suffix}")
+            torch.save(_state(epoch, suffix), tmp_path / f"{name}{suffix}")
+    torch.save(_state(9, ".2"), tmp_path / f"{names[0]}.2.tmp")  # a save was cut while it renamed
+    (tmp_path / f"{names[0]}.tmp.done").touch()
     for name in (names[0], names[2]):
         (tmp_path / f"{name}.1").write_bytes(b"torn")
     for copies in range(3):
@@ -163,8 +171,10 @@ def test_parts_go_back_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 run_checkpoint.go_back_to_whole(tmp_path / names[0])
         assert (tmp_path / f"{names[0]}.1").read_bytes() == b"torn"
     assert run_checkpoint.go_back_to_whole(tmp_path / names[0]) == tmp_path / names[1]
-    found = [torch.load(tmp_path / f"{names[0]}{suffix}") for suffix in ("", ".1", ".2")]
-    assert found == [{"of": names[1], "part": suffix} for suffix in ("", ".1", ".2")]
+    for suffix in ("", ".1", ".2"):
+        part = tmp_path / f"{names[0]}{suffix}"
+        check_sharded_checkpoint(part, tmp_path / names[0])
+        assert torch.load(part) == _state(3, suffix)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: data[: len(data) // 2], lambda data: b""])
