@@ -17,6 +17,7 @@ import soundfile
 from support.killing import tree
 
 from dataset_builder.__main__ import main
+from dataset_builder.dataset import freshness
 from dataset_builder.dataset.integrity import check
 from dataset_builder.dataset.materialise import materialise
 from dataset_builder.errors import UserError
@@ -310,6 +311,31 @@ def test_files_behind_links_out_of_a_track_count_only_where_they_are_used(
     shutil.copy(stem.with_name("S01.flac"), elsewhere)
     build(used)
     assert made == ["Track00001"]
+
+
+def test_a_source_that_is_named_is_compared_through_its_links(
+    settings: BuildSettings, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """As a cluster lays out a copy: folders, and links to files that are elsewhere."""
+    moved = source.rename(tmp_path / "moved")
+    for file in [path for path in moved.rglob("*") if path.is_file()]:
+        link = tmp_path / "links" / file.relative_to(moved)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file)
+    monkeypatch.setenv("ORCHESTRATOR_SOURCE_ROOT", str(tmp_path / "links"))
+    assert main(["check", str(settings.out), "--workers", "1"]) == 0, capsys.readouterr()
+    swap(moved / "train" / "Track00001")
+    assert main(["check", str(settings.out), "--workers", "1"]) == 3
+    assert "Track00001: stems/S03.flac changed" in capsys.readouterr().out
+
+
+def test_a_check_reads_no_audio_of_which_nothing_is_recorded(
+    settings: BuildSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(settings.out / ".sources")
+    monkeypatch.setattr(freshness, "digest_of", lambda path: pytest.fail(f"{path} was read"))
+    assert main(["check", str(settings.out), "--workers", "1"]) == 0
 
 
 def test_the_embedded_corpus_is_rendered_and_followed(tmp_path: Path, made: list[str]) -> None:

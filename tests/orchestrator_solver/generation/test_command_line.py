@@ -152,7 +152,7 @@ def test_each_file_has_a_record_of_its_own(model: EchoModel, song: Path, tmp_pat
 
 def test_a_name_is_one_that_file_systems_take(tmp_path: Path) -> None:
     record = {"reference": {"file": "r" * 200 + ".wav"}, "prompt": "", "instruments": ["violin"], "seed": 2**63,
-              "model": {"name": "m" * 200, "sha256": ""}, "settings": {"guidance": 1.234567}, "computed": {}}  # fmt: skip
+              "model": {"name": "m" * 200, "sha256": ""}, "settings": {"guidance": 1.2345}, "computed": {}}  # fmt: skip
     assert recordings.write(recordings.Recording(np.zeros(8), RATE, record), tmp_path, "flac").is_file()
 
 
