@@ -96,7 +96,8 @@ def _child(part: _Inputs) -> tuple[str | None, list[dict[str, Any]]]:
     """Why a process died that read inputs, None if it did not, and what it wrote down."""
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as file:
         command = [sys.executable, "-m", "fuzz.child", file.name]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        places = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(places)}
         asked = json.dumps(part).encode()
         done = subprocess.run(command, input=asked, env=environment, capture_output=True, check=False)
         lines = [json.loads(line) for line in file]
