@@ -16,12 +16,15 @@ from dataset_builder.dataset.materialise import manifest_path as materialise_man
 from dataset_builder.dataset.materialise import materialise
 from dataset_builder.dataset.report import REPORT, read_report, tally
 from dataset_builder.dataset.report_page import page
+from dataset_builder.dataset.source_record import FOLDER
 from dataset_builder.errors import UserError
 from dataset_builder.items.track_results import read_result
 from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.outdated import outdated_of
 from dataset_builder.pipeline.settings import BuildSettings, recorded
 from dataset_builder.pipeline.track_list import list_tracks
 from dataset_builder.runtime import process_pool
+from orchestrator_solver.features.feature_store import contents_of
 
 from .door import Door, Opened
 from .mutation import Mutate, bytes_of, json_lines_of, json_of, zipped_json_lines_of
@@ -75,6 +78,14 @@ def _taken_up(root: Path) -> object:
 
 def _known_origin(root: Path) -> object:
     return list_tracks(recorded(root, 1)).names
+
+
+def _compared(root: Path) -> object:
+    """What `check`, a build and the store make of a track's record; a record that is none is as good as absent."""
+    found = outdated_of(root, 1)
+    assert found is not None and all("\n" not in line for line in found.lines())
+    contents_of(root, manifest.load(root, "train"))
+    return list(found.lines())
 
 
 def _paid(root: Path) -> object:
@@ -131,6 +142,7 @@ DOORS = {
     "a track's result": Door(_of_file(f"tracks/{TRACK}.json", _taken_up), json_of, crafted=_LEVELS),
     "a manifest": Door(_of_file(_ZIPPED, _used), zipped_json_lines_of, crafted=_BOMBS),
     "dataset.json": Door(_of_file(manifest.ORIGIN, _known_origin), json_of, crafted=_LEVELS),
+    "a record of sources": Door(_of_file(f"{FOLDER}/{TRACK}.json", _compared), json_of, crafted=_LEVELS),
     "costs.jsonl": Door(_of_file("costs.jsonl", _paid), json_lines_of, crafted=_LEVELS),
     "report.json": Door(_of_file(REPORT, _reported), json_of, crafted=_LEVELS),
     "SHA256SUMS": Door(_of_file(SUMS, _listed), bytes_of),
