@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,16 @@ import pytest
 from support import tiny_slakh as slakh
 from support.chat_server import ChatServer
 
-os.environ["ORCHESTRATOR_CACHE"] = tempfile.mkdtemp(prefix="orchestrator-cache-")  # before anything reads it
+CACHE = tempfile.mkdtemp(prefix="orchestrator-cache-")
+os.environ["ORCHESTRATOR_CACHE"] = CACHE  # before anything reads it
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before a test imports it
 from dataset_builder.items.item import Item, Reference, StemPart
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(CACHE, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
