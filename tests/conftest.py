@@ -11,8 +11,7 @@ import pytest
 from support import tiny_slakh as slakh
 from support.chat_server import ChatServer
 
-CACHE = tempfile.mkdtemp(prefix="orchestrator-cache-")
-os.environ["ORCHESTRATOR_CACHE"] = CACHE  # before anything reads it
+os.environ["ORCHESTRATOR_CACHE"] = tempfile.mkdtemp(prefix="orchestrator-cache-")  # before anything reads it
 
 import orchestrator_solver  # noqa: F401  closes audiocraft's seams before a test imports it
 from dataset_builder.items.item import Item, Reference, StemPart
@@ -20,7 +19,7 @@ from dataset_builder.items.item import Item, Reference, StemPart
 
 def pytest_unconfigure() -> None:
     """Leave nothing behind."""
-    shutil.rmtree(CACHE, ignore_errors=True)
+    shutil.rmtree(os.environ["ORCHESTRATOR_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
