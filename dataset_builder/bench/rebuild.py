@@ -45,15 +45,10 @@ class RebuildReport(Report):
 
     def text(self) -> str:
         """The report for a terminal."""
-        return "\n".join(
-            [
-                f"{self.tracks} tracks of {_SECONDS:g} s, {self.files} files, {self.workers} workers",
-                f"  build of all           {self.whole:8.2f} s",
-                f"  finding what changed   {self.finding:8.2f} s, {self.finding / self.whole:.2%} of it",
-                f"  build after the change {self.again:8.2f} s, {self.again / self.whole:.2%} of it",
-                f"  {self.changed} tracks changed, {self.made} made again",
-            ]
-        )
+        times = {"build of all": self.whole, "finding what changed": self.finding, "build after it": self.again}
+        lines = [f"  {name:22}{seconds:8.2f} s, {seconds / self.whole:.2%}" for name, seconds in times.items()]
+        size = f"{self.tracks} tracks of {_SECONDS:g} s, {self.files} files, {self.workers} workers"
+        return "\n".join([size, *lines, f"  {self.changed} tracks changed, {self.made} made again"])
 
 
 def bench_rebuild(folder: Path, tracks: int, changed: int, workers: int) -> RebuildReport:

@@ -68,9 +68,8 @@ def _baseline(args: argparse.Namespace) -> Report:
     from ..bench.baseline import bench_melody
     from ..generation.model import load_model
 
-    return bench_melody(
-        args.data, load_model(args.model, placement(args.device, args.precision)), split=args.split, count=args.clips
-    )
+    model = load_model(args.model, placement(args.device, args.precision))
+    return bench_melody(args.data, model, split=args.split, count=args.clips)
 
 
 def _optimizer_options(parser: argparse.ArgumentParser) -> None:

@@ -61,10 +61,8 @@ def evaluate(models: Mapping[str, OrchestratorModel], settings: EvaluationSettin
     excerpts = choose(settings.data, settings.split, settings.count, settings.seconds, settings.policies, first.grid)
     players: dict[str, Player] = {row: ModelPlayer(model, settings.sampling) for row, model in models.items()}
     players |= {"random": OtherWork(excerpts, first.sample_rate), "ceiling": ThroughCodec(first.codec)}
-    metrics, folder = (
-        build_metrics(settings.metrics),
-        settings.out / "cells" / _key(settings, excerpts, first.placement),
-    )
+    metrics = build_metrics(settings.metrics)
+    folder = settings.out / "cells" / _key(settings, excerpts, first.placement)
     cells = _cells(players, settings.policies)
     scores: list[ClipScores] = []
     with tqdm(total=len(cells) * -(-len(excerpts) // BATCH), desc="Table 1", unit="batch") as bar:

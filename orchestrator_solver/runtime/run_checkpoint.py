@@ -135,9 +135,10 @@ def _forget_interrupted(last: Path) -> None:
 
 
 def _parts(path: Path) -> list[Path]:
-    """The files of a checkpoint, in the order of their processes."""
+    """The files of a checkpoint, in the order of their processes; a link is none, since it may lead to a stranger's."""
     others = [part for part in path.parent.glob(f"{path.name}.*") if part.suffix[1:].isdigit()]
-    return [path] * path.is_file() + sorted(others, key=lambda part: int(part.suffix[1:]))
+    parts = [path, *sorted(others, key=lambda part: int(part.suffix[1:]))]
+    return [part for part in parts if part.is_file() and not part.is_symlink()]
 
 
 def _wait_for_all(sharded: bool) -> None:

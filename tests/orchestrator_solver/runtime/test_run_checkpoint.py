@@ -143,6 +143,18 @@ def test_the_newest_whole_epoch_takes_a_torn_ones_place(tmp_path: Path) -> None:
     assert run_checkpoint.go_back_to_whole(last) is None, "a run that has none yet"
 
 
+def test_a_link_is_not_gone_back_to(tmp_path: Path) -> None:
+    """It may lead out of the folder of runs, to a file that must not be unpickled."""
+    last, elsewhere = tmp_path / "run" / "checkpoint.th", tmp_path / "elsewhere.th"
+    last.parent.mkdir()
+    last.write_bytes(b"torn")
+    torch.save(_state(3), elsewhere)
+    (last.parent / "checkpoint_3.th").symlink_to(elsewhere)
+    with pytest.raises(UserError, match="of no epoch is one whole"):
+        run_checkpoint.go_back_to_whole(last)
+    assert last.read_bytes() == b"torn"
+
+
 def _stopped_after(copies: int, copy: Callable[[Path, Path], object]) -> Callable[[Path, Path], None]:
     left = [copy] * copies
 
