@@ -56,6 +56,9 @@ def _add_source(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--policy", action="append", default=[], metavar="KIND=POLICY", help="use, skip or stop at a kind of defect"
     )
+    group.add_argument(
+        "--remove-gone", action="store_true", help="even if the source has lost more than a quarter of the tracks"
+    )
     group.add_argument("--works", type=int, help="nano: how many works (default: all)")
     group.add_argument("--variants", type=int, default=0, help="nano: more tracks of each training work (default: 0)")
     group.add_argument("--seconds", type=float, default=64.0, help="nano: longest music of a track (default: 64)")
@@ -84,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         grouping=args.grouping, captions=args.captions, caption_windows=args.caption_windows,
         caption_url=args.caption_url, caption_model=args.caption_model, caption_command=args.caption_command,
         caption_table=args.caption_table, descriptions=args.descriptions, chat_model=args.model,
-        key_backend=args.key, workers=args.workers, nano=NanoSettings(args.works, args.variants, args.seconds),
+        key_backend=args.key, workers=args.workers, remove_gone=args.remove_gone,
+        nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
     if args.estimate:
         from ..pipeline.cost_forecast import forecast

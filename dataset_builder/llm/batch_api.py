@@ -18,7 +18,7 @@ from ..dataset.costs import Cost, Ledger
 from ..errors import UserError
 from ..runtime.untrusted import parse_json, shown
 from .answer_cache import AnswerStore
-from .batch_files import BATCH_ID, ENDPOINT, BatchFiles, Note
+from .batch_files import ENDPOINT, BatchFiles, Note, is_id
 from .client import answer_of
 from .description_prompt import MAX_TOKENS, Message
 from .failures import NoAnswerError, raise_if_hopeless
@@ -244,7 +244,7 @@ def _known(batch: Any) -> _Batch:
     counts, files = batch.request_counts, (batch.output_file_id, batch.error_file_id)
     done = (counts.completed or 0) if counts else 0
     names = [batch.id, *(name for name in files if name)]
-    if not all(type(name) is str and BATCH_ID.fullmatch(name) for name in names) or type(done) is not int:
+    if not all(map(is_id, names)) or type(done) is not int:
         raise ValueError(f"{shown(names)} are no batch and its files")
     if type(batch.status) is not str or not batch.status.isidentifier():
         raise ValueError(f"{shown(batch.status)} is no status")

@@ -5,7 +5,6 @@ The requests are written before anything is sent, and the file is renamed to `NA
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..runtime.untrusted import parse_json, read_regular, shown
 from .description_prompt import MAX_TOKENS, Message
 
 FOLDER = "batches"
-BATCH_ID = re.compile(r"[\w.:~-]{1,200}", re.ASCII)  # what may stand in an address
+_LONGEST_ID = 200
 _LARGEST_NOTE = 1 << 16  # bytes
 MOST_REQUESTS, MOST_BYTES = 50_000, 180_000_000  # of a file, by the API
 ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
@@ -96,6 +95,11 @@ class BatchFiles:
         self.path(name).rename(self.folder / f"{name}.done")
 
 
+def is_id(value: object) -> bool:
+    """Whether a server's name for a batch, or a file, can stand in an address, where openai's library quotes it."""
+    return type(value) is str and value.isprintable() and 0 < len(value) <= _LONGEST_ID and bool(value.strip("."))
+
+
 def _request_of(line: bytes) -> tuple[str, list[Message]]:
     """The name of a request, and its messages.
 
@@ -115,7 +119,7 @@ def _request_of(line: bytes) -> tuple[str, list[Message]]:
 def _note_of(data: bytes) -> Note:
     values = parse_json(data)
     note = Note(values["id"], values["url"])
-    if not BATCH_ID.fullmatch(note.id) or type(note.url) is not str:
+    if not is_id(note.id) or type(note.url) is not str:
         raise ValueError(f"id is {shown(note.id)}, url {shown(note.url)}: expected a batch's, an address")
     return note
 

@@ -30,7 +30,15 @@ from ..runtime.process_pool import parallel_map
 from ..runtime.shards import Shard
 from ..sources.registry import empty_splits
 from .caption_stage import caption_tracks
-from .outdated import Outdated, compare_tracks, outdated, outdated_in, refuse_if_outdated, remove_gone
+from .outdated import (
+    Outdated,
+    compare_tracks,
+    outdated,
+    outdated_in,
+    refuse_if_many_are_gone,
+    refuse_if_outdated,
+    remove_gone,
+)
 from .ownership import claim, refuse_if_lacking
 from .settings import BuildSettings, recorded
 from .track_jobs import Handed, has_result, make_track, take_up
@@ -54,6 +62,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, audio_llm: 
     source = prepare(settings)
     with locks.alone(settings.out):
         claim(settings, source)
+        refuse_if_many_are_gone(settings, source)
         atomic.remove_leftovers(settings.out, *FOLDERS)
         handed = _items_stage(settings, source, source.tracks)
         remove_gone(settings.out, source)
@@ -101,6 +110,7 @@ def merge(
     source = list_tracks(settings)
     with locks.alone(out):
         refuse_if_lacking(out, source)
+        refuse_if_many_are_gone(settings, source)
         _tell(refuse_if_outdated(settings, source))
         atomic.remove_leftovers(out, *FOLDERS)
         remove_gone(out, source)
@@ -118,6 +128,7 @@ def make_again(out: Path, workers: int = 2) -> Report:
     """
     settings = recorded(out, workers)
     source = list_tracks(settings)
+    refuse_if_many_are_gone(settings, source)
     jobs = [(out, folder.name) for _, folder in source.tracks]
     changes = outdated_in(settings, source)
     if changes.changed or not all(parallel_map(has_result, jobs, workers, "results")):

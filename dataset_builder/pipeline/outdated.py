@@ -16,6 +16,7 @@ from .settings import BuildSettings, recorded
 from .track_list import TrackList, list_tracks, source_of
 
 _NAMED = 5  # files of a track that are named
+_GONE_UNASKED = 4  # up to one track in so many is removed without --remove-gone
 _CHUNK = 8  # tracks of a job: to hand over one takes longer than to compare it
 
 
@@ -104,6 +105,21 @@ def outdated_of(out: Path, workers: int) -> Outdated | None:
     source = list_tracks(settings if settings.root is None else replace(settings, root=base))
     moved = tuple((split, base / folder.relative_to(source.root)) for split, folder in source.tracks)
     return outdated_in(settings, replace(source, root=base, tracks=moved))
+
+
+def refuse_if_many_are_gone(settings: BuildSettings, source: TrackList) -> None:
+    """See that no large part of the source has vanished, as when a disk is not mounted; nothing is removed.
+
+    Raises:
+        UserError: if so, unless the settings say that it is meant; it names one.
+    """
+    made = results_in(settings.out)
+    gone = sorted(made - set(source.names))
+    if len(gone) > max(1, len(made) // _GONE_UNASKED) and not settings.remove_gone:
+        raise UserError(
+            f"{source.root} has no longer {len(gone)} of the {len(made)} tracks that {settings.out} was made of, such "
+            f"as {gone[0]}: see that all of it is there, or let build --remove-gone remove what was made of them"
+        )
 
 
 def remove_gone(out: Path, source: TrackList) -> None:

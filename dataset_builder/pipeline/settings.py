@@ -16,7 +16,7 @@ from ..nano.corpus import NanoSettings
 from ..sources.registry import READERS
 
 # Where it lies and who works on it do not decide the result.
-_PLACE = ("out", "root", "workers", "caption_url", "caption_command", "caption_table")
+_PLACE = ("out", "root", "workers", "remove_gone", "caption_url", "caption_command", "caption_table")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class BuildSettings:
         chat_model: the language model of the describer `chat`.
         key_backend: fast | music21.
         workers: processes.
+        remove_gone: remove what was made of tracks that the source no longer has, however many they are.
         nano: what to render for the source nano.
     """
 
@@ -63,6 +64,7 @@ class BuildSettings:
     chat_model: str = "gpt-4o"
     key_backend: str = "fast"
     workers: int = 2
+    remove_gone: bool = False
     nano: NanoSettings = field(default_factory=NanoSettings)
 
     def __post_init__(self) -> None:

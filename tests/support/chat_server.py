@@ -10,6 +10,7 @@ from collections.abc import Callable
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 GOOD = "A calm piece in C major."
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
@@ -40,6 +41,7 @@ class ChatServer(ThreadingHTTPServer):
         self.headers: set[str] = set()  # all that came with requests, in small letters
         self.files: dict[str, str] = {}
         self.batches: dict[str, dict] = {}
+        self.name_next_batch = ""  # in place of the usual one
         self.at_once = self.most_at_once = 0
         self.guard, self.released = threading.Lock(), threading.Event()
         self.changed = threading.Condition(self.guard)
@@ -112,9 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
             newest_first = list(self.server.batches.values())[::-1]
             self._send(200, {"object": "list", "data": newest_first, "has_more": False})
         elif "/batches/" in path:
-            self._send(200, self.server.batches[path.rsplit("/", 1)[1]])
+            self._send(200, self.server.batches[unquote(path.rsplit("/", 1)[1])])
         else:
-            self._send(200, self.server.files[path.split("/")[-2]])
+            self._send(200, self.server.files[unquote(path.split("/")[-2])])
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -140,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
                          "status": "processed"})  # fmt: skip
 
     def _create_batch(self, values: dict) -> None:
-        name = f"batch-{len(self.server.batches)}"
+        name = self.server.name_next_batch or f"batch-{len(self.server.batches)}"
         batch = {"id": name, "object": "batch", "created_at": 0, "status": "in_progress", "request_counts": None,
                  "output_file_id": None, "error_file_id": None, **values}  # fmt: skip
         self.server.batches[name] = batch

@@ -205,7 +205,7 @@ def test_collecting_that_is_killed_loses_no_cost(
 @pytest.mark.parametrize(
     "change",
     [{"status": 7}, {"status": "done\nand gone"}, {"request_counts": 7}, {"request_counts": {"completed": "x"}},
-     {"output_file_id": 9}, {"output_file_id": "../../x"}, {"id": None}],
+     {"output_file_id": 9}, {"output_file_id": ".."}, {"output_file_id": "a\nb"}, {"id": None}],
     ids=str,
 )  # fmt: skip
 def test_what_is_no_batch_is_one_line(
@@ -220,10 +220,22 @@ def test_what_is_no_batch_is_one_line(
     assert client(tmp_path, settings).files.names(), "it can be collected when the server has come to itself"
 
 
+@pytest.mark.parametrize("name", ["batch 1/of ä?x#y", "../../victim", "%2e%2e", "b" * 190])
+def test_a_batch_of_any_name_is_collected(
+    server: ChatServer, settings: ChatSettings, tmp_path: Path, name: str
+) -> None:
+    """What was paid for is not lost because a server names its batches as no other does."""
+    server.name_next_batch = name
+    (state,) = client(tmp_path, settings).submit(pending(QUESTIONS, settings))
+    assert state.id == name
+    server.run_batch(name)
+    assert client(tmp_path, settings).collect().answers == 5
+
+
 @pytest.mark.parametrize("ending", ["json", "jsonl"])
 @pytest.mark.parametrize(
     "content",
-    ["[]", "1", "{}", "[" * 100_000, "\udcff", '{"id": "../x", "url": "y"}', '{"id": 1, "url": "y"}',
+    ["[]", "1", "{}", "[" * 100_000, "\udcff", '{"id": "..", "url": "y"}', '{"id": 1, "url": "y"}',
      '{"custom_id": "a", "body": {"messages": "x"}}', '{"custom_id": "a", "body": {"messages": [{"role": "user"}]}}'],
     ids=lambda text: text[:50],
 )  # fmt: skip

@@ -163,6 +163,28 @@ def test_tracks_that_are_gone_go_with_all_that_was_made_of_them(
     assert check(settings.out) == []
 
 
+def test_a_source_of_which_much_is_missing_takes_nothing_along(
+    settings: BuildSettings, source: Path, made: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when a disk is not mounted: a build, a merge and a repair refuse, unless it is meant."""
+    before = tree(settings.out)
+    shutil.copytree(source, source.with_name("whole"))
+    for split in ("train", "validation"):
+        shutil.rmtree(source / split)
+    for action in (lambda: build(settings), lambda: merge(settings.out), lambda: repair(settings.out)):
+        with pytest.raises(UserError, match=r"no longer 2 of the 3 tracks .* such as Track00001: .* --remove-gone"):
+            action()
+    assert tree(settings.out) == before
+    shutil.copytree(source.with_name("whole"), source, dirs_exist_ok=True)
+    build(settings)
+    assert made == [] and tree(settings.out) == before
+    for split in ("train", "validation"):
+        shutil.rmtree(source / split)
+    build(replace(settings, remove_gone=True))
+    assert "0 tracks changed, 0 added, 2 gone" in capsys.readouterr().out
+    assert tree(settings.out) == as_new(replace(settings, remove_gone=False))
+
+
 def test_a_track_that_is_added_is_made_alone(
     settings: BuildSettings, source: Path, made: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
