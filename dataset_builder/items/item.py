@@ -1,9 +1,11 @@
 """An item: one thing that the model can be asked to play, and all that is known of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..audio.spans import Spans, overlap
+from ..music.instrument_words import words_of
 from ..music.instruments import ordered
 
 LEAST_SOUNDING = 0.25  # seconds: what sounds shorter in a window is not named
@@ -20,6 +22,7 @@ class StemPart:
         instrument: class of the vocabulary; None for one that has none (it sounds in mixes, but is not named).
         program: 0-based General MIDI program, 128 for drums.
         is_drum: whether it is a drum kit.
+        word: what its owner calls the instrument, if General MIDI calls its program otherwise.
     """
 
     id: str
@@ -28,6 +31,14 @@ class StemPart:
     instrument: str | None
     program: int
     is_drum: bool
+    word: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        values = dict(vars(self))
+        if self.word is None:
+            del values["word"]
+        return values
 
 
 @dataclass(frozen=True)
@@ -89,17 +100,25 @@ class Item:
 
     def sounding(self, start: float, end: float) -> tuple[str, ...]:
         """Instruments that sound for at least `LEAST_SOUNDING` seconds (or the whole window) in `start .. end`."""
+        return ordered(stem.instrument for stem in self._sounding(start, end) if stem.instrument)
+
+    def _sounding(self, start: float, end: float) -> Iterator[StemPart]:
         least = min(LEAST_SOUNDING, end - start)
-        names = {
-            stem.instrument
-            for stem in self.stems
-            if stem.instrument and overlap(self.activity.get(stem.id, ()), start, end) >= least
-        }
-        return ordered(names)
+        return (stem for stem in self.stems if overlap(self.activity.get(stem.id, ()), start, end) >= least)
+
+    def words(self, start: float, end: float, how: str) -> tuple[str, ...]:
+        """What a prompt calls the instruments that sound in `start .. end`; of the whole item if none does.
+
+        Args:
+            start: in seconds.
+            end: in seconds.
+            how: a name in `NAMINGS`.
+        """
+        return words_of(self._sounding(start, end), how) or words_of(self.stems, how)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; what holds no dataclass is shared, not copied."""
         values = dict(vars(self))
-        for name in ("stems", "references"):
-            values[name] = [dict(vars(value)) for value in values[name]]
+        values["stems"] = [stem.to_json() for stem in self.stems]
+        values["references"] = [dict(vars(reference)) for reference in self.references]
         return values

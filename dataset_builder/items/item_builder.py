@@ -211,7 +211,9 @@ class ItemBuilder:
         )  # fmt: skip
 
     def _part(self, stem: Stem) -> StemPart:
-        return StemPart(stem.id, self._relative(stem.audio), 1.0, stem.instrument, stem.program, stem.is_drum)
+        return StemPart(
+            stem.id, self._relative(stem.audio), 1.0, stem.instrument, stem.program, stem.is_drum, stem.word
+        )  # fmt: skip
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.source_root).as_posix()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..audio.limits import LEAST_RATE, MOST_RATE, MOST_SECONDS
 from ..audit.exclusions import LeftOut
+from ..music.instrument_words import LONGEST_WORD
 from ..music.instruments import CLASSES
 from ..runtime.untrusted import validated
 from .item import Item, Reference, StemPart
@@ -78,6 +79,7 @@ def _item() -> "CoreSchema":
     stem = _object(StemPart, {
         "id": identity, "path": path, "gain": _number(-1000, 1000), "instrument": schema.nullable_schema(instrument),
         "program": schema.int_schema(ge=0, le=128, strict=True), "is_drum": schema.bool_schema(strict=True),
+        "word": schema.with_default_schema(schema.nullable_schema(_word()), default=None),
     })  # fmt: skip
     reference = _object(Reference, {"item": identity, "melody": _number(0, 1)})
     tags = schema.dict_schema(text, _number(0, 1), max_length=1000)
@@ -110,6 +112,12 @@ def _text() -> "CoreSchema":
     from pydantic_core import core_schema
 
     return core_schema.str_schema(max_length=_LONGEST_TEXT, strict=True)
+
+
+def _word() -> "CoreSchema":
+    from pydantic_core import core_schema
+
+    return core_schema.str_schema(pattern=r"^[^\p{C}\p{Zl}\p{Zp},;]+$", max_length=LONGEST_WORD, strict=True)
 
 
 def _id() -> "CoreSchema":

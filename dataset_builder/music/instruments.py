@@ -7,6 +7,7 @@ that is not a drum kit, sound effects, ethnic instruments) have none.
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import NoReturn
 
 from rapidfuzz import fuzz, process
 
@@ -21,7 +22,8 @@ _TABLE: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
     ("organ", tuple(range(16, 24)), ("church organ", "hammond", "accordion", "harmonica")),
     ("acoustic guitar", (24, 25), ("guitar", "nylon guitar", "steel guitar", "classical guitar")),
     ("clean electric guitar", (26, 27, 28), ("electric guitar", "jazz guitar", "muted guitar")),
-    ("distorted electric guitar", (29, 30, 31), ("distortion guitar", "overdriven guitar", "rock guitar")),
+    ("distorted electric guitar", (29, 30, 31), (
+        "distortion guitar", "overdriven guitar", "rock guitar", "guitar harmonics")),
     ("acoustic bass", (32,), ("upright bass",)),
     ("electric bass", tuple(range(33, 40)), ("bass", "bass guitar", "slap bass", "fretless bass", "synth bass")),
     ("violin", (40,), ("fiddle",)),
@@ -32,7 +34,7 @@ _TABLE: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
     ("timpani", (47,), ("timpano", "kettledrum")),
     ("orchestral harp", (46,), ("harp",)),
     ("synth strings", (50, 51), ("synthesizer strings",)),
-    ("choir and voice", (52, 53, 54), ("choir", "voice", "vocal", "chorus", "singer")),
+    ("choir and voice", (52, 53, 54), ("choir", "voice", "vocal", "chorus", "singer", "synth choir")),
     ("trumpet", (56, 59), ("cornet",)),
     ("trombone", (57,), ()),
     ("tuba", (58,), ()),
@@ -46,9 +48,11 @@ _TABLE: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
     ("english horn", (69,), ("cor anglais",)),
     ("bassoon", (70,), ()),
     ("clarinet", (71,), ()),
-    ("pipe", tuple(range(72, 80)), ("flute", "piccolo", "recorder", "pan flute", "whistle", "ocarina")),
-    ("synth lead", tuple(range(80, 88)), ("lead synth", "synth", "synthesizer", "lead")),
-    ("synth pad", tuple(range(88, 96)), ("pad",)),
+    ("pipe", tuple(range(72, 80)), (
+        "flute", "piccolo", "recorder", "pan flute", "whistle", "ocarina", "shakuhachi", "blown bottle")),
+    ("synth lead", tuple(range(80, 88)), (
+        "lead synth", "synth", "synthesizer", "lead", "voice lead", "bass lead")),
+    ("synth pad", tuple(range(88, 96)), ("pad", "choir pad")),
     ("drums", (), ("drum", "drum kit", "drum set", "percussion", "cymbals", "beat box")),
 )  # fmt: skip
 
@@ -135,13 +139,16 @@ def parse_instruments(asked: str | Sequence[str]) -> tuple[str, ...]:
     words = [" ".join(part.lower().split()) for part in parts if part.strip()]
     if not words:
         raise UserError(f"no instrument named: expected some of {', '.join(CLASSES[:6])}, ...")
-    return ordered(_class_of_word(word) for word in words)
+    return ordered(class_of_word(word) or refuse_word(word) for word in words)
 
 
-def _class_of_word(word: str) -> str:
-    known = _words()
-    if word in known:
-        return known[word]
+def class_of_word(word: str) -> str | None:
+    """The class that a word or its plural, in small letters, means; None for a word that is not known."""
+    return _words().get(word)
+
+
+def refuse_word(word: str) -> NoReturn:
+    """Raises UserError, which names the words that are spelt nearly as this unknown one."""
     likely = nearest_instruments(word)
     hint = f"did you mean {', '.join(likely)}?" if likely else f"expected some of {', '.join(CLASSES)}"
     raise UserError(f"unknown instrument {word!r:.80}: {hint}")

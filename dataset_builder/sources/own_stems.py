@@ -5,7 +5,9 @@ The instrument is read from the file's name ("02 Violin II.wav"), or stands in `
     split: train                  # train | valid | test; otherwise drawn by the track's name: most often train
     licence: CC BY 4.0
     mix: song.wav                 # otherwise mix.*, mixture.* or master.*; without one the stems are summed
-    stems: {lead.wav: violin, click.wav: ignore}
+    stems: {lead.wav: violin, click.wav: ignore, drone.wav: {word: hurdy-gurdy, like: violin}}
+
+A word of your own stands in prompts where `orchestrator.instrument_words=midi`; its class is the one that it is like.
 
 Tracks may lie in folders train/, valid/ (or validation/) and test/.
 """
@@ -18,7 +20,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UserError
-from ..music.instruments import CLASSES, find_instruments, nearest_instruments, parse_instruments, programs_of
+from ..music.instrument_words import DRUMS, asked_for, program_of, sound_of
+from ..music.instruments import find_instruments, instrument_words_in, nearest_instruments, parse_instruments
 from .slakh import SPLITS as SLAKH_SPLITS
 from .splits import draw_splits
 from .stem_names import spelt_out
@@ -34,6 +37,15 @@ IGNORE = "ignore"
 _LONGEST_ID = 100  # bytes: see the readers' limit for tracks
 
 
+class OwnWord(BaseModel):
+    """An instrument that has no class: what it is called, and an instrument that sounds like it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    word: str
+    like: str
+
+
 class TrackFile(BaseModel):
     """What `track.yaml` may say."""
 
@@ -42,7 +54,7 @@ class TrackFile(BaseModel):
     split: str | None = None
     licence: str = LICENCE
     mix: str | None = None
-    stems: dict[str, str] = {}
+    stems: dict[str, str | OwnWord] = {}
 
 
 def find_tracks(root: Path) -> list[tuple[str, Path]]:
@@ -117,7 +129,8 @@ def read_track(folder: Path, split: str) -> Track:
     if strange := next((path.name for path in [*files, *scores] if not path.name.isprintable()), None):
         raise UserError(f"{folder}: a file is called {strange!a}, expected UTF-8 without control characters: rename it")
     midi = {path.stem.lower(): path for path in scores}
-    parts = [path for path in files if path != mix and said.stems.get(path.name, "").lower() != IGNORE]
+    ignored = {name for name, said_of in said.stems.items() if str(said_of).lower() == IGNORE}
+    parts = [path for path in files if path != mix and path.name not in ignored]
     stems = tuple(_stem(path, said.stems.get(path.name), midi.get(path.stem.lower())) for path in parts)
     if not stems:
         raise UserError(f"{folder} holds no stem: expected an audio file for each instrument")
@@ -136,13 +149,16 @@ def _require_names(folder: Path, ids: list[str]) -> None:
         raise UserError(f"{folder}: the stem {long[:20]}... has a name of over {_LONGEST_ID} bytes: rename its file")
 
 
-def _stem(path: Path, said: str | None, midi: Path | None) -> Stem:
+def _stem(path: Path, said: str | OwnWord | None, midi: Path | None) -> Stem:
     # Without "-", which stands between track and stem in the names of items: "a-b" and "c" is not "a" and "b_c".
     name = re.sub(r"[\W_]+", "_", path.stem).strip("_") or "stem"
     words = spelt_out(path.stem)
-    found = parse_instruments(said) if said else find_instruments(words)
+    found, word = _instruments(said) if said else (find_instruments(words), next(iter(instrument_words_in(words)), ""))
     if len(found) == 1:
-        return Stem(name, path, midi, _program(found[0]), found[0] == "drums", found[0])
+        program = program_of(word, found[0])
+        is_drum = found[0] == DRUMS
+        own = None if word == sound_of(program, is_drum) else word
+        return Stem(name, path, midi, program, is_drum, found[0], word=own)
     likely = found or nearest_instruments(words)
     reason = "it names several instruments" if found else "it names no known instrument"
     guesses = f" ({', '.join(likely)}?)" if likely else ""
@@ -151,6 +167,15 @@ def _stem(path: Path, said: str | None, midi: Path | None) -> Stem:
     return Stem(name, path, midi, 0, False, None, f"{path.name}: {reason}{guesses}: {cure}")
 
 
-def _program(instrument: str) -> int:
-    assert instrument in CLASSES
-    return next(iter(programs_of(instrument)), 128)
+def _instruments(said: str | OwnWord) -> tuple[tuple[str, ...], str]:
+    """The classes that `track.yaml` says of a stem, and the word for them.
+
+    Raises:
+        UserError: for a word that is not known, or what is no instrument's name.
+    """
+    if isinstance(said, OwnWord):
+        (asked, *more) = asked_for(said.word)
+        if more:
+            raise UserError(f"{said.word!r:.80} in track.yaml: expected one instrument's name")
+        return parse_instruments(said.like), asked.word
+    return parse_instruments(said), asked_for(said)[0].word

@@ -71,6 +71,7 @@ READERS: dict[str, Reader] = {
     "stems": Reader(
         _find_stems, _read_stems, "a folder with a folder of stems for each track",
         "say `split: NAME` in a track's track.yaml, or put its folder into NAME/ of the source",
+        version=2,
     ),
 }  # fmt: skip
 

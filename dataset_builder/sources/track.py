@@ -17,6 +17,7 @@ class Stem:
         is_drum: whether it is a drum kit.
         instrument: class of the vocabulary, or None.
         unnamed: why it has no instrument, where the source can say.
+        word: what its owner calls the instrument, if General MIDI calls its program otherwise.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Stem:
     is_drum: bool
     instrument: str | None
     unnamed: str = ""
+    word: str | None = None
 
 
 @dataclass(frozen=True)

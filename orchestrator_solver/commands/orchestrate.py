@@ -49,12 +49,16 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Orchestrate; returns the exit code. What can fail fails before the model is asked to play."""
-    from dataset_builder.music.instruments import parse_instruments
+    from dataset_builder.music.instrument_words import asked_for
+    from dataset_builder.music.instruments import ordered, refuse_word
 
     from ..generation import recordings
     from ..generation.reference_audio import read_reference
+    from ..weights.package import reads_any_words
 
-    instruments = parse_instruments(args.instruments)
+    asked = asked_for(args.instruments)
+    if unknown := [one.word for one in asked if not one.instrument and not reads_any_words(args.model)]:
+        refuse_word(unknown[0])
     recordings.check_writable(args.out)
     where = placement(args.device, args.precision)
     reference = read_reference(args.reference, args.duration)
@@ -66,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     from ..runtime.progress_bar import Bar
 
     model = load_model(args.model, where)
-    request = Request(reference, instruments, _description(args, reference))
+    classes = ordered(one.instrument for one in asked if one.instrument)
+    request = Request(reference, classes, _description(args, reference), model.words_for(asked))
     seconds, metrics = args.duration or reference.seconds, build_metrics(SCORES)
     for line in warnings_of(model, request, seconds):
         print(f"warning: {line}", file=sys.stderr)

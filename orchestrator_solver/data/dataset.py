@@ -87,7 +87,7 @@ class ExcerptDataset(MusicDataset):
         start = round(start / self.sampling.grid) * self.sampling.grid
         end = start + self.segment_duration
         reference = choose_reference(item, start, end, self.known, self.weights, rng)
-        text = self.sampling.prompt(item.sounding(start, end) or item.instruments, item.description, rng)
+        text = self.sampling.prompt(item, start, end, rng)
         return Excerpt(item, start, reference, text or None)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, MusicInfo]:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from dataset_builder.errors import UserError
 from dataset_builder.items import prompt
 from dataset_builder.items.item import Item
+from dataset_builder.music.instrument_words import naming
 
 from ..features.chroma import frame_rate_of, seconds_between_common_frames
 
@@ -29,9 +30,14 @@ class ExcerptSampling:
     kinds: dict[str, float] = field(default_factory=lambda: {"mix": 1.0, "stem": 1.0, "submix": 1.0})
     names_p: float = 1.0
     names_partial: bool = False
+    instrument_words: str = "classes"
     description_p: float = 0.5
     draw: str = "kinds"  # kinds | items
     grid: float = NANO_GRID
+
+    def __post_init__(self) -> None:
+        """Raises UserError for instrument words that are not known."""
+        naming(self.instrument_words)
 
     @classmethod
     def from_config(cls, cfg: DictConfig) -> "ExcerptSampling":
@@ -55,14 +61,14 @@ class ExcerptSampling:
             raise UserError(f"unknown orchestrator.draw={self.draw!r}, known: {', '.join(DRAWS)}")
         return DRAWS[self.draw](self.kinds)
 
-    def prompt(self, sounding: tuple[str, ...], description: str | None, rng: np.random.Generator) -> str:
-        """The prompt of an excerpt in which `sounding` play: some or all names, with or without description."""
-        names = sounding
+    def prompt(self, item: Item, start: float, end: float, rng: np.random.Generator) -> str:
+        """The prompt of an excerpt `start .. end`: some or all names of what sounds, with or without description."""
+        names = item.words(start, end, self.instrument_words)
         if self.names_partial and len(names) > 1:
             keep = rng.integers(1, len(names) + 1)
             names = tuple(names[i] for i in sorted(rng.choice(len(names), keep, replace=False)))
         named, described = rng.random() < self.names_p, rng.random() < self.description_p
-        return prompt.compose(names if named else (), description if described or not named else None)
+        return prompt.compose(names if named else (), item.description if described or not named else None)
 
 
 def _grid_of(cfg: DictConfig) -> float:

@@ -1,7 +1,7 @@
 """The fixed excerpts of held-out works that every row of the table is scored on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ class TestExcerpt:
         start: in seconds.
         seconds: how long.
         references: the item it is conditioned on, by policy.
+        instrument_words: how its prompts call the instruments, a name in `NAMINGS`.
     """
 
     __test__ = False  # pytest: not a test class
@@ -42,6 +43,7 @@ class TestExcerpt:
     start: float
     seconds: float
     references: dict[str, Item]
+    instrument_words: str = "classes"
 
     @property
     def end(self) -> float:
@@ -59,9 +61,14 @@ class TestExcerpt:
         return self.sounding or self.item.instruments
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """What prompts call these instruments."""
+        return self.item.words(self.start, self.end, self.instrument_words)
+
+    @property
     def prompts(self) -> dict[str, str]:
         """What a model is told, by prompting."""
-        return {which: prompt.compose(self.instruments, self.description(which).text) for which in PROMPTINGS}
+        return {which: prompt.compose(self.words, self.description(which).text) for which in PROMPTINGS}
 
     def description(self, prompting: str) -> Description:
         """The item's own, or none."""
@@ -79,7 +86,7 @@ class TestExcerpt:
 
     def request(self, reference: ReferenceAudio, prompting: str) -> Request:
         """What a model is asked for."""
-        return Request(reference, self.instruments, self.description(prompting))
+        return Request(reference, self.instruments, self.description(prompting), self.words)
 
 
 def clips_of(
@@ -94,8 +101,9 @@ def clips_of(
 
 
 def choose(
-    root: Path, split: str, count: int, seconds: float, policies: tuple[str, ...], grid: float
-) -> list[TestExcerpt]:
+    root: Path, split: str, count: int, seconds: float, policies: tuple[str, ...], grid: float,
+    instrument_words: str = "classes",
+) -> list[TestExcerpt]:  # fmt: skip
     """`count` excerpts, one an item, in turns from every work; the first of them are the same for any larger count.
 
     Items that hold no pitched instrument are left out: their own chroma says nothing of a melody.
@@ -107,6 +115,7 @@ def choose(
         seconds: how long.
         policies: of which references are chosen.
         grid: seconds between which excerpts may start, see `OrchestratorModel.grid`.
+        instrument_words: how their prompts call the instruments, a name in `NAMINGS`.
     """
     items = manifest.load(root, split)
     known, work_of = {item.id: item for item in items}, work_namer(root)
@@ -119,7 +128,8 @@ def choose(
         by_track[track] = [members[i] for i in order]
     turns = max(map(len, by_track.values()), default=0)
     chosen = [members[turn] for turn in range(turns) for _, members in sorted(by_track.items()) if turn < len(members)]
-    return [_excerpt(root, item, work_of(item), seconds, known, policies, grid) for item in chosen[:count]]
+    excerpts = (_excerpt(root, item, work_of(item), seconds, known, policies, grid) for item in chosen[:count])
+    return [replace(excerpt, instrument_words=instrument_words) for excerpt in excerpts]
 
 
 def _excerpt(

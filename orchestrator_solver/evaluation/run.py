@@ -47,6 +47,12 @@ class EvaluationSettings:
     metrics: tuple[str, ...] = DEFAULT
 
 
+def words_for(models: Mapping[str, OrchestratorModel]) -> str:
+    """How all rows are told the instruments, a name in `NAMINGS`: as the model that was fine-tuned learned them."""
+    model = models.get("finetuned") or next(iter(models.values()))
+    return model.instrument_words or "classes"
+
+
 def evaluate(models: Mapping[str, OrchestratorModel], settings: EvaluationSettings) -> Table:
     """Score every cell of the table.
 
@@ -58,7 +64,10 @@ def evaluate(models: Mapping[str, OrchestratorModel], settings: EvaluationSettin
         UserError: if the data is missing.
     """
     first = next(iter(models.values()))
-    excerpts = choose(settings.data, settings.split, settings.count, settings.seconds, settings.policies, first.grid)
+    excerpts = choose(
+        settings.data, settings.split, settings.count, settings.seconds, settings.policies, first.grid,
+        words_for(models),
+    )  # fmt: skip
     players: dict[str, Player] = {row: ModelPlayer(model, settings.sampling) for row, model in models.items()}
     players |= {"random": OtherWork(excerpts, first.sample_rate), "ceiling": ThroughCodec(first.codec)}
     metrics = build_metrics(settings.metrics)
@@ -107,6 +116,7 @@ def _about(
         "excerpts": len(excerpts), "works": len({excerpt.work for excerpt in excerpts}),
         "split": settings.split, "seconds": settings.seconds, "guidance": settings.sampling.guidance,
         "temperature": settings.sampling.temperature, "description": "of the target item, from the data set",
+        "instrument words": excerpts[0].instrument_words if excerpts else "classes",
         **{f"model of {row}": model.title for row, model in models.items()},
         **next(iter(models.values())).placement.record(),
     }  # fmt: skip

@@ -10,6 +10,8 @@ from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import ConditioningAttributes
 
 from dataset_builder.errors import UserError
+from dataset_builder.music.instrument_words import Asked
+from dataset_builder.music.instruments import ordered
 
 from ..features.chroma import seconds_between_common_frames
 from ..features.conditions import audio_reference
@@ -57,8 +59,24 @@ class OrchestratorModel:
 
     @property
     def trained_instruments(self) -> tuple[str, ...]:
-        """Instruments that the training data named; empty if the package does not say."""
-        return tuple(self.facts.get("instruments", ()))
+        """Classes, and words that are none, of the training data; empty if the package does not say."""
+        return (*self.facts.get("instruments", ()), *self.facts.get("own_words", ()))
+
+    @property
+    def instrument_words(self) -> str | None:
+        """What its training prompts called instruments, a name in `NAMINGS`; None for a model that we did not train."""
+        return self.facts.get("instrument_words", "classes" if "run" in self.facts else None)
+
+    def words_for(self, asked: Sequence[Asked]) -> tuple[str, ...]:
+        """What a prompt for this model calls instruments: their classes, if it learned them as classes.
+
+        Args:
+            asked: by a user, of words that it can read (`reads_any_words`).
+        """
+        unknown = [one.word for one in asked if not one.instrument]
+        if self.instrument_words == "classes":
+            return (*ordered(one.instrument for one in asked if one.instrument), *unknown)
+        return tuple(one.word for one in asked)
 
     @property
     def title(self) -> str:

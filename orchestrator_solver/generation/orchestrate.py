@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dataset_builder.music.instruments import instrument_words_in
+from dataset_builder.music.instruments import class_of_word, instrument_words_in, nearest_instruments
 
 from ..metrics.clips import ClipMetric, Clips
 from .model import OrchestratorModel, Progress
@@ -83,9 +83,11 @@ def warnings_of(model: OrchestratorModel, request: Request, seconds: float) -> l
     reference, description = request.reference, request.description
     lines = [f"reference: {note}" for note in reference.notes]
     known = model.trained_instruments
-    strange = [name for name in request.instruments if known and name not in known]
-    if strange:
+    own = [word for word in request.words if class_of_word(word) is None and word not in known]
+    strange = [*(name for name in request.instruments if name not in known), *own]
+    if known and strange:
         lines.append(f"the model {model.name} never trained on {', '.join(strange)}: do not expect to hear it")
+    lines += [f"{word!r} goes into the prompt as it is{_guesses(word)}" for word in own]
     if description.source == "user" and description.text:
         named = list(dict.fromkeys(instrument_words_in(description.text)))
         if named:
@@ -93,6 +95,11 @@ def warnings_of(model: OrchestratorModel, request: Request, seconds: float) -> l
     if seconds > reference.seconds + 0.5:
         lines.append(f"the reference ends after {reference.seconds:.1f} s: the model goes on without it")
     return lines
+
+
+def _guesses(word: str) -> str:
+    likely = nearest_instruments(word)
+    return f" (did you mean {', '.join(likely)}?)" if likely else ""
 
 
 @cache

@@ -35,16 +35,18 @@ class Request:
         reference: what is to be followed.
         instruments: of `dataset_builder.music.instruments.CLASSES`.
         description: of the music.
+        words: what the prompt calls the instruments; by default their classes.
     """
 
     reference: ReferenceAudio
     instruments: Sequence[str]
     description: Description = Description()
+    words: Sequence[str] = ()
 
     @property
     def prompt(self) -> str:
         """What the model is told."""
-        return prompt.compose(self.instruments, self.description.text)
+        return prompt.compose(self.words or self.instruments, self.description.text)
 
 
 def describe(reference: ReferenceAudio) -> Description:

@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from audiocraft.modules.conditioners import SegmentWithAttributes
 
 from dataset_builder.errors import UserError
-from dataset_builder.music.instruments import CLASSES
+from dataset_builder.music.instruments import find_instruments
 from dataset_builder.runtime import atomic
 
 from ..metrics.clips import Clips
@@ -100,7 +99,7 @@ class SampleTable:
         prompts = [_prompt(info) for info, _ in self.rows]
         clips = Clips(
             [row["output"] for row in sounds], [row["target"] for row in sounds], [row["reference"] for row in sounds],
-            [tuple(filter(partial(asks_for, prompt), CLASSES)) for prompt in prompts], prompts, self.sample_rate,
+            [asked_for(prompt) for prompt in prompts], prompts, self.sample_rate,
         )  # fmt: skip
         return [None if math.isnan(value) else round(float(value), 4) for value in metric(clips)]
 
@@ -109,10 +108,9 @@ def _prompt(info: SegmentWithAttributes) -> str:
     return info.description or ""
 
 
-def asks_for(prompt: str, instrument: str) -> bool:
-    """Whether a prompt asks for an instrument: its list of names is at its end."""
-    names = prompt.rpartition("Instruments: ")[2].rstrip(".")
-    return instrument in names.split(", ")
+def asked_for(prompt: str) -> tuple[str, ...]:
+    """The classes of the instruments that a prompt asks for: their names are at its end."""
+    return find_instruments(prompt.rpartition("Instruments: ")[2])
 
 
 def wandb_table(samples: Sequence[Sample], folder: Path | None) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.untrusted import parse_json, read_regular
 
+from ..evaluation.run import words_for
 from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import versions
 from ..generation.sampling import SamplingSettings
@@ -56,8 +57,10 @@ def build_page(
         UserError: if data or table are missing, or the page cannot be written.
     """
     tables = read_tables(table) if table else ()
-    grid = next(iter(models.values())).grid
-    excerpts = telling_excerpts(settings.data, settings.split, settings.count, settings.seconds, settings.policy, grid)
+    first = next(iter(models.values()))
+    excerpts = telling_excerpts(
+        settings.data, settings.split, settings.count, settings.seconds, settings.policy, first.grid, words_for(models)
+    )
     played = play_excerpts(excerpts, models, build_metrics(), settings.policy, settings.sampling, progress)
     facts = {
         **{f"model of {row}": model.title for row, model in models.items()},

@@ -27,7 +27,9 @@ PROMPT_LABELS = {"without": "Without description", "with": "With description"}
 Played = dict[tuple[str, str], list[Take]]  # by row and prompting, a take an excerpt
 
 
-def telling_excerpts(root: Path, split: str, count: int, seconds: float, policy: str, grid: float) -> list[TestExcerpt]:
+def telling_excerpts(
+    root: Path, split: str, count: int, seconds: float, policy: str, grid: float, instrument_words: str = "classes"
+) -> list[TestExcerpt]:
     """Excerpts worth listening to, one a work: where the reference sounds longest, then of most instruments.
 
     The choice sees no model's output. What is played from the target itself is left out, unless the policy is `self`.
@@ -41,7 +43,7 @@ def telling_excerpts(root: Path, split: str, count: int, seconds: float, policy:
         return round(sounding), len(excerpt.sounding)
 
     by_work: dict[str, list[TestExcerpt]] = {}
-    for excerpt in choose(root, split, 10**6, seconds, (policy,), grid):
+    for excerpt in choose(root, split, 10**6, seconds, (policy,), grid, instrument_words):
         other = excerpt.references[policy].id != excerpt.item.id
         if worth(excerpt)[1] > 1 and (other or policy == "self"):
             by_work.setdefault(excerpt.item.track, []).append(excerpt)

@@ -28,14 +28,15 @@ def prompts_of(item: Item, seconds: float, sampling: ExcerptSampling) -> set[str
         )
     described = item.description if sampling.description_p > 0 else None
     texts = {described, None} if sampling.description_p < 1 else {described}
-    found = {prompt.compose(names, text) for names in _sounding(item, seconds, sampling.grid) for text in texts}
+    found = {prompt.compose(names, text) for names in _words(item, seconds, sampling) for text in texts}
     if sampling.names_p < 1:
         found.add(prompt.compose((), item.description))
     return found - {""}
 
 
-def _sounding(item: Item, seconds: float, grid: float) -> Iterator[tuple[str, ...]]:
-    """What sounds in an excerpt, for every start that makes a difference."""
+def _words(item: Item, seconds: float, sampling: ExcerptSampling) -> Iterator[tuple[str, ...]]:
+    """What the prompt calls what sounds in an excerpt, for every start that makes a difference."""
+    grid = sampling.grid
     last = max(0.0, item.duration - seconds)
     starts = np.arange(0, round(last / grid) + 1) * grid
     edges = np.array([edge for spans in item.activity.values() for span in spans for edge in span])
@@ -46,4 +47,4 @@ def _sounding(item: Item, seconds: float, grid: float) -> Iterator[tuple[str, ..
         wanted.update(range(place - 1, place + 3))
     for index in sorted(wanted):
         if 0 <= index < len(starts):
-            yield item.sounding(starts[index], starts[index] + seconds) or item.instruments
+            yield item.words(starts[index], starts[index] + seconds, sampling.instrument_words)

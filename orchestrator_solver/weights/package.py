@@ -8,7 +8,8 @@ data: what it may say is in `package_rules.py`.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from dataset_builder.errors import UserError
+from dataset_builder.music.instrument_words import NAMINGS
 from dataset_builder.runtime import atomic
 from dataset_builder.runtime.checksums import digest_of
 
@@ -105,8 +107,30 @@ def load(name: str, kind: str) -> Package:
     folder = folder_of(name)
     if folder is None:
         raise UserError(f"no model {name!r}: expected one of {', '.join(shipped())} or a folder with model.json")
-    try:
+    with _told_in_a_line(folder):
         return _read(folder, kind)
+
+
+def reads_any_words(name: str) -> bool:
+    """Whether the text encoder of a language model knows more than instruments' words; its weights are not read.
+
+    Also true where there is no package of this name.
+
+    Raises:
+        UserError: if the package is torn.
+    """
+    folder = folder_of(name)
+    if folder is None:
+        return True
+    with _told_in_a_line(folder):
+        return bool(_description(folder)["cfg"]["conditioners"]["description"]["model"] != "words")
+
+
+@contextmanager
+def _told_in_a_line(folder: Path) -> Iterator[None]:
+    """Raises UserError in place of whatever reading a model's folder raises."""
+    try:
+        yield
     except package_rules.RefusedError as error:
         raise UserError(f"{folder}/model.json is refused: {error}; take the model from whom you trust") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
@@ -141,9 +165,12 @@ def _description(folder: Path) -> dict[str, Any]:
     description = json.loads(text)
     if not isinstance(description, dict) or not isinstance(description["facts"], dict):
         raise TypeError("model.json is no mapping with facts")
-    instruments = description["facts"].get("instruments", [])
-    if not isinstance(instruments, list) or not all(isinstance(name, str) for name in instruments):
-        raise TypeError("its instruments are no list of names")
+    for key in ("instruments", "own_words"):
+        names = description["facts"].get(key, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"its {key} are no list of names")
+    if description["facts"].get("instrument_words", "classes") not in NAMINGS:
+        raise TypeError(f"its instrument_words are none of {', '.join(NAMINGS)}")
     return description
 
 

@@ -6,7 +6,7 @@ from audiocraft.utils.checkpoint import load_checkpoint
 
 from dataset_builder.dataset import manifest
 from dataset_builder.errors import UserError
-from dataset_builder.music.instruments import ordered
+from dataset_builder.music.instruments import class_of_word, ordered
 
 from .. import train
 from ..models import lora
@@ -32,8 +32,10 @@ def export_run(sig: str, out: Path, data: Path | None = None) -> None:
     state = load_checkpoint(path)
     cfg = state["xp.cfg"]
     facts = {"run": sig, "solver": cfg.solver, "epochs": len(state["history"])}
+    if "orchestrator" in cfg:  # a codec's run has no prompts
+        facts["instrument_words"] = cfg.orchestrator.instrument_words
     if data:
-        facts["instruments"] = instruments_of(data)
+        facts["instruments"], facts["own_words"] = instruments_of(data), own_words_of(data)
     weights = state.get("fsdp_best_state") or state["best_state"]
     package.save(out, KINDS[cfg.solver], cfg, lora.merged_state(weights["model"]), facts)
 
@@ -41,3 +43,9 @@ def export_run(sig: str, out: Path, data: Path | None = None) -> None:
 def instruments_of(root: Path) -> list[str]:
     """Classes that sound in the training split, in the vocabulary's order."""
     return list(ordered(name for item in manifest.load(root, "train") for name in item.instruments))
+
+
+def own_words_of(root: Path) -> list[str]:
+    """What the owners of the training split's stems call instruments that the vocabulary does not know."""
+    stems = (stem for item in manifest.load(root, "train") for stem in item.stems)
+    return sorted({stem.word for stem in stems if stem.word and class_of_word(stem.word) is None})

@@ -18,7 +18,7 @@ class EchoModel(OrchestratorModel):
     sample_rate, grid = RATE, 0.32
 
     def __init__(self, noise: float = 0.0) -> None:
-        super().__init__("echo", "e" * 64, None, None, 8.0, facts={"instruments": ["violin", "drums"]})
+        super().__init__("echo", "e" * 64, None, None, 8.0, facts={"run": "1", "instruments": ["violin", "drums"]})
         self.noise = noise
         self.asked: list[tuple[list[str | None], float, SamplingSettings]] = []
 

@@ -110,9 +110,26 @@ def test_the_description_of_a_track_overrules(band: Path) -> None:
     assert ("valid", band / "gamma") in find_tracks(band)
 
 
+def test_own_words_are_kept_beside_the_class(band: Path, tmp_path: Path) -> None:
+    """In items, and as prompts have them where instruments are called by their sound."""
+    yaml = "split: train\nstems: {zither.wav: {word: Bass Zither, like: harp}, violin.flac: fiddle}"
+    (band / "gamma/track.yaml").write_text(yaml)
+    zither, violin = read_track(band / "gamma", "train").stems[::-1]
+    assert (zither.instrument, zither.word, zither.program) == ("orchestral harp", "bass zither", 46)
+    assert (violin.instrument, violin.word, violin.program) == ("violin", "fiddle", 40)
+    flute = next(stem for stem in read_track(band / "alpha", "train").stems if stem.instrument == "pipe")
+    assert flute.program == 73 and flute.word is None, "General MIDI calls it so, too"
+    build(BuildSettings("stems", tmp_path / "data", band, captions="none", workers=1))
+    item = next(item for item in manifest.load(tmp_path / "data", "train") if item.id == "gamma-mix")
+    assert item.words(0.0, 4.0, "midi") == ("fiddle", "bass zither")
+    assert item.words(0.0, 4.0, "classes") == item.instruments == ("violin", "orchestral harp")
+
+
 @pytest.mark.parametrize(
     "text",
-    ["- a", "splits: x", "stems: {no.wav: violin}", "stems: {zither.wav: zithern}", "a: [", "stems: {zither.wav: 3}",
+    ["stems: {zither.wav: {word: a, like: b}}", "stems: {zither.wav: {word: zither}}",
+     "stems: {zither.wav: {word: 'a, b', like: harp}}", "stems: {zither.wav: {word: \"a\\eb\", like: harp}}",
+     "- a", "splits: x", "stems: {no.wav: violin}", "stems: {zither.wav: zithern}", "a: [", "stems: {zither.wav: 3}",
      "mix: ../beta/mix.wav", "stems: {zither.wav: ignore, violin.flac: ignore}"],
 )  # fmt: skip
 def test_a_broken_description_is_one_line(band: Path, text: str) -> None:

@@ -15,8 +15,9 @@ from orchestrator_solver.precompute.all_prompts import prompts_of
 
 @pytest.mark.parametrize("description_p", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("names_p", [0.5, 1.0])
-def test_every_prompt_that_is_drawn_is_known(tiny_data: Path, description_p: float, names_p: float) -> None:
-    sampling = ExcerptSampling({"self": 1.0}, description_p=description_p, names_p=names_p)
+@pytest.mark.parametrize("words", ["classes", "midi"])
+def test_every_prompt_that_is_drawn_is_known(tiny_data: Path, description_p: float, names_p: float, words: str) -> None:
+    sampling = ExcerptSampling({"self": 1.0}, description_p=description_p, names_p=names_p, instrument_words=words)
     dataset = ExcerptDataset(
         tiny_data, manifest.load(tiny_data, "train"), sampling, segment_duration=1.6, num_samples=400,
         sample_rate=16_000,

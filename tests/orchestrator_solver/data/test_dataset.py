@@ -43,6 +43,20 @@ def test_excerpts_sound_and_name_what_sounds(tiny_data: Path) -> None:
         assert abs(excerpt.start / NANO_GRID - round(excerpt.start / NANO_GRID)) < 1e-6
 
 
+def test_prompts_can_say_instruments_as_the_music_does(tiny_data: Path) -> None:
+    """The same excerpts, called by General MIDI's sounds."""
+    plain, midi = (
+        _dataset(tiny_data, {"self": 1.0}, description_p=0.0, instrument_words=words) for words in ("classes", "midi")
+    )
+    pairs = [(plain.excerpt(index), midi.excerpt(index)) for index in range(24)]
+    assert all(
+        (one.item, one.start, one.reference) == (other.item, other.start, other.reference) for one, other in pairs
+    )
+    names = [zip(one.prompt.split(", "), other.prompt.split(", "), strict=True) for one, other in pairs]
+    said = {name: sound for both in names for name, sound in both}
+    assert said["pipe"] == "flute" and said["drums"] == "drums"
+
+
 def test_draws_depend_on_epoch_and_index_alone(tiny_data: Path) -> None:
     one, other = _dataset(tiny_data, {"any": 1.0}), _dataset(tiny_data, {"any": 1.0})
     one.current_epoch = other.current_epoch = 3

@@ -74,6 +74,22 @@ def test_help_comes_at_once_and_imports_nothing_heavy() -> None:
     assert time.perf_counter() - begun < 5  # a loaded machine; 0.1 s on an idle one
 
 
+def test_words_beyond_the_vocabulary(
+    model: EchoModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused for a model of which the words are known, before it is loaded; taken, with a warning, by any other."""
+    words = "hurdy-gurdy, 2 violins, ukulele, violim"
+    assert orchestrate(song, "--instruments", words, "--out", tmp_path / "a") == 2
+    assert capsys.readouterr().err.startswith("error: unknown instrument 'hurdy-gurdy'")
+    assert not (tmp_path / "a").exists() and not model.asked
+    told = ("--instruments", words, "--model", "echo", "--no-describe")
+    assert orchestrate(song, *told, "--out", tmp_path / "b") == 0
+    said = capsys.readouterr().err
+    assert "never trained on hurdy-gurdy, ukulele, violim: do not expect" in said
+    assert "'violim' goes into the prompt as it is (did you mean violin?)" in said
+    assert record_in(tmp_path / "b")["prompt"] == "violin, hurdy-gurdy, ukulele, violim"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:

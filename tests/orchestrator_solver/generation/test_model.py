@@ -1,13 +1,15 @@
 """Playing references with a tiny model: lengths, seeds, and what the output depends on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from dataset_builder.music.instrument_words import asked_for
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
-from orchestrator_solver.generation.orchestrate import orchestrate
+from orchestrator_solver.generation.orchestrate import orchestrate, warnings_of
 from orchestrator_solver.generation.recordings import Recording
 from orchestrator_solver.generation.reference_audio import ReferenceAudio
 from orchestrator_solver.generation.request import Description, Request
@@ -32,6 +34,26 @@ def request_of(seconds: float, hertz: float = 440.0, instrument: str = "violin")
 def played(model: OrchestratorModel, request: Request, sampling: SamplingSettings = PLAIN) -> np.ndarray:
     (recording,) = orchestrate(model, [request], sampling)
     return recording.wav
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [({"run": "1"}, ("violin", "pipe", "hurdy-gurdy")), ({"published": "x"}, ("flute", "hurdy-gurdy", "fiddle")),
+     ({"run": "1", "instrument_words": "midi"}, ("flute", "hurdy-gurdy", "fiddle"))],
+)  # fmt: skip
+def test_a_model_is_told_instruments_as_it_learned_them(
+    model: OrchestratorModel, facts: dict, words: tuple[str, ...]
+) -> None:
+    """And the user is told of words that it never learned."""
+    trained = replace(model, facts={**facts, "instruments": ["violin", "pipe"]})
+    asked = asked_for("flute, hurdy-gurdy, fiddle")
+    assert trained.words_for(asked) == words
+    request = replace(request_of(1.0), instruments=("violin", "pipe"), words=words)
+    assert request.prompt == ", ".join(words)
+    never, taken = warnings_of(trained, request, 1.0)
+    assert "never trained on hurdy-gurdy: do not" in never and taken.startswith("'hurdy-gurdy' goes into the prompt")
+    known = replace(trained, facts={**trained.facts, "own_words": ["hurdy-gurdy"]})
+    assert warnings_of(known, request, 1.0) == []
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.6, 3.3])
