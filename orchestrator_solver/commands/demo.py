@@ -1,10 +1,12 @@
-"""`orchestrator demo`: corpus, fine-tuning, Table 1 and a listening page, in one go, on a laptop's CPU.
+"""`orchestrator demo`: something to hear, then corpus, fine-tuning and Table 1, in one go, on a laptop's CPU.
 
-Stop it anywhere and run it again: it goes on where it was.
+A page opens as soon as there is something to hear, and grows. Stop it anywhere and run it again: it goes on.
 """
 
 import argparse
 import os
+import sys
+import webbrowser
 from pathlib import Path
 
 from ..runtime.placement import add_device_option
@@ -22,6 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--excerpts", type=int, default=32, help="scored for the table (default: 32)")
     parser.add_argument("--shown", type=int, default=4, help="excerpts on the page (default: 4)")
     parser.add_argument("--workers", type=int, default=2, help="processes, and threads of torch (default: 2)")
+    parser.add_argument("--no-open", dest="open", action="store_false", help="do not open the page in a browser")
     add_device_option(parser)
 
 
@@ -35,7 +38,16 @@ def run(args: argparse.Namespace) -> int:
     check_writable(out)
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory
     sizes = (args.works, args.epochs, args.updates, args.excerpts, args.shown)
-    result = run_demo(DemoSettings(out, *sizes, workers=args.workers, device=args.device))
+    settings = DemoSettings(out, *sizes, workers=args.workers, device=args.device)
+    result = run_demo(settings, lambda page: _show(page, args.open))
     print(result.table)
     print(f"\n{result.seconds / 60:.1f} minutes. Listen: {result.page}")
     return 0
+
+
+def _show(page: Path, to_open: bool) -> None:
+    """Name the page, and open it where there is somebody to see it: not in a pipe, nor in a browser for terminals."""
+    print(f"Listen already: {page} (it grows; load it again when all is done)", flush=True)
+    graphical = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if to_open and graphical and sys.stdout.isatty():
+        webbrowser.open(page.as_uri())

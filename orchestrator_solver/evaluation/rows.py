@@ -24,6 +24,7 @@ ROWS: dict[str, RowKind] = {
     "baseline": RowKind("Baseline", True, "the melody-conditioned model before fine-tuning"),
     "control": RowKind("Control", True, "the baseline trained on with its own data for as many updates as fine-tuning"),
     "finetuned": RowKind("Fine-tuned", True, "the Music Orchestrator"),
+    "shipped": RowKind("Shipped", True, "the model that comes with the project, fine-tuned for longer on more works"),
     "random": RowKind("Random", False, "another work's target in place of generated audio: what chance scores"),
     "ceiling": RowKind("Codec ceiling", False, "the target itself through the codec: the best that can come out of it"),
 }

@@ -9,7 +9,9 @@ from ..metrics.clips import ClipMetric
 from .rows import PROMPTINGS, ROWS, ClipScores
 
 # Which rows are compared under the same prompting: the first minus the second.
-PAIRS: tuple[tuple[str, str], ...] = (("finetuned", "baseline"), ("finetuned", "control"), ("control", "baseline"))
+PAIRS: tuple[tuple[str, str], ...] = (
+    ("finetuned", "baseline"), ("finetuned", "control"), ("control", "baseline"), ("shipped", "baseline"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A listening page of models on a data set, in one call."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import versions
 from ..generation.sampling import SamplingSettings
 from ..metrics.registry import build_metrics
-from .content import PageTable, tables_of
+from .content import PageExcerpt, PageTable, tables_of
 from .played_excerpts import play_excerpts, telling_excerpts
 from .render import write_page
 
@@ -42,7 +42,7 @@ class PageSettings:
 
 def build_page(
     path: Path, models: Mapping[str, OrchestratorModel], settings: PageSettings, table: Path | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] | None = None, first: Sequence[PageExcerpt] = (), note: str = "",
 ) -> None:  # fmt: skip
     """Write the page of models (by row of Table 1) to `path`.
 
@@ -52,14 +52,16 @@ def build_page(
         settings: what is shown.
         table: JSON of Table 1, as `evaluation.table_formats.write` makes it.
         progress: called with the share that is done, 0..1.
+        first: excerpts that stand before those of the data.
+        note: under the tables.
 
     Raises:
         UserError: if data or table are missing, or the page cannot be written.
     """
     tables = read_tables(table) if table else ()
-    first = next(iter(models.values()))
+    grid = next(iter(models.values())).grid
     excerpts = telling_excerpts(
-        settings.data, settings.split, settings.count, settings.seconds, settings.policy, first.grid, words_for(models)
+        settings.data, settings.split, settings.count, settings.seconds, settings.policy, grid, words_for(models)
     )
     played = play_excerpts(excerpts, models, build_metrics(), settings.policy, settings.sampling, progress)
     facts = {
@@ -68,7 +70,7 @@ def build_page(
         "description": "of the target item, from the data set",
         "guidance": settings.sampling.guidance, "temperature": settings.sampling.temperature, **versions(),
     }  # fmt: skip
-    write_page(path, played, tables, facts)
+    write_page(path, [*first, *played], tables, facts, note=note)
 
 
 def read_tables(path: Path) -> tuple[PageTable, ...]:

@@ -34,21 +34,22 @@ class _Player:
 
 def write_page(
     path: Path, excerpts: Sequence[PageExcerpt], tables: Sequence[PageTable], facts: Mapping[str, object],
-    title: str = TITLE,
+    title: str = TITLE, note: str = "",
 ) -> None:  # fmt: skip
     """Write a listening page of excerpts, whole or not at all.
 
     Args:
         path: of the HTML file.
         excerpts: in order.
-        tables: shown above the excerpts, see `content.tables_of`.
+        tables: shown under the excerpts, see `content.tables_of`.
         facts: models and settings, by name.
         title: of the page.
+        note: under the tables.
 
     Raises:
         UserError: if the file cannot be written.
     """
-    text = render(excerpts, tables, facts, title)
+    text = render(excerpts, tables, facts, title, note)
     try:
         atomic.write_text(path, text)
     except OSError as error:
@@ -56,8 +57,9 @@ def write_page(
 
 
 def render(
-    excerpts: Sequence[PageExcerpt], tables: Sequence[PageTable], facts: Mapping[str, object], title: str = TITLE
-) -> str:
+    excerpts: Sequence[PageExcerpt], tables: Sequence[PageTable], facts: Mapping[str, object], title: str = TITLE,
+    note: str = "",
+) -> str:  # fmt: skip
     """The page's HTML."""
     environment = Environment(
         loader=PackageLoader("orchestrator_solver", "page/templates"), autoescape=True, undefined=StrictUndefined,
@@ -65,7 +67,7 @@ def render(
     )  # fmt: skip
     style, script = (_inline(environment, name) for name in ("listening.css", "listening.js"))
     return environment.get_template("listening.html").render(
-        title=title, style=style, script=script, policy=_policy(style, script), tables=tables, facts=facts,
+        title=title, style=style, script=script, policy=_policy(style, script), tables=tables, facts=facts, note=note,
         excerpts=[(excerpt, [_player(take) for take in excerpt.takes]) for excerpt in excerpts],
         pitch_classes=PITCH_CLASSES[::-1],
     )  # fmt: skip

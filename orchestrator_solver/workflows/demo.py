@@ -1,10 +1,10 @@
-"""Everything once, at the embedded scale: corpus, items, fine-tuning, Table 1, listening page.
+"""Everything once, at the embedded scale: first something to hear, then corpus, fine-tuning, Table 1, listening page.
 
 Every step keeps what it did and goes on from there, so that the demo can be stopped anywhere and started again.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,11 @@ from dataset_builder.pipeline.build import build
 from dataset_builder.pipeline.settings import BuildSettings
 
 from ..runtime.placement import AUTO, Placement, placement
+from .stages import Stages
 
 if TYPE_CHECKING:
     from ..generation.model import OrchestratorModel
+    from ..page.content import PageExcerpt
 
 
 @dataclass(frozen=True)
@@ -60,33 +62,61 @@ class DemoResult:
     seconds: float
 
 
-def run_demo(settings: DemoSettings) -> DemoResult:
-    """Make the corpus, fine-tune on it, score and show.
+LISTEN = "two held-out tunes, played by the shipped model on three ensembles each"
+CORPUS = "the embedded corpus, its items, captions and descriptions"
+STORE = "codes and chroma of every item"
+FINETUNE = "fine-tuning from the shipped baseline"
+TABLE = "Table 1 on works that no training saw"
+PAGE = "the listening page"
+# Seconds of each on 2 cores.
+STAGES = {LISTEN: 45.0, CORPUS: 100.0, STORE: 40.0, FINETUNE: 130.0, TABLE: 130.0, PAGE: 35.0}
+
+
+def run_demo(settings: DemoSettings, show: Callable[[Path], None] = lambda page: None) -> DemoResult:
+    """Play two tunes, then make the corpus, fine-tune on it, score and show.
+
+    Args:
+        settings: how large it is.
+        show: called when there is a page to listen to, which grows from then on.
 
     Raises:
         UserError: if a step fails, with what to do, or the device is not there or not the first GPU.
     """
-    begin, where = time.monotonic(), placement(settings.device)
+    begin, where, stages = time.monotonic(), placement(settings.device), Stages(STAGES)
     if where.device.index:
         raise UserError(f"the demo trains on the first GPU that it sees: set CUDA_VISIBLE_DEVICES={where.device.index}")
-    data, finetuned = settings.out / "data", settings.out / "finetuned"
-    _say(1, "the embedded corpus, its items, captions and descriptions")
+    data, finetuned, page = settings.out / "data", settings.out / "finetuned", settings.out / "index.html"
     nano = NanoSettings(works=settings.works)
+    stages.begin(LISTEN)
+    first = _first_takes(data, nano, page, settings.workers, where)
+    show(page)
+    stages.begin(CORPUS)
     build(BuildSettings(source="nano", out=data, caption_windows=1, workers=settings.workers, nano=nano))
-    _say(2, "codes and chroma of every item")
+    stages.begin(STORE)
     _prepare(data, settings.workers, where)
-    _say(3, f"fine-tuning from the shipped baseline, {settings.epochs} epochs of {settings.updates} updates")
+    stages.begin(FINETUNE)
     _finetune(data, finetuned, settings, where)
-    _say(4, "Table 1 on works that no training split holds")
+    stages.begin(TABLE)
     models = _models(finetuned, where)
     table = _evaluate(data, models, settings)
-    _say(5, "the listening page")
-    page = _page(data, models, settings)
+    stages.begin(PAGE)
+    _page(page, first, models, settings)
     return DemoResult(table, page, time.monotonic() - begin)
 
 
-def _say(step: int, what: str) -> None:
-    print(f"[{step}/5] {what}", flush=True)
+def _first_takes(data: Path, nano: NanoSettings, page: Path, workers: int, where: Placement) -> "list[PageExcerpt]":
+    """Write the page with its first takes, unless a longer one is there."""
+    from ..generation.model import load_model
+    from ..page.render import write_page
+    from ..runtime.progress_bar import Bar
+    from .first_takes import first_takes
+
+    model = load_model("nano", where)
+    with Bar("first takes") as progress:
+        takes = first_takes(data, nano, model, workers, progress)
+    if not page.exists():
+        write_page(page, takes, (), {"model": model.title})
+    return takes
 
 
 def _prepare(data: Path, workers: int, where: Placement) -> None:
@@ -120,7 +150,8 @@ def _models(finetuned: Path, where: Placement) -> Mapping[str, "OrchestratorMode
     """Who plays, by row of Table 1."""
     from ..generation.model import load_model
 
-    return {"baseline": load_model("nano-baseline", where), "finetuned": load_model(str(finetuned), where)}
+    names = {"baseline": "nano-baseline", "finetuned": str(finetuned), "shipped": "nano"}
+    return {row: load_model(name, where) for row, name in names.items()}
 
 
 def _evaluate(data: Path, models: Mapping[str, "OrchestratorModel"], settings: DemoSettings) -> str:
@@ -132,11 +163,16 @@ def _evaluate(data: Path, models: Mapping[str, "OrchestratorModel"], settings: D
     return table_formats.to_text(table)
 
 
-def _page(data: Path, models: Mapping[str, "OrchestratorModel"], settings: DemoSettings) -> Path:
+def _page(
+    page: Path, first: "list[PageExcerpt]", models: Mapping[str, "OrchestratorModel"], settings: DemoSettings
+) -> None:
     from ..page.build import PageSettings, build_page
     from ..runtime.progress_bar import Bar
 
-    path, table = settings.out / "index.html", settings.out / "table1/table1.json"
+    shown, table = PageSettings(settings.out / "data", count=settings.shown), settings.out / "table1/table1.json"
+    note = (
+        f"“Fine-tuned” is this demo's own, to show the way: {settings.epochs * settings.updates} updates on the "
+        f"training part of {settings.works} works. “Shipped” is what comes with the project, fine-tuned so for longer."
+    )
     with Bar("listening page") as progress:
-        build_page(path, models, PageSettings(data, count=settings.shown), table, progress)
-    return path
+        build_page(page, models, shown, table, progress, first, note)

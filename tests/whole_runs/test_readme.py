@@ -1,11 +1,13 @@
-"""What the README tells people to type exists, and would be understood: every command line in it is parsed."""
+"""What README and docs/ tell people to type exists, is understood, and is run by a test, or it is said why not."""
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from dora.__main__ import get_parser as dora_parser
 from hydra import compose, initialize_config_dir
+from support.documented import NOT_RUN, RUN_BY, entry_of
 
 from dataset_builder.__main__ import main as dataset_builder
 from dataset_builder.cli import parser_for
@@ -14,11 +16,16 @@ from orchestrator_solver.commands import COMMANDS
 from orchestrator_solver.paths import PROJECT
 
 PROGRAMS = ("python -m dataset_builder ", "orchestrator ", "dora ", "make ")
-TEXT = (PROJECT / "README.md").read_text() + (PROJECT / "orchestrator_solver/pretrained/README.md").read_text()
+FILES = [
+    PROJECT / "README.md",
+    *sorted((PROJECT / "docs").glob("*.md")),
+    PROJECT / "orchestrator_solver/pretrained/README.md",
+]
+TEXT = "".join(path.read_text() for path in FILES)
 
 
 def _named(pattern: str) -> list[str]:
-    return sorted(set(re.findall(pattern, TEXT)))
+    return sorted(set(re.findall(pattern, TEXT, re.MULTILINE)))
 
 
 def test_commands_exist() -> None:
@@ -34,14 +41,23 @@ def test_dataset_builder_commands_exist(command: str) -> None:
 
 def test_targets_solvers_and_grids_exist() -> None:
     targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
-    assert set(_named(r"`?make ([a-z-]+)")) <= set(targets)
+    assert set(_named(r"(?:`|^)make ([a-z-]+)")) <= set(targets)
     assert all((PROJECT / f"config/solver/{name}.yaml").is_file() for name in _named(r"solver=(\w+)"))
     assert all((PROJECT / f"grids/{name}.py").is_file() for name in _named(r"(?:dora grid|orchestrator sweep) (\w+)"))
 
 
 def test_local_links_resolve() -> None:
-    for link in re.findall(r"\]\((?!http)([^)#]+)", TEXT):
-        assert (PROJECT / link).exists(), link
+    for path in FILES:
+        for link, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", path.read_text()):
+            target = path.parent / link if link else path
+            assert target.exists(), (path, link)
+            assert not anchor or anchor in anchors(target), (path, link, anchor)
+
+
+def anchors(path: Path) -> set[str]:
+    """What a heading can be linked by."""
+    heads = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 def command_lines() -> list[str]:
@@ -70,6 +86,17 @@ def test_command_lines_are_understood(line: str) -> None:
     elif program == "dora":
         args = dora_parser().parse_args(words)
         composes(args.argv if args.command == "run" else [])
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_a_test_runs_it_or_it_is_said_why_none_does(line: str) -> None:
+    entry = entry_of(line)
+    assert entry, f"{line}: name in support/documented.py who runs it, or why nobody does"
+    assert entry in NOT_RUN or (PROJECT / "tests" / RUN_BY[entry]).is_file()
+
+
+def test_no_entry_is_of_a_command_that_is_gone() -> None:
+    assert {*RUN_BY, *NOT_RUN} == {entry_of(line) for line in command_lines()}
 
 
 def composes(overrides: list[str]) -> None:
