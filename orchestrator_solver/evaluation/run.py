@@ -9,6 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from dataset_builder.errors import UserError
+
 from ..generation.model import OrchestratorModel
 from ..generation.sampling import SamplingSettings
 from ..metrics.registry import DEFAULT, build_metrics
@@ -53,6 +55,21 @@ def words_for(models: Mapping[str, OrchestratorModel]) -> str:
     return model.instrument_words or "classes"
 
 
+def require_alike(models: Mapping[str, OrchestratorModel]) -> None:
+    """See that models can be compared: one rate, at which all is scored, and one grid of times.
+
+    Raises:
+        UserError: if not; it names two that differ.
+    """
+    (first, one), *others = models.items()
+    for row, model in others:
+        if (model.sample_rate, model.grid) != (one.sample_rate, one.grid):
+            found = " and ".join(f"{each.name} plays at {each.sample_rate} Hz" for each in (one, model))
+            raise UserError(
+                f"{found} (frames: {one.grid:g} s, {model.grid:g} s): expected {first} and {row} of one kind"
+            )
+
+
 def evaluate(models: Mapping[str, OrchestratorModel], settings: EvaluationSettings) -> Table:
     """Score every cell of the table.
 
@@ -61,8 +78,9 @@ def evaluate(models: Mapping[str, OrchestratorModel], settings: EvaluationSettin
         settings: what is scored.
 
     Raises:
-        UserError: if the data is missing.
+        UserError: if the data is missing, or the models cannot be compared.
     """
+    require_alike(models)
     first = next(iter(models.values()))
     excerpts = choose(
         settings.data, settings.split, settings.count, settings.seconds, settings.policies, first.grid,

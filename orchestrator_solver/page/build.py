@@ -7,7 +7,7 @@ from pathlib import Path
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.untrusted import parse_json, read_regular
 
-from ..evaluation.run import words_for
+from ..evaluation.run import require_alike, words_for
 from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import versions
 from ..generation.sampling import SamplingSettings
@@ -58,6 +58,7 @@ def build_page(
     Raises:
         UserError: if data or table are missing, or the page cannot be written.
     """
+    require_alike(models)
     tables = read_tables(table) if table else ()
     grid = next(iter(models.values())).grid
     excerpts = telling_excerpts(

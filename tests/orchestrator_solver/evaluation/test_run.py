@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.echo_model import EchoModel
 from support.tiny_models import SECONDS
 
+from dataset_builder.errors import UserError
 from dataset_builder.seeds import seed_of
 from orchestrator_solver.evaluation.excerpts import choose
 from orchestrator_solver.evaluation.players import ModelPlayer, OtherWork, ThroughCodec
@@ -57,6 +59,16 @@ def test_other_settings_do_not_meet_old_scores(
     monkeypatch.setattr(OrchestratorModel, "generate", play_nothing)
     with pytest.raises(AssertionError, match="played again"):
         evaluate(models, replace(settings, sampling=SamplingSettings(guidance=1.0)))
+
+
+def test_models_of_two_rates_are_not_compared(settings: EvaluationSettings) -> None:
+    """Nor scored at the wrong rate, as the first one's."""
+
+    class Brighter(EchoModel):
+        sample_rate = 32_000
+
+    with pytest.raises(UserError, match=r"echo plays at 16000 Hz and echo plays at 32000 Hz .*: expected baseline and"):
+        evaluate({"baseline": EchoModel(), "finetuned": Brighter()}, settings)
 
 
 def test_a_row_is_what_orchestrate_plays(tiny_data: Path, models: Mapping[str, OrchestratorModel]) -> None:
