@@ -13,6 +13,7 @@ from ..descriptor.captions.registry import CAPTIONERS
 from ..descriptor.describers import DESCRIBERS
 from ..errors import UserError
 from ..items.grouping import GROUPINGS
+from ..music.instrument_words import NAMINGS
 from ..music.key import KEY_BACKENDS
 from ..nano.corpus import NanoSettings
 from ..pipeline.build import build, build_shard
@@ -70,6 +71,11 @@ def _add_items(group: argparse._ArgumentGroup) -> None:
         "--grouping", choices=list(GROUPINGS), default="stem", help="one instrument is (default: a stem)"
     )
     group.add_argument("--key", choices=list(KEY_BACKENDS), default="fast", help="default: fast (equals music21)")
+    group.add_argument(
+        "--instrument-words", choices=list(NAMINGS), default="classes",
+        help="what the prompts that stock audiocraft reads call instruments: Slakh's classes, or General MIDI's sounds "
+        "(default: classes; our own training has a setting of its own, orchestrator.instrument_words)",
+    )  # fmt: skip
     group.add_argument("--materialise", action="store_true", help="also write every item as FLAC, for stock audiocraft")
 
 
@@ -87,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
         grouping=args.grouping, captions=args.captions, caption_windows=args.caption_windows,
         caption_url=args.caption_url, caption_model=args.caption_model, caption_command=args.caption_command,
         caption_table=args.caption_table, descriptions=args.descriptions, chat_model=args.model,
-        key_backend=args.key, workers=args.workers, remove_gone=args.remove_gone,
-        nano=NanoSettings(args.works, args.variants, args.seconds),
+        key_backend=args.key, instrument_words=args.instrument_words, workers=args.workers,
+        remove_gone=args.remove_gone, nano=NanoSettings(args.works, args.variants, args.seconds),
     )  # fmt: skip
     if args.estimate:
         from ..pipeline.cost_forecast import forecast

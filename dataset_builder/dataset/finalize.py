@@ -43,13 +43,16 @@ class TrackSummary:
     sums: tuple[tuple[str, str], ...]
 
 
-def finish_track(out: Path, track_id: str, result: TrackResult | None = None) -> TrackSummary:
+def finish_track(
+    out: Path, track_id: str, result: TrackResult | None = None, instrument_words: str = "classes"
+) -> TrackSummary:
     """Write a track's sidecars, those that differ from what is there.
 
     Args:
         out: the data set's folder.
         track_id: the track.
         result: what was found in it; by default its file is read.
+        instrument_words: what the sidecars call instruments, see `manifest.sidecar`.
 
     Raises:
         UserError: if the result is missing or torn, or the disk is full.
@@ -58,7 +61,7 @@ def finish_track(out: Path, track_id: str, result: TrackResult | None = None) ->
     found = result_path(out, track_id)
     sums = [(found.relative_to(out).as_posix(), digest_of(found))]
     for item in result.items:
-        data = manifest.sidecar_bytes(item)
+        data = manifest.sidecar_bytes(item, instrument_words)
         path = out / manifest.item_path(item.id)
         if not _holds(path, data):
             _remove_sum(out, item)  # it was made of what the old sidecar says

@@ -16,6 +16,7 @@ from ..items import prompt
 from ..items.item import Item
 from ..items.item_format import is_id, parse_item
 from ..items.tags import genres, moods
+from ..music.instrument_words import words_of
 from ..runtime import atomic
 from ..runtime.untrusted import leads_out, parse_json, read_regular, require_inside, shown, unzipped_lines
 from ..sources.registry import READERS
@@ -56,20 +57,25 @@ def place_of(path: str) -> tuple[Path, str]:
     return folder.parent.parent, folder.name
 
 
-def sidecar(item: Item) -> dict[str, Any]:
-    """An item's JSON: audiocraft's MusicInfo fields, then ours (`instruments` is ours, `instrument` audiocraft's)."""
-    tags = item.tags or {}
+def sidecar(item: Item, instrument_words: str = "classes") -> dict[str, Any]:
+    """An item's JSON: audiocraft's MusicInfo fields, then ours (`instruments` is ours, `instrument` audiocraft's).
+
+    Args:
+        item: which one.
+        instrument_words: what audiocraft's fields call the instruments, a name in `NAMINGS`.
+    """
+    tags, words = item.tags or {}, words_of(item.stems, instrument_words)
     return {
         "title": item.id, "artist": item.track, "genre": next(iter(genres(tags)), None), "moods": moods(tags),
         "keywords": [item.kind],
-        "name": item.id, "instrument": ", ".join(item.instruments),
-        "prompt": prompt.compose(item.instruments, item.description), **item.to_json(),
+        "name": item.id, "instrument": ", ".join(words), "prompt": prompt.compose(words, item.description),
+        **item.to_json(),
     }  # fmt: skip
 
 
-def sidecar_bytes(item: Item) -> bytes:
-    """An item's sidecar as it is written."""
-    return atomic.record(sidecar(item)).encode()
+def sidecar_bytes(item: Item, instrument_words: str = "classes") -> bytes:
+    """An item's sidecar as it is written, see `sidecar`."""
+    return atomic.record(sidecar(item, instrument_words)).encode()
 
 
 def meta_line(item: Item) -> dict[str, Any]:

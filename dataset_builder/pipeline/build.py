@@ -70,7 +70,7 @@ def build(settings: BuildSettings, chat: ChatSettings | None = None, audio_llm: 
         finished = {name: summary for name, summary in handed.items() if isinstance(summary, TrackSummary)}
         results = TrackResults(settings.out, known)
         _text_stages(settings, source, results, chat, audio_llm)
-        return _finish_stage(source, results, settings.workers, finished)
+        return _finish_stage(settings, source, results, finished)
 
 
 def build_shard(settings: BuildSettings, shard: Shard) -> int:
@@ -116,7 +116,7 @@ def merge(
         remove_gone(out, source)
         results = TrackResults(out)
         _text_stages(settings, source, results, chat, audio_llm)
-        return _finish_stage(source, results, workers)
+        return _finish_stage(settings, source, results)
 
 
 def make_again(out: Path, workers: int = 2) -> Report:
@@ -143,7 +143,7 @@ def make_again(out: Path, workers: int = 2) -> Report:
         atomic.remove_leftovers(out, *FOLDERS)
         _tell(changes)
         remove_gone(out, source)
-        return _finish_stage(source, TrackResults(out), workers)
+        return _finish_stage(settings, source, TrackResults(out))
 
 
 def prepare(settings: BuildSettings) -> TrackList:
@@ -184,7 +184,7 @@ def describe(
         origin = manifest.Origin(source.recorded, settings.fingerprint())
         if write(results, source.names, partial(manifest.write_origin, out, origin)) is None:
             return None
-        return _finish_stage(source, results, workers)
+        return _finish_stage(settings, source, results)
 
 
 def _items_stage(settings: BuildSettings, source: TrackList, tracks: Sequence[tuple[str, Path]]) -> dict[str, Handed]:
@@ -229,13 +229,14 @@ def _text_stages(
 
 
 def _finish_stage(
-    source: TrackList, results: TrackResults, workers: int, finished: Mapping[str, TrackSummary] | None = None
-) -> Report:
+    settings: BuildSettings, source: TrackList, results: TrackResults,
+    finished: Mapping[str, TrackSummary] | None = None,
+) -> Report:  # fmt: skip
     """Write the sidecars of the tracks that are not finished, then what is made of all tracks."""
     summaries = dict(finished or {})
     rest = [name for name in source.names if name not in summaries]
-    jobs = [(results.out, name, results.known(name)) for name in rest]
-    summaries |= zip(rest, parallel_map(finish_track, jobs, workers, "sidecars"), strict=True)
+    jobs = [(results.out, name, results.known(name), settings.instrument_words) for name in rest]
+    summaries |= zip(rest, parallel_map(finish_track, jobs, settings.workers, "sidecars"), strict=True)
     omitted = [LeftOut(name, "track", "", why.OMITTED) for name in source.omitted]
     report = finish(results.out, [summaries[name] for name in source.names], omitted)
     locks.forget_shards(results.out)

@@ -11,6 +11,7 @@ from ..descriptor.captions.registry import CAPTIONED_AFTER_ITEMS, CaptionSetting
 from ..descriptor.describers import DESCRIBED_AFTER_ITEMS
 from ..errors import UserError
 from ..items.grouping import GROUPINGS
+from ..music.instrument_words import naming
 from ..music.key import KEY_BACKENDS
 from ..nano.corpus import NanoSettings
 from ..sources.registry import READERS
@@ -41,6 +42,7 @@ class BuildSettings:
         descriptions: a describer's name, or none.
         chat_model: the language model of the describer `chat`.
         key_backend: fast | music21.
+        instrument_words: what the sidecars' prompts, for stock audiocraft, call instruments, a name in `NAMINGS`.
         workers: processes.
         remove_gone: remove what was made of tracks that the source no longer has, however many they are.
         nano: what to render for the source nano.
@@ -63,6 +65,7 @@ class BuildSettings:
     descriptions: str = "template"
     chat_model: str = "gpt-4o"
     key_backend: str = "fast"
+    instrument_words: str = "classes"
     workers: int = 2
     remove_gone: bool = False
     nano: NanoSettings = field(default_factory=NanoSettings)
@@ -70,6 +73,7 @@ class BuildSettings:
     def __post_init__(self) -> None:
         """Raises UserError if a value makes no data set."""
         policies(self.policy, audited=self.audit)
+        naming(self.instrument_words)
         for name, known in (("source", READERS), ("key_backend", KEY_BACKENDS), ("grouping", GROUPINGS)):
             if getattr(self, name) not in known:
                 raise UserError(f"unknown {name} {getattr(self, name)!r}, known: {', '.join(known)}")
@@ -112,6 +116,7 @@ class BuildSettings:
         values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
         unimportant = {*_PLACE} | ({"nano"} if self.source != "nano" else set())
         unimportant |= {"chat_model"} if self.descriptions != "chat" else set()
+        unimportant |= {"instrument_words"} if self.instrument_words == "classes" else set()  # as in sets of before
         return {key: value for key, value in values.items() if key not in unimportant and value is not None}
 
 

@@ -59,7 +59,9 @@ def make_track(settings: BuildSettings, source_root: Path, split: str, folder: P
 
 
 def _handed(settings: BuildSettings, track_id: str, result: TrackResult) -> Handed:
-    return result if settings.texts_after_items else finish_track(settings.out, track_id, result)
+    if settings.texts_after_items:
+        return result
+    return finish_track(settings.out, track_id, result, settings.instrument_words)
 
 
 def _result_of(

@@ -53,6 +53,22 @@ def test_a_data_set_has_mixes_stems_and_submixes(built):
     assert mix.audio == "train/Track00001/mix.flac" and [stem.id for stem in mix.stems][2] == "S03"
 
 
+def test_stock_audiocraft_is_told_instruments_as_asked(built, tiny_slakh, tmp_path):
+    """And nothing else differs; a build of other words goes into another folder."""
+    settings = settings_of(tiny_slakh, tmp_path / "midi", instrument_words="midi")
+    build(settings)
+    name = manifest.item_path("Track00001-mix")
+    plain, midi = (json.loads((out / name).read_text()) for out in (built[0], settings.out))
+    assert plain["instrument"] == "electric bass, violin, cello, pipe, drums"
+    assert midi["instrument"].endswith("violin, cello, flute, drums") and "flute" in midi["prompt"]
+    assert {key for key in plain if plain[key] != midi[key]} == {"instrument", "prompt"}
+    assert check(settings.out) == []
+    with pytest.raises(UserError, match=r"other settings \(instrument_words midi, not None\)"):
+        build(settings_of(tiny_slakh, settings.out))
+    with pytest.raises(UserError, match="unknown instrument_words 'x'"):
+        settings_of(tiny_slakh, settings.out, instrument_words="x")
+
+
 def test_what_sounds_and_what_can_be_its_reference(built):
     items = {item.id: item for item in manifest.load(built[0], "train")}
     assert items["Track00001-mix"].sounding(2.5, 3.5) == ("electric bass", "cello", "drums")  # S00 and S04 pause
