@@ -1,6 +1,7 @@
 """`orchestrator retrain`: train the nano models from nothing, as the shipped ones were, and put them in their place.
 
-Data, codec, baseline, fine-tuning and control, a few hours on 2 cores. Stop it anywhere and run it again: it goes on.
+Data, codec, recogniser of instruments, baseline, fine-tuning and control, a few hours on 2 cores. Stop it anywhere and
+run it again: it goes on.
 """
 
 import argparse
@@ -13,6 +14,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("retrain", help="train the shipped nano models from nothing", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/nano"), help="data set to make (default: data/nano)")
     parser.add_argument("--workers", type=int, default=2, help="processes, and threads of torch (default: 2)")
+    parser.add_argument(
+        "--only", choices=["recogniser"], help="train just this, on the stems of --data, which may be any data set"
+    )
+    parser.add_argument("--out", type=Path, help="--only: the recogniser's folder (default: that of the shipped one)")
+    parser.add_argument("--updates", type=int, default=3000, help="of the recogniser (default: 3000)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,6 +27,12 @@ def run(args: argparse.Namespace) -> int:
     from ..workflows.nano_models import make_models
 
     data = args.data.resolve()
+    if args.only:
+        from ..workflows.recogniser_training import make_recogniser
+
+        card = make_recogniser(data, args.out, args.updates, args.workers)
+        print("mean average precision: " + ", ".join(f"{way} {value}" for way, value in card.items()))
+        return 0
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory
     for folder in make_models(data, args.workers):
         print(folder)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataset_builder.errors import UserError
 
 from .clips import ClipMetric
+from .instruments import Instruments
 from .kl import TaggerKL
 from .paper_networks import ClapScore, PasstKL
 from .presence import Presence
@@ -16,6 +17,9 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
     "sim_soft": lambda: Sim("SIM (soft)"),
     "sim_all_frames": lambda: Sim("SIM (all frames)"),
     "kl_musicnn": TaggerKL,
+    "instruments": Instruments,
+    "instruments_precision": lambda: Instruments("precision"),
+    "instruments_recall": lambda: Instruments("recall"),
     "presence": Presence,
     "kl_passt": PasstKL,
     "clap": ClapScore,

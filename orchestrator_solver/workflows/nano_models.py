@@ -13,6 +13,7 @@ from ..precompute.fill_store import fill_for
 from ..weights import package
 from .export import export_run
 from .local_grid import run_rows, single_row
+from .recogniser_training import make_recogniser
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def make_models(data: Path, workers: int) -> list[Path]:
     build(BuildSettings("nano", data, submixes=1, caption_windows=1, workers=workers, nano=nano))
     threads = (f"num_threads={workers}",)
     folders = [train(data, CODEC, threads)]
+    make_recogniser(data, workers=workers)
     prepare_nano(data, workers)
     folders += [train(data, training, threads) for training in (BASELINE, FINETUNED)]
     return [*folders, train(data, CONTROL, threads, data / CONTROL.name)]  # a row of the table, not shipped

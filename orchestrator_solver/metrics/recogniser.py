@@ -1,0 +1,135 @@
+"""A recogniser of Slakh's 34 classes of instruments, small enough to ship: which of them sound in a clip?
+
+A log-mel spectrogram and five convolutions, trained on stems and on sums of them, as recorded and through the codec
+(`workflows/recogniser_training.py`). What it reaches on works that no training saw is in its package's card.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+from torchaudio.functional import melscale_fbanks
+
+from dataset_builder.errors import UserError
+from dataset_builder.music.instruments import CLASSES
+from dataset_builder.runtime.checksums import digest_of
+from dataset_builder.runtime.untrusted import parse_json, read_regular
+
+SAMPLE_RATE, HOP, N_FFT, MELS = 16_000, 320, 1024, 96
+LEAST_SECONDS = 1.0  # a shorter clip is repeated
+SHIPPED = Path(__file__).parent.parent / "pretrained/recogniser"
+WEIGHTS, CARD = "model.safetensors", "card.json"
+_CHANNELS = (1, 32, 64, 96, 128, 192)
+_LARGEST_CARD = 1 << 20  # bytes
+_BATCH = 16  # clips a pass
+
+
+class RecogniserNet(nn.Module):
+    """From audio `[B, T]` at 16 kHz to logits `[B, 34]`, in the order of `CLASSES`."""
+
+    window: torch.Tensor
+    filters: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
+        filters = melscale_fbanks(N_FFT // 2 + 1, 30.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE)
+        self.register_buffer("filters", filters.T.contiguous(), persistent=False)
+        self.scale = nn.BatchNorm1d(MELS)
+        self.convolutions = nn.Sequential(*(_block(narrow, wide) for narrow, wide in pairwise(_CHANNELS)))
+        self.classify = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * _CHANNELS[-1], len(CLASSES)))
+
+    def forward(self, wav: torch.Tensor) -> torch.Tensor:
+        """Logits `[B, 34]`."""
+        wav = wav / (wav.pow(2).mean(-1, keepdim=True).sqrt() + 1e-4)  # how loud it is tells no instrument
+        spectrum = torch.stft(wav, N_FFT, HOP, window=self.window, return_complex=True).abs()
+        mel = self.scale((self.filters @ spectrum + 1e-3).log())
+        found = self.convolutions(mel[:, None]).mean(2)  # [B, C, S]
+        return self.classify(torch.cat([found.mean(-1), found.amax(-1)], dim=-1))
+
+
+def _block(narrow: int, wide: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(narrow, wide, 3, padding=1, bias=False), nn.BatchNorm2d(wide), nn.ReLU(), nn.AvgPool2d(2)
+    )
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """A trained network.
+
+    Attributes:
+        net: in evaluation mode.
+        card: what is known of it.
+        sha256: of its weights.
+    """
+
+    net: RecogniserNet
+    card: dict[str, Any]
+    sha256: str
+
+    @torch.no_grad()
+    def probabilities(self, wavs: Sequence[np.ndarray], sample_rate: int) -> np.ndarray:
+        """How sure it is of each class `[B, 34]` in mono clips `[T]` of any length; NaN for a silent clip.
+
+        Args:
+            wavs: the clips.
+            sample_rate: of all, in Hz.
+        """
+        clips = [soxr.resample(np.asarray(wav, np.float32), sample_rate, SAMPLE_RATE) for wav in wavs]
+        found = np.full((len(clips), len(CLASSES)), np.nan)
+        by_length: dict[int, list[int]] = {}
+        for place, clip in enumerate(clips):
+            if np.abs(clip).max(initial=0.0) > 1e-4:
+                clips[place] = _long_enough(clip)
+                by_length.setdefault(len(clips[place]), []).append(place)
+        for places in by_length.values():  # no padding: neighbours in a batch change nothing
+            for begin in range(0, len(places), _BATCH):
+                chosen = places[begin : begin + _BATCH]
+                batch = torch.from_numpy(np.stack([clips[place] for place in chosen]))
+                found[chosen] = self.net(batch).sigmoid().double().numpy()
+        return found
+
+    @classmethod
+    def load(cls, folder: Path = SHIPPED) -> "Recogniser":
+        """The shipped one, or one of another folder; nothing is unpickled.
+
+        Raises:
+            UserError: if it is missing or torn.
+        """
+        try:
+            card = parse_json(read_regular(folder / CARD, _LARGEST_CARD))
+            digest = digest_of(folder / WEIGHTS)
+            if digest != card["sha256"]:
+                raise ValueError("its hash is not the recorded one")
+            net = RecogniserNet()
+            net.load_state_dict({name: value.float() for name, value in load_file(folder / WEIGHTS).items()})
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"{folder} holds no recogniser of instruments ({reason}): see `orchestrator retrain --only recogniser`"
+            ) from error
+        return cls(net.eval(), card, digest)
+
+
+@cache
+def shipped_recogniser() -> Recogniser:
+    """The shipped one, loaded once.
+
+    Raises:
+        UserError: as `Recogniser.load`.
+    """
+    return Recogniser.load()
+
+
+def _long_enough(clip: np.ndarray) -> np.ndarray:
+    return np.tile(clip, -(-round(LEAST_SECONDS * SAMPLE_RATE) // len(clip))) if len(clip) < SAMPLE_RATE else clip

@@ -1,0 +1,134 @@
+"""The recogniser of instruments: it learns from stems, runs go on, and scores are what they are called."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dataset_builder.dataset import manifest
+from dataset_builder.dataset.excerpt import read_excerpt
+from dataset_builder.errors import UserError
+from dataset_builder.music.instruments import CLASSES
+from orchestrator_solver.metrics.clips import Clips
+from orchestrator_solver.metrics.instruments import Instruments
+from orchestrator_solver.metrics.recogniser import SAMPLE_RATE, Recogniser, RecogniserNet
+from orchestrator_solver.models.loading import load_codec
+from orchestrator_solver.workflows import recogniser_training
+from orchestrator_solver.workflows.recogniser_training import (
+    ClipMaker,
+    RecogniserSettings,
+    best_thresholds,
+    load_stems,
+    train_recogniser,
+)
+
+SMALL = RecogniserSettings(updates=6, batch=4, seconds=1.0, save_every=2)
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_models: Path) -> torch.nn.Module:
+    return load_codec(str(tiny_models.parent / "codec"), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def untrained() -> Recogniser:
+    torch.manual_seed(0)
+    return Recogniser(RecogniserNet().eval(), {}, "")
+
+
+def test_it_learns_to_tell_noise_from_tones(tiny_data: Path, codec, tmp_path: Path) -> None:
+    """Of the works that it was taught, since the tiny source has others in its test split."""
+    train_recogniser(tiny_data, tmp_path, codec, "tiny", replace(SMALL, updates=60, batch=8))
+    recogniser = Recogniser.load(tmp_path)
+    stems = {item.instruments[0]: item for item in manifest.load(tiny_data, "train") if item.kind == "stem"}
+    wavs = [read_excerpt(stems[name], tiny_data, 0.0, 1.5, SAMPLE_RATE) for name in ("drums", "violin")]
+    drums, violin = recogniser.probabilities(wavs, SAMPLE_RATE)
+    place = CLASSES.index("drums")
+    assert drums[place] > 2 * violin[place]
+    assert set(recogniser.card["trained on"]) == set(stems)
+    assert set(recogniser.card["average precision"]["codec"]) == {"trumpet", "drums", "acoustic guitar"}
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_weights(
+    tiny_data: Path, codec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_recogniser(tiny_data, tmp_path / "straight", codec, "tiny", SMALL)
+    passes = []
+
+    def stopped(*args):
+        passes.append(args)
+        if len(passes) == 5:
+            raise KeyboardInterrupt
+        return through(*args)
+
+    through = recogniser_training.through_codec
+    with monkeypatch.context() as patch:
+        patch.setattr(recogniser_training, "through_codec", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train_recogniser(tiny_data, tmp_path / "again", codec, "tiny", SMALL)
+    train_recogniser(tiny_data, tmp_path / "again", codec, "tiny", SMALL)
+    files = [{path.name: path.read_bytes() for path in (tmp_path / run).iterdir()} for run in ("straight", "again")]
+    assert files[0] == files[1] and set(files[0]) == {"model.safetensors", "card.json"}
+
+
+def test_a_clip_is_its_number(tiny_data: Path) -> None:
+    stems = load_stems(tiny_data, "train")
+    one, other = ClipMaker(stems, SMALL), ClipMaker(stems, SMALL)
+    clips = [one(number) for number in range(40)]
+    for number in reversed(range(40)):
+        wav, labels = other(number)
+        assert np.array_equal(wav, clips[number][0]) and np.array_equal(labels, clips[number][1])
+        assert np.abs(wav).max() > 1e-3 and 1 <= labels.sum() <= 5
+    assert {CLASSES[place] for _, labels in clips for place in np.flatnonzero(labels)} == {s.instrument for s in stems}
+
+
+def test_neighbours_lengths_and_rates(untrained: Recogniser) -> None:
+    rng = np.random.default_rng(0)
+    wavs = [rng.standard_normal(length).astype(np.float32) for length in (16_000, 40_000, 16_000, 8_000)]
+    together = untrained.probabilities([*wavs, np.zeros(16_000, np.float32)], SAMPLE_RATE)
+    assert together.shape == (5, 34) and np.isnan(together[4]).all(), "a silent clip is not heard"
+    for place, wav in enumerate(wavs):
+        assert np.allclose(untrained.probabilities([wav], SAMPLE_RATE)[0], together[place], atol=1e-6)
+    assert np.allclose(untrained.probabilities([np.tile(wavs[3], 2)], SAMPLE_RATE)[0], together[3], atol=1e-6)
+    tone = np.sin(np.arange(64_000) / 32_000 * 2 * np.pi * 440).astype(np.float32)
+    assert np.allclose(
+        *untrained.probabilities([tone], 32_000), *untrained.probabilities([tone[::2]], 16_000), atol=0.01
+    )
+
+
+@pytest.mark.parametrize(("score", "values"), [("F1", [0.5, 0.0, 1.0]), ("precision", [0.5, np.nan, 1.0]),
+                                               ("recall", [0.5, 0.0, 1.0])])  # fmt: skip
+def test_what_is_asked_for_against_what_is_heard(
+    untrained: Recogniser, monkeypatch: pytest.MonkeyPatch, score: str, values: list[float]
+) -> None:
+    """Of classes that were taught alone; a clip that asks for none of them has no score."""
+    taught = ("violin", "cello", "drums")
+    card = {"trained on": dict.fromkeys(taught, 1), "threshold": dict.fromkeys(CLASSES, 0.4)}
+    heard = np.zeros((4, 34))
+    for place, names in enumerate((["violin", "cello", "tuba"], [], ["drums", "violin"], ["violin"])):
+        heard[place, [CLASSES.index(name) for name in names]] = 0.5
+    monkeypatch.setattr(Recogniser, "probabilities", lambda *_: heard)
+    asked = [["violin", "drums"], ["cello"], ["violin", "drums", "tuba"], ["tuba"]]
+    clips = Clips([np.zeros(4)] * 4, [], [], asked, [], SAMPLE_RATE)
+    found = Instruments(score, replace(untrained, card=card))(clips)
+    assert np.allclose(found, [*values, np.nan], equal_nan=True)
+
+
+def test_thresholds_are_where_f1_is_best() -> None:
+    found, wanted = np.zeros((4, 34)), np.zeros((4, 34), dtype=bool)
+    found[:, 0], wanted[:, 0] = (0.32, 0.38, 0.1, 0.28), (True, True, False, False)
+    assert best_thresholds(found, wanted)[:2] == [0.3, 0.5]
+
+
+@pytest.mark.parametrize("change", [{"sha256": "0"}, {"sha256": None}, None])
+def test_a_torn_recogniser_is_one_line(
+    tiny_data: Path, codec, tmp_path: Path, change: dict[str, object] | None
+) -> None:
+    train_recogniser(tiny_data, tmp_path, codec, "tiny", replace(SMALL, updates=1))
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change) if change else "[]")
+    with pytest.raises(UserError, match=r"holds no recogniser of instruments \(.*\): see `orchestrator retrain --only"):
+        Recogniser.load(tmp_path)
