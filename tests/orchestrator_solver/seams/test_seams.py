@@ -7,7 +7,6 @@ import types
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dataset_builder.errors import UserError
@@ -194,17 +193,6 @@ def test_runs_are_kept_in_one_absolute_folder(bare_environment, given, expected)
     AudioCraftEnvironment.reset()
     assert AudioCraftEnvironment.get_dora_dir() == expected
     assert AudioCraftEnvironment.get_slurm_partitions()
-
-
-def test_audio_write_works_without_ffmpeg_on_the_path(tmp_path, monkeypatch):
-    import soundfile
-    import torch
-    from audiocraft.data.audio import audio_write
-
-    monkeypatch.setenv("PATH", "")
-    tone = torch.sin(torch.arange(16000) * 2 * np.pi * 440 / 16000)[None]
-    written = audio_write(tmp_path / "tone", tone, 16000)
-    assert soundfile.info(str(written)).frames == 16000
 
 
 def test_gloo_without_a_gpu(monkeypatch):
