@@ -61,9 +61,9 @@ def _quantised(samples: "np.ndarray", subtype: str) -> "np.ndarray":
     """Integers as ffmpeg rounds and clips them; libsndfile's own are rounded down. Encoders with losses take floats."""
     import numpy as np
 
-    whole = {"PCM_16": np.int16, "PCM_24": np.int32}.get(subtype)
-    if whole is None:
+    if subtype not in ("PCM_16", "PCM_24"):
         return samples
+    whole = np.dtype(np.int16 if subtype == "PCM_16" else np.int32)
     limits = np.iinfo(whole)
     return np.clip(np.rint(samples.astype(np.float64) * -float(limits.min)), limits.min, limits.max).astype(whole)
 
