@@ -63,9 +63,10 @@ def _quantised(samples: "np.ndarray", subtype: str) -> "np.ndarray":
 
     if subtype not in ("PCM_16", "PCM_24"):
         return samples
-    whole = np.dtype(np.int16 if subtype == "PCM_16" else np.int32)
-    limits = np.iinfo(whole)
-    return np.clip(np.rint(samples.astype(np.float64) * -float(limits.min)), limits.min, limits.max).astype(whole)
+    limits = np.iinfo(np.int16) if subtype == "PCM_16" else np.iinfo(np.int32)
+    return np.clip(np.rint(samples.astype(np.float64) * -float(limits.min)), limits.min, limits.max).astype(
+        limits.dtype
+    )
 
 
 def _mp3(sample_rate: int, bit_rate: str | None) -> dict[str, Any]:

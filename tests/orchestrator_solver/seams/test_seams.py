@@ -11,7 +11,7 @@ import pytest
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.paths import PROJECT
-from orchestrator_solver.seams import import_hooks, libraries, registry
+from orchestrator_solver.seams import import_hooks, libraries, registry, stand_ins
 
 
 def run_python(code: str | Path, **environment: str) -> str:
@@ -101,6 +101,32 @@ def test_xformers_attention_agrees_with_the_written_out_one():
         ops.memory_efficient_attention(query, key, value, ops.LowerTriangularMask(), p=0), expected
     )
     assert [part.shape for part in ops.unbind(query, dim=2)] == [(2, 5, 4)] * 3
+
+
+def test_splitting_words_without_spacy_is_one_line(monkeypatch):
+    from audiocraft.modules import conditioners
+
+    spacy = types.ModuleType("spacy")
+    stand_ins.stub_spacy(spacy)
+    monkeypatch.setattr(conditioners, "spacy", spacy)
+    with pytest.raises(UserError, match="uv pip install 'spacy"):
+        conditioners.WhiteSpaceTokenizer(100)
+
+
+def test_what_is_left_out_of_the_installation_is_not_missed():
+    """Packages that pyproject.toml's overrides drop, and extras, hidden here whether or not they are installed."""
+    code = (
+        "from importlib.machinery import PathFinder\n"
+        "hidden, find = ('spacy', 'sphn', 'sklearn', 'tensorboard', 'xformers'), PathFinder.find_spec\n"
+        "PathFinder.find_spec = lambda name, *rest: None if name in hidden else find(name, *rest)\n"
+        "import numpy, orchestrator_solver\n"
+        "import audiocraft.solvers.musicgen, demucs.pretrained, demucs.apply, demucs.audio\n"
+        "from dataset_builder.music.audio_tempo_key import key_of_audio, tempo_of_audio\n"
+        "from orchestrator_solver.page import embedding\n"
+        "wav = numpy.sin(numpy.arange(44100 * 8) / 20) * (numpy.arange(44100 * 8) % 22050 < 11025)\n"
+        "print(tempo_of_audio(wav, 44100) > 0, key_of_audio(wav, 44100))\n"
+    )
+    assert run_python(code).startswith("True ")
 
 
 @pytest.mark.parametrize("backend", ["torch", "xformers"])
