@@ -119,14 +119,12 @@ def test_what_is_left_out_of_the_installation_is_not_missed():
         "from importlib.machinery import PathFinder\n"
         "hidden, find = ('spacy', 'sphn', 'sklearn', 'tensorboard', 'xformers'), PathFinder.find_spec\n"
         "PathFinder.find_spec = lambda name, *rest: None if name in hidden else find(name, *rest)\n"
-        "import numpy, orchestrator_solver\n"
+        "import orchestrator_solver\n"
         "import audiocraft.solvers.musicgen, demucs.pretrained, demucs.apply, demucs.audio\n"
-        "from dataset_builder.music.audio_tempo_key import key_of_audio, tempo_of_audio\n"
-        "from orchestrator_solver.page import embedding\n"
-        "wav = numpy.sin(numpy.arange(44100 * 8) / 20) * (numpy.arange(44100 * 8) % 22050 < 11025)\n"
-        "print(tempo_of_audio(wav, 44100) > 0, key_of_audio(wav, 44100))\n"
+        "import librosa.beat, librosa.feature, librosa.filters\n"
+        "print('all there')\n"
     )
-    assert run_python(code).startswith("True ")
+    assert run_python(code).strip() == "all there"
 
 
 @pytest.mark.parametrize("backend", ["torch", "xformers"])
