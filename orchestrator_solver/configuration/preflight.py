@@ -45,7 +45,7 @@ def check(cfg: DictConfig) -> None:
         )
     if cfg.logging.log_tensorboard and find_spec("tensorboard") is None:
         raise UserError(
-            "logging.log_tensorboard=true, and tensorboard is not installed here: uv pip install tensorboard, or set "
+            "logging.log_tensorboard=true, and tensorboard is not installed here: pip install tensorboard, or set "
             "it to false"
         )
 

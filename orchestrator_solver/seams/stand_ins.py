@@ -64,7 +64,7 @@ def stub_spacy(module: ModuleType) -> None:
 
     def load(name: str) -> None:
         raise UserError(
-            "tokenizer=whitespace splits texts by spacy, which is not installed: uv pip install 'spacy>=3.6.1', or use "
+            "tokenizer=whitespace splits texts by spacy, which is not installed: pip install 'spacy>=3.6.1', or use "
             "tokenizer=noop, or a conditioner of model=t5"
         )
 

@@ -248,7 +248,7 @@ def _logger(name: str, used: bool, mode: str = "") -> Finding:
         detail = f"{metadata.version(name)}{mode}, {'used' if used else 'not used by this run'}"
         return Finding(name, OK, detail)
     except metadata.PackageNotFoundError:
-        return Finding(name, MISSING if used else NOTE, "not installed", f"make setup, or uv pip install {name}")
+        return Finding(name, MISSING if used else NOTE, "not installed", f"make setup, or pip install {name}")
 
 
 def audio(cfg: DictConfig) -> Iterator[Finding]:

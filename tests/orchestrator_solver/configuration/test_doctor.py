@@ -105,14 +105,14 @@ def test_tensorboard_is_needed_by_runs_that_log_to_it(monkeypatch: pytest.Monkey
     monkeypatch.setattr(doctor.metadata, "version", version)
     cfg = composed(["solver=orchestrator_nano", f"logging.log_tensorboard={used}"])
     found = {finding.subject: finding for finding in doctor.logging(cfg)}["tensorboard"]
-    assert found.status == status and "uv pip install tensorboard" in found.cure
+    assert found.status == status and "pip install tensorboard" in found.cure
 
 
 def test_a_run_that_would_log_to_no_tensorboard_stops(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = composed(["solver=orchestrator_nano", f"dset_root={tiny_data}", "logging.log_tensorboard=true"])
     preflight.check(cfg)
     monkeypatch.setattr(preflight, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="uv pip install tensorboard"):
+    with pytest.raises(UserError, match="pip install tensorboard"):
         preflight.check(cfg)
 
 

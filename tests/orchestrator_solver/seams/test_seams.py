@@ -109,7 +109,7 @@ def test_splitting_words_without_spacy_is_one_line(monkeypatch):
     spacy = types.ModuleType("spacy")
     stand_ins.stub_spacy(spacy)
     monkeypatch.setattr(conditioners, "spacy", spacy)
-    with pytest.raises(UserError, match="uv pip install 'spacy"):
+    with pytest.raises(UserError, match="pip install 'spacy"):
         conditioners.WhiteSpaceTokenizer(100)
 
 
