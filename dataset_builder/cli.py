@@ -5,20 +5,48 @@ A module offers `add_parser(subparsers)` and `run(args) -> exit code`.
 
 import argparse
 import io
+import platform
 import sys
 from collections.abc import Container, Mapping, Sequence
-from importlib import import_module
+from importlib import import_module, metadata
+from typing import Any
 
 from .errors import FREE_SOME, NO_ROOM, UserError
 
 USER_ERROR, STOPPED = 2, 130
+EXIT_CODES = """exit codes:
+  0     done
+  1, 3  the command found or left something that is not in order, as its own --help says; 1 with a traceback is a fault
+        of this program
+  2     a mistake that you can mend, such as an option, a file, a key or a full disk: one line says which and how
+  130   stopped; the same command goes on
+"""
+
+
+class _Version(argparse.Action):
+    """Prints the versions of what decides results; looked up only when asked for, and torch is not imported."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: Any) -> None:
+        torch = _version("torch")
+        print(f"music-orchestrator {_version('music-orchestrator')}, Python {platform.python_version()}, torch {torch}")
+        parser.exit()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
 
 
 def parser_for(
     name: str, description: str | None, commands: Mapping[str, str], package: str, chosen: Container[str]
 ) -> argparse.ArgumentParser:
     """A program's parser: of the commands only the chosen are imported, the others are named."""
-    parser = argparse.ArgumentParser(prog=name, description=description)
+    parser = argparse.ArgumentParser(
+        prog=name, description=description, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", nargs=0, action=_Version, help="print the versions of this program and of torch")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command, help_line in commands.items():
         if command in chosen:

@@ -1,8 +1,8 @@
 """musicnn's tagger (MTT_musicnn: 50 tags of MagnaTagATune, 0.8 M parameters), run in torch.
 
 Architecture: Pons & Serra, "musicnn: pre-trained convolutional neural networks for music audio tagging",
-https://arxiv.org/abs/1909.06654. The weights (ISC licence) are read from the installed `musicnn` package's TensorFlow
-checkpoint, see `tensor_bundle.py`; neither TensorFlow nor that package's code is run.
+https://arxiv.org/abs/1909.06654. The weights (ISC licence) are those of the package musicnn 0.1.0, converted once by
+`convert.py` and shipped in `weights/`.
 Two differences from the package's own extractor, on purpose: the log-mel is float32 (theirs overflows float16 on loud
 frames), and clips shorter than one patch are repeated, as in musicnn's training, instead of refused.
 """
@@ -10,7 +10,6 @@ frames), and clips shorter than one patch are repeated, as in musicnn's training
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import safetensors.numpy
 
 from ..errors import UserError
-from .tensor_bundle import TensorBundle
 
 if TYPE_CHECKING:
     import torch
@@ -31,8 +30,9 @@ PATCH_FRAMES = 187  # 3 s
 PATCH_SAMPLES = (PATCH_FRAMES - 1) * HOP  # the least that gives one patch
 _BATCH = 16  # patches a forward pass: bounds memory at about 150 MB
 _EPSILON = 1e-3  # TensorFlow's batch-norm default
-# Of the data file in musicnn 0.1.0. Scores compare only when they come from the same weights.
-_SHA256 = "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab"
+WEIGHTS = Path(__file__).parent / "weights" / "mtt_musicnn.safetensors"
+# Scores compare only when they come from the same weights.
+_SHA256 = "b59358f81e8b33a35b8df5bd22766ba85f6e8975c5fa50e646c68028fa640864"
 
 # The order of the network's outputs (musicnn/configuration.py, MTT_LABELS).
 TAGS: tuple[str, ...] = (
@@ -83,18 +83,18 @@ class Tagger:
 
     @classmethod
     def load(cls, device: str = "cpu") -> Tagger:
-        """Reads the network from the installed `musicnn` package (about 0.1 s after the imports).
+        """Reads the shipped network (about 0.1 s after the imports).
 
         Raises:
-            UserError: the package, or its checkpoint, is missing or damaged.
+            UserError: its file is missing or damaged.
         """
         import torch
         from librosa.filters import mel
 
-        bundle = _checkpoint()
+        variables = safetensors.numpy.load(_checked_weights())
 
         def tensor(name: str) -> torch.Tensor:
-            return torch.from_numpy(bundle[name]).to(device)
+            return torch.from_numpy(variables[name].copy()).to(device)  # a copy is aligned, and can be written
 
         def norm(number: int) -> _Norm:
             name = f"batch_normalization_{number}" if number else "batch_normalization"
@@ -197,19 +197,20 @@ def shared_tagger() -> Tagger:
 
 
 def check_installed() -> None:
-    """Raises UserError if the network's files are missing or damaged; imports nothing."""
-    _checkpoint()
+    """Raises UserError if the network's file is missing or damaged; imports nothing."""
+    _checked_weights()
 
 
-def _checkpoint() -> TensorBundle:
-    # find_spec gives the place of the files without running the package, which would import TensorFlow.
-    spec = importlib.util.find_spec("musicnn")
-    if spec is None or not spec.submodule_search_locations:
-        raise UserError("the package musicnn, whose tagger is needed, is missing: pip install --no-deps musicnn==0.1.0")
-    bundle = TensorBundle(f"{Path(spec.submodule_search_locations[0]) / 'MTT_musicnn'}/")
-    if hashlib.sha256(bundle.data_path.read_bytes()).hexdigest() != _SHA256:
-        raise UserError(f"{bundle.data_path}: not the weights of musicnn 0.1.0, or damaged: install that package again")
-    return bundle
+def _checked_weights() -> bytes:
+    try:
+        content = WEIGHTS.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{WEIGHTS}, the weights of the music tagger, is missing: install this project again"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != _SHA256:
+        raise UserError(f"{WEIGHTS}: not the weights that are shipped, or damaged: install this project again")
+    return content
 
 
 def _checked(wav: np.ndarray) -> np.ndarray:

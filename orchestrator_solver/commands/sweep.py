@@ -1,6 +1,7 @@
 """`orchestrator sweep`: run the experiments of a grid one after another, where there is no Slurm.
 
 What is finished is skipped and what was interrupted goes on, so that the same command can be given again at any time.
+The exit code is 1 if a row failed.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """What a run lacks, said before anything is built: a GPU, its data, published weights, a key."""
 
 import os
+from importlib.util import find_spec
 from netrc import NetrcParseError, netrc
 
 import torch
@@ -41,6 +42,11 @@ def check(cfg: DictConfig) -> None:
         raise UserError(
             "logging.log_wandb=true, and there is no key of wandb here (WANDB_API_KEY, or what `wandb login` leaves): "
             "log in, or set WANDB_MODE=offline"
+        )
+    if cfg.logging.log_tensorboard and find_spec("tensorboard") is None:
+        raise UserError(
+            "logging.log_tensorboard=true, and tensorboard is not installed here: pip install tensorboard, or set "
+            "it to false"
         )
 
 

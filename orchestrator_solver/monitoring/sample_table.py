@@ -89,7 +89,7 @@ class SampleTable:
     def _presence(self) -> list[float | None]:
         try:
             return self._scores(Presence())
-        except UserError:  # musicnn is not installed
+        except UserError:  # NaN was played: no score, and the run goes on
             return [None] * len(self.rows)
 
     def _scores(self, metric: Sim | Presence) -> list[float | None]:

@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from . import libraries, stand_ins, unpickling, wandb_logger  # noqa: F401 - each registers its patches
+from . import audio_files, libraries, stand_ins, unpickling, wandb_logger  # noqa: F401 - each registers its patches
 from .registry import FALLBACKS, PATCHES, STAND_INS, Patch, stands_in_for
 
 

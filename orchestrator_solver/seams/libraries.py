@@ -1,16 +1,13 @@
-"""Seams of running: flashy's backends, torch's workers, audiocraft's settings and call of ffmpeg, Dora's warnings."""
+"""Seams of running: flashy's backends, torch's workers, audiocraft's settings, Dora's warnings."""
 
 import os
-import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from ..paths import PROJECT
-from .registry import ModuleView, patches
+from .registry import patches
 
 
 @patches("flashy.distrib")
@@ -33,23 +30,6 @@ def preload_in_workers(module: ModuleType) -> None:
     hooks. Ours fork by default (`mp_start_method`). Goes when: the other seams are gone."""
     if "forkserver" in module.get_all_start_methods():
         module.set_forkserver_preload(["orchestrator_solver"])
-
-
-@patches("audiocraft.data.audio")
-def bring_ffmpeg(module: ModuleType) -> None:
-    """Why: `audio_write` runs a program called ffmpeg, which no Python package puts on the PATH; imageio-ffmpeg carries
-    one. A system's own is preferred. Goes when: audio_write encodes without it."""
-
-    def run(command: Sequence[str], *args: Any, **kwargs: Any) -> Any:
-        if command[0] == "ffmpeg":
-            from shutil import which
-
-            from imageio_ffmpeg import get_ffmpeg_exe
-
-            command = [which("ffmpeg") or get_ffmpeg_exe(), *command[1:]]
-        return subprocess.run(command, *args, **kwargs)
-
-    module.sp = ModuleView(subprocess, run=run)  # type: ignore[attr-defined]
 
 
 @patches("dora.hydra")

@@ -3,6 +3,8 @@
 from types import ModuleType
 from typing import Any
 
+from dataset_builder.errors import UserError
+
 from .registry import falls_back_for, stands_in_for
 
 
@@ -52,3 +54,18 @@ def stub_xformers_ops(module: ModuleType) -> None:
 
     names = (LowerTriangularMask, memory_efficient_attention, unbind)
     module.__dict__.update({item.__name__: item for item in names})
+
+
+@stands_in_for("spacy")
+def stub_spacy(module: ModuleType) -> None:
+    """Why: audiocraft imports spacy, of 180 MB with what it brings along, for the tokenizer `whitespace` of its
+    conditioner `lut` alone, and none of ours splits text into words. Only used where it is not installed.
+    Goes when: audiocraft imports it on use."""
+
+    def load(name: str) -> None:
+        raise UserError(
+            "tokenizer=whitespace splits texts by spacy, which is not installed: pip install 'spacy>=3.6.1', or use "
+            "tokenizer=noop, or a conditioner of model=t5"
+        )
+
+    module.load = load  # type: ignore[attr-defined]

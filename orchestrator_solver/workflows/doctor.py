@@ -20,6 +20,7 @@ import soundfile
 import torch
 from omegaconf import DictConfig
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from dataset_builder.dataset import manifest
@@ -65,18 +66,20 @@ def python(cfg: DictConfig) -> Iterator[Finding]:
 
 
 def versions(cfg: DictConfig) -> Iterator[Finding]:
-    """Installed packages against the lock."""
+    """Installed packages against the lock; those of extras need not be there."""
     path = paths.PROJECT / "requirements.lock"
     if not path.is_file():
         yield Finding("packages", NOTE, f"no {path} to compare with")
         return
-    others, count = [], 0
+    others, count, needed = [], 0, _needed()
     for name, wanted in _locked(path.read_text()):
-        count += 1
         try:
             found = Version(metadata.version(name)).public
         except metadata.PackageNotFoundError:
+            if name not in needed:
+                continue
             found = "none"
+        count += 1
         if found != wanted:
             others.append(f"{name} {found} (lock: {wanted})")
             if name in _EXACT:
@@ -97,6 +100,23 @@ def _locked(text: str) -> Iterator[tuple[str, str]]:
             continue  # a comment
         if requirement.marker is None or requirement.marker.evaluate():
             yield requirement.name, str(requirement.specifier).removeprefix("==")
+
+
+def _needed() -> set[str]:
+    """The project's requirements, and theirs: what an install without extras has, by the names that a lock gives."""
+    needed: set[str] = set()
+    found = ["music-orchestrator"]
+    while found:
+        name = canonicalize_name(found.pop())
+        if name in needed:
+            continue
+        needed.add(name)
+        try:
+            requirements = map(Requirement, metadata.requires(name) or [])
+        except metadata.PackageNotFoundError:
+            continue
+        found += [one.name for one in requirements if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return needed
 
 
 def seams(cfg: DictConfig) -> Iterator[Finding]:
@@ -218,13 +238,17 @@ def keys(cfg: DictConfig) -> Iterator[Finding]:
 
 
 def logging(cfg: DictConfig) -> Iterator[Finding]:
-    """wandb itself."""
-    mode = os.environ.get("WANDB_MODE", "online")
-    used = "used" if cfg.logging.log_wandb else "not used by this run"
+    """Where a run's curves go."""
+    yield _logger("wandb", cfg.logging.log_wandb, f", {os.environ.get('WANDB_MODE', 'online')}")
+    yield _logger("tensorboard", cfg.logging.log_tensorboard)
+
+
+def _logger(name: str, used: bool, mode: str = "") -> Finding:
     try:
-        yield Finding("wandb", OK, f"{metadata.version('wandb')}, {mode}, {used}")
+        detail = f"{metadata.version(name)}{mode}, {'used' if used else 'not used by this run'}"
+        return Finding(name, OK, detail)
     except metadata.PackageNotFoundError:
-        yield Finding("wandb", MISSING if cfg.logging.log_wandb else NOTE, "not installed", "make setup")
+        return Finding(name, MISSING if used else NOTE, "not installed", f"make setup, or pip install {name}")
 
 
 def audio(cfg: DictConfig) -> Iterator[Finding]:

@@ -8,16 +8,14 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
+import safetensors.numpy
 import soxr
 import tinysoundfont
 
 from dataset_builder.errors import UserError
-from dataset_builder.musicnn.tagger import PATCH_SAMPLES, SAMPLE_RATE, TAGS, Tagger
-from dataset_builder.musicnn.tensor_bundle import TensorBundle
+from dataset_builder.musicnn.tagger import PATCH_SAMPLES, SAMPLE_RATE, TAGS, WEIGHTS, Tagger, check_installed
 
-PACKAGES = {
-    name: Path(importlib.util.find_spec(name).submodule_search_locations[0]) for name in ("musicnn", "pretty_midi")
-}
+SOUND_FONT = Path(importlib.util.find_spec("pretty_midi").submodule_search_locations[0]) / "TimGM6mb.sf2"
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +23,12 @@ def tagger() -> Tagger:
     return Tagger.load()
 
 
-@pytest.fixture(scope="module")
-def bundle() -> TensorBundle:
-    return TensorBundle(f"{PACKAGES['musicnn'] / 'MTT_musicnn'}/")
-
-
 def play(
     program: int, notes: tuple[int, ...], seconds: float = 0.5, total: float = 7.0, drums: bool = False
 ) -> np.ndarray:
     """`notes` in turn on a General MIDI program: `[T]` at 16 kHz, peak 0.5."""
     synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE)
-    font = synth.sfload(str(PACKAGES["pretty_midi"] / "TimGM6mb.sf2"))
+    font = synth.sfload(str(SOUND_FONT))
     synth.program_select(0, font, 128 if drums else 0, program, drums)
     parts = []
     for turn in range(round(total / seconds)):
@@ -81,30 +74,32 @@ def test_fixed_noise_gives_the_stored_numbers(tagger):
         assert probabilities[:, TAGS.index(tag)] == pytest.approx(values, abs=2e-4)
 
 
-def test_equals_a_plain_forward_pass_in_numpy(tagger, bundle):
+def test_equals_a_plain_forward_pass_in_numpy(tagger):
     """Layer by layer as musicnn/models.py writes it, batch norm before pooling; its own spectrogram in float32."""
     wav = play(48, (60, 64, 67), total=3.5)
     mel = librosa.feature.melspectrogram(y=wav, sr=SAMPLE_RATE, n_fft=512, hop_length=256, n_mels=96).T
     patch = np.log10(10_000 * mel[:187] + 1)
-    assert tagger.probabilities(wav)[0] == pytest.approx(plain_forward(patch, bundle), abs=2e-5)
+    assert tagger.probabilities(wav)[0] == pytest.approx(plain_forward(patch), abs=2e-5)
 
 
-def plain_forward(patch: np.ndarray, bundle: TensorBundle) -> np.ndarray:
+def plain_forward(patch: np.ndarray) -> np.ndarray:
+    weights = safetensors.numpy.load_file(WEIGHTS)
+
     def norm(x, number):
         name = f"batch_normalization_{number}" if number else "batch_normalization"
-        scale = bundle[f"{name}/gamma"] / np.sqrt(bundle[f"{name}/moving_variance"] + 1e-3)
-        return (x - bundle[f"{name}/moving_mean"]) * scale + bundle[f"{name}/beta"]
+        scale = weights[f"{name}/gamma"] / np.sqrt(weights[f"{name}/moving_variance"] + 1e-3)
+        return (x - weights[f"{name}/moving_mean"]) * scale + weights[f"{name}/beta"]
 
     def conv(x, number, before, after):  # [T, F] to [T, F', C], kernels [t, f, 1, C]
         name = f"conv2d_{number}" if number else "conv2d"
-        kernel = bundle[f"{name}/kernel"][:, :, 0]
+        kernel = weights[f"{name}/kernel"][:, :, 0]
         x = np.pad(x, ((before, after), (0, 0)))
         out_time, out_frequency = x.shape[0] - kernel.shape[0] + 1, x.shape[1] - kernel.shape[1] + 1
         total = np.zeros((out_time, out_frequency, kernel.shape[2]), np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape[1], axis=1)
         for shift in range(kernel.shape[0]):
             total += windows[shift : shift + out_time] @ kernel[shift]
-        return norm(np.maximum(total + bundle[f"{name}/bias"], 0), number + 1)
+        return norm(np.maximum(total + weights[f"{name}/bias"], 0), number + 1)
 
     x = norm(patch, 0)
     front = [conv(x, 0, 3, 3), conv(x, 1, 3, 3), conv(x, 2, 63, 64), conv(x, 3, 31, 32), conv(x, 4, 15, 16)]
@@ -114,8 +109,8 @@ def plain_forward(patch: np.ndarray, bundle: TensorBundle) -> np.ndarray:
         features.append(hidden if number == 5 else hidden + features[-1])
     stacked = np.concatenate(features, axis=1)
     pooled = norm(np.stack([stacked.max(axis=0), stacked.mean(axis=0)], axis=1).ravel(), 9)
-    hidden = norm(np.maximum(pooled @ bundle["dense/kernel"] + bundle["dense/bias"], 0), 10)
-    return 1 / (1 + np.exp(-(hidden @ bundle["dense_1/kernel"] + bundle["dense_1/bias"])))
+    hidden = norm(np.maximum(pooled @ weights["dense/kernel"] + weights["dense/bias"], 0), 10)
+    return 1 / (1 + np.exp(-(hidden @ weights["dense_1/kernel"] + weights["dense_1/bias"])))
 
 
 def test_batch_equals_one_by_one(tagger):
@@ -154,27 +149,21 @@ def test_resampled_audio_gives_the_same_tags(tagger):
     assert np.abs(tagger.mean_probabilities([wav]) - tagger.mean_probabilities([there_and_back])).max() < 0.05
 
 
-def test_another_packages_weights_are_refused(monkeypatch, tmp_path):
-    from dataset_builder.musicnn import tagger as module
-
-    for name in (".index", ".data-00000-of-00001"):
-        (tmp_path / "MTT_musicnn").mkdir(exist_ok=True)
-        data = bytearray((PACKAGES["musicnn"] / "MTT_musicnn" / name).read_bytes())
-        if name != ".index":
-            data[1_000_000] ^= 1
-        (tmp_path / "MTT_musicnn" / name).write_bytes(data)
-    spec = importlib.util.spec_from_loader("musicnn", None)
-    spec.submodule_search_locations = [str(tmp_path)]
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: spec)
-    with pytest.raises(UserError, match="or damaged"):
-        Tagger.load()
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install"):
-        Tagger.load()
+def test_weights_that_are_damaged_or_missing_are_refused(monkeypatch, tmp_path):
+    content = bytearray(WEIGHTS.read_bytes())
+    content[1_000_000] ^= 1
+    monkeypatch.setattr("dataset_builder.musicnn.tagger.WEIGHTS", tmp_path / "weights")
+    for use in (Tagger.load, check_installed):
+        (tmp_path / "weights").write_bytes(content)
+        with pytest.raises(UserError, match="or damaged: install this project again"):
+            use()
+        (tmp_path / "weights").unlink()
+        with pytest.raises(UserError, match="is missing: install this project again"):
+            use()
 
 
-def test_importing_needs_neither_torch_nor_tensorflow():
-    unwanted = ("torch", "tensorflow", "musicnn")
+def test_importing_needs_neither_torch_nor_the_reader_of_tensorflows_files():
+    unwanted = ("torch", "tensorflow", "musicnn", "dataset_builder.musicnn.tensor_bundle")
     module = "dataset_builder.descriptor.captions.musicnn_captioner"
     code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

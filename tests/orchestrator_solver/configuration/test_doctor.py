@@ -1,6 +1,7 @@
 """`orchestrator doctor`: what it finds, what it calls missing, and what it never says."""
 
 import json
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,43 @@ def test_versions_that_are_not_the_locks(machine: Path, monkeypatch: pytest.Monk
     found = {finding.subject: finding for finding in doctor.versions(preflight.DictConfig({}))}
     assert found["torch"].status == "missing" and found["packages"].status == "note"
     assert "2 of 2" in found["packages"].detail and "numpy" in found["packages"].detail
+
+
+def test_packages_of_extras_may_be_missing_and_no_others(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine / "requirements.lock").write_text("of-an-extra==1.0\nhydra-core==1.3.2\nomegaconf==2.3.0\n")
+    monkeypatch.setattr(paths, "PROJECT", machine)
+    versions = {"hydra-core": "1.3.2", "omegaconf": "2.3.0"}
+
+    def version(name: str) -> str:
+        if name not in versions:
+            raise PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    (found,) = doctor.versions(preflight.DictConfig({}))
+    assert found.status == "ok" and "all 2" in found.detail
+    del versions["omegaconf"]  # of hydra-core's own
+    (found,) = doctor.versions(preflight.DictConfig({}))
+    assert found.status == "note" and "omegaconf none" in found.detail
+
+
+@pytest.mark.parametrize(("used", "status"), [(True, "missing"), (False, "note")])
+def test_tensorboard_is_needed_by_runs_that_log_to_it(monkeypatch: pytest.MonkeyPatch, used: bool, status: str) -> None:
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    cfg = composed(["solver=orchestrator_nano", f"logging.log_tensorboard={used}"])
+    found = {finding.subject: finding for finding in doctor.logging(cfg)}["tensorboard"]
+    assert found.status == status and "pip install tensorboard" in found.cure
+
+
+def test_a_run_that_would_log_to_no_tensorboard_stops(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = composed(["solver=orchestrator_nano", f"dset_root={tiny_data}", "logging.log_tensorboard=true"])
+    preflight.check(cfg)
+    monkeypatch.setattr(preflight, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install tensorboard"):
+        preflight.check(cfg)
 
 
 def test_a_folder_of_runs_that_cannot_be_written(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,80 @@
+"""Make the tagger's weights anew from musicnn 0.1.0, as it is on PyPI.
+
+    pip download --no-deps musicnn==0.1.0
+    python -m dataset_builder.musicnn.convert musicnn-0.1.0-py3-none-any.whl   # or a folder that it is unpacked in
+
+Writes `weights/mtt_musicnn.safetensors` in this module's folder: the variables that the network reads at inference, bit
+by bit, under their names. Neither TensorFlow nor code of that package is run.
+"""
+
+import argparse
+import hashlib
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import safetensors.numpy
+
+from ..errors import UserError
+from ..runtime import atomic
+from . import tensor_bundle
+from .tagger import WEIGHTS
+
+PACKAGE = "musicnn 0.1.0"
+FOLDER = "musicnn/MTT_musicnn"
+INDEX, DATA = f"{FOLDER}/.index", f"{FOLDER}/.data-00000-of-00001"
+SHA256 = {
+    INDEX: "da2d7bb670b2b31e9bc441bb1bd75eca31b5b061f963cc1f9630c1aff3238f57",
+    DATA: "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the weights; returns the exit code: 2 where the package is not the one that is known."""
+    parser = argparse.ArgumentParser(prog="python -m dataset_builder.musicnn.convert", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("package", type=Path, help="the package's wheel, or a folder that it is unpacked in")
+    parser.add_argument(
+        "--out", type=Path, default=WEIGHTS, help="the file to write (default: the one that is shipped)"
+    )
+    args = parser.parse_args(argv)
+    try:
+        atomic.write_bytes(args.out, converted(args.package))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{args.out}: {args.out.stat().st_size} bytes, SHA-256 {hashlib.sha256(args.out.read_bytes()).hexdigest()}")
+    return 0
+
+
+def converted(package: Path) -> bytes:
+    """The package's weights as a safetensors file.
+
+    Raises:
+        UserError: the package is missing, or not musicnn 0.1.0 byte for byte.
+    """
+    variables = tensor_bundle.read(_known(package, INDEX), _known(package, DATA))
+    # Beside them the checkpoint holds what its optimizer kept: LAYER/VARIABLE/Adam, and two numbers of no layer.
+    used = {name: value for name, value in variables.items() if "/" in name and "/Adam" not in name}
+    return safetensors.numpy.save(used, {"source": f"{PACKAGE}, ISC licence"})  # of several fields the order is random
+
+
+def _known(package: Path, name: str) -> bytes:
+    """A file of the package, once it has the hash that is known."""
+    try:
+        if package.is_dir():
+            content = (package / name).read_bytes()
+        else:
+            with zipfile.ZipFile(package) as archive:
+                content = archive.read(name)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{package}: no {name} can be read there ({error}); expected {PACKAGE}: "
+                        "pip download --no-deps musicnn==0.1.0") from error  # fmt: skip
+    if hashlib.sha256(content).hexdigest() != SHA256[name]:
+        raise UserError(f"{package}: its {name} is not the one of {PACKAGE}: pip download --no-deps musicnn==0.1.0")
+    return content
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""What is installed: types, data files, what is left out of the lock, and nothing of a machine in it."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from orchestrator_solver.paths import PROJECT
+
+SETTINGS = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+LOCK = (PROJECT / "requirements.lock").read_text()
+
+
+def test_the_lock_holds_names_and_versions_alone():
+    """No address, no folder, no build of torch for one machine."""
+    for line in LOCK.splitlines():
+        assert re.fullmatch(r"[a-z0-9.-]+==[a-z0-9.]+( ; [^@/]+)?", line), line
+        Requirement(line)
+
+
+def test_the_lock_holds_what_is_required_and_nothing_that_is_left_out():
+    """The small installation stays small: what the overrides drop, and what has been replaced, comes back by nobody."""
+    locked = {Requirement(line).name for line in LOCK.splitlines()}
+    overrides = [Requirement(line) for line in SETTINGS["tool"]["uv"]["override-dependencies"]]
+    dropped = {one.name for one in overrides if one.marker and "never" in str(one.marker)}
+    assert {"spacy", "sphn", "scikit-learn", "xformers"} <= dropped
+    assert not locked & (dropped | {"imageio-ffmpeg", "musicnn", "tensorflow", "thinc"})
+    required = {Requirement(line).name.replace("_", "-") for line in SETTINGS["project"]["dependencies"]}
+    assert required <= locked and "tensorboard" not in required and "tensorboard" in locked
+
+
+@pytest.mark.parametrize("package", ["dataset_builder", "orchestrator_solver"])
+def test_type_checkers_see_the_types_of_an_installed_package(package):
+    """And what a wheel holds beside modules is there: each pattern of pyproject.toml finds files."""
+    patterns = SETTINGS["tool"]["setuptools"]["package-data"][package]
+    assert "py.typed" in patterns
+    assert all(any(path.is_file() for path in (PROJECT / package).glob(pattern)) for pattern in patterns)
+
+
+def test_citation_names_project_paper_and_musicgen():
+    """As GitHub and Zenodo read it; the version is that of pyproject.toml."""
+    citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
+    assert citation["cff-version"] == "1.2.0" and citation["version"] == SETTINGS["project"]["version"]
+    assert citation["authors"] == [{"name": "Music Orchestrator contributors"}]
+    titles = [reference["title"] for reference in citation["references"]]
+    assert titles[0].startswith("Music Orchestrator: ") and titles[1] == "Simple and Controllable Music Generation"
+    assert all({"type", "title", "authors"} <= reference.keys() for reference in citation["references"])
