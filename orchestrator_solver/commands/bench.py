@@ -13,6 +13,7 @@ from dataset_builder.bench.measurement import (
     run_measurement,
 )
 
+from ..generation.sampling import add_sampling_options, sampling_of
 from ..runtime.placement import add_placement_options, placement
 
 
@@ -40,11 +41,11 @@ def _data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
 
 
-def _model_options(parser: argparse.ArgumentParser, model: str) -> None:
+def _model_options(parser: argparse.ArgumentParser, model: str, clips: int = 240) -> None:
     _data(parser)
     parser.add_argument("--model", default=model, help=f"default: {model}")
     parser.add_argument("--split", default="test", help="default: test")
-    parser.add_argument("--clips", type=at_least_one, default=240, help="default: 240")
+    parser.add_argument("--clips", type=at_least_one, default=clips, help=f"default: {clips}")
     _threads(parser)
 
 
@@ -98,6 +99,20 @@ def _excerpt(args: argparse.Namespace) -> Report:
         return bench_excerpt(root, folder, args.excerpts, args.repeats)
 
 
+def _swap_options(parser: argparse.ArgumentParser) -> None:
+    _model_options(parser, "nano", clips=120)
+    add_sampling_options(parser)
+    add_placement_options(parser)
+
+
+def _swap(args: argparse.Namespace) -> Report:
+    from ..bench.swap import bench_swap
+    from ..generation.model import load_model
+
+    model = load_model(args.model, placement(args.device, args.precision))
+    return bench_swap(args.data, model, sampling_of(args), args.split, args.clips)
+
+
 def _training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", action="append", choices=["nano", "small"], help="default: both")
     parser.add_argument("--caches", action="append", choices=["none", "chroma", "batch"],
@@ -140,6 +155,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "optimizer": Measurement(
         "A step of D-Adaptation Adam against audiocraft's and fused AdamW", _optimizer_options, _optimizer
     ),
+    "swap": Measurement("Whether takes on other instruments are told apart by an ear", _swap_options, _swap),
     "startup": Measurement("From the command to the first update", _startup_options, _startup),
     "training": Measurement(
         "A training step from the store against audiocraft's own solver", _training_options, _training
