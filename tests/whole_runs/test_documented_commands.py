@@ -14,8 +14,9 @@ import soundfile
 from orchestrator_solver.paths import PROJECT
 
 SMALL = {  # appended: the same in minutes
-    "dora run": ["optim.epochs=1", "optim.updates_per_epoch=2", "dataset.batch_size=2", "dataset.valid.num_samples=2",
-                 "dataset.evaluate.num_samples=2", "dataset.generate.num_samples=1", "num_threads=1"],
+    "dora run": ["optim.epochs=1", "optim.updates_per_epoch=2", "schedule.cosine.warmup=1", "dataset.batch_size=2",
+                 "dataset.valid.num_samples=2", "dataset.evaluate.num_samples=2", "dataset.generate.num_samples=1",
+                 "num_threads=1"],
     "orchestrator evaluate": ["--excerpts", "2"],
     "orchestrator orchestrate": ["--duration", "2"],
 }  # fmt: skip
@@ -71,3 +72,15 @@ def _here(word: str, place: Path) -> str:
     if found := re.match(names, word):
         return f"{found[1] or ''}{place / found[2]}"
     return next((place / "runs/xps").iterdir()).name if word == "SIG" else word
+
+
+@pytest.mark.slow
+def test_the_code_for_engineers_runs(place: Path) -> None:
+    """As it stands, in a folder with a tune."""
+    (code,) = re.findall(r"^```python\n(.*?)```", (PROJECT / "docs/engineers.md").read_text(), re.MULTILINE | re.DOTALL)
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (place / done.stdout.strip()).is_file()
