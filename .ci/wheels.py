@@ -4,6 +4,7 @@
 solution at all. A package without a wheel is built from its source, which needs no compiler where it is Python alone.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -12,10 +13,10 @@ from pathlib import Path
 
 UV = Path(sys.executable).with_name("uv")
 LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
-PLATFORMS = {  # as uv calls them; torch's own wheels want manylinux 2.28
+PLATFORMS = {  # as uv calls them; torch's own wheels want manylinux 2.28 and macOS 14
     "Linux x86-64": "x86_64-manylinux_2_28",
     "Linux aarch64": "aarch64-manylinux_2_28",
-    "macOS arm64": "aarch64-apple-darwin",
+    "macOS 14 arm64": "aarch64-apple-darwin",
 }
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 _NO_WHEEL = re.compile(r"Wheels are required for `([^`]+)`")  # uv's hint, on the package that stopped it
@@ -52,6 +53,7 @@ def _compile(platform: str, python: str, without: tuple[str, ...]) -> subprocess
         [UV, "pip", "compile", LOCK, "--quiet", "--no-header", "--no-annotate", "--python-platform", platform,
          "--python-version", python, "--only-binary", ":all:", *allowed],
         capture_output=True, text=True, cwd=LOCK.parent, check=False,
+        env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"},
     )  # fmt: skip
 
 

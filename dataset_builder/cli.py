@@ -9,9 +9,14 @@ import sys
 from collections.abc import Container, Mapping, Sequence
 from importlib import import_module
 
-from .errors import FREE_SOME, NO_ROOM, UserError
+from .errors import FREE_SOME, NO_ROOM, NOT_OURS, UserError, is_out_of_memory
 
 USER_ERROR, STOPPED = 2, 130
+CURES = {  # of an OSError, by its number
+    **dict.fromkeys(NO_ROOM, FREE_SOME),
+    **dict.fromkeys(NOT_OURS, "this user may not: change the rights, or name another place"),
+}
+USE_LESS = "use fewer workers, shorter audio or a machine with more; what is finished is kept"
 
 
 def parser_for(
@@ -38,6 +43,8 @@ def run_program(
 ) -> int:
     """Run a command; returns the exit code: 2 for what the user can mend (mistakes, a full disk), 130 when stopped.
 
+    What the user can mend is one line on stderr; so are rights that lack, and memory that runs out.
+
     Args:
         name: of the program, for its help.
         description: of the program, for its help.
@@ -56,9 +63,16 @@ def run_program(
         print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return USER_ERROR
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in CURES:
             raise
-        print(f"error: {error.filename or 'a file'} cannot be written: {error.strerror}: {FREE_SOME}", file=sys.stderr)
+        what = f"{error.filename or 'a file'} cannot be {'written' if error.errno in NO_ROOM else 'opened'}"
+        print(f"error: {printable(what)}: {error.strerror}: {CURES[error.errno]}", file=sys.stderr)
+        return USER_ERROR
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        said = printable(str(error).partition("\n")[0][:200]) or type(error).__name__
+        print(f"error: memory ran out ({said}): {USE_LESS}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("stopped; run it again to go on", file=sys.stderr)
