@@ -326,6 +326,6 @@ def test_preparing_for_a_gpu_that_is_not_there_is_one_line(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert cli.main(["prepare", str(tiny_data), "solver=orchestrator_lora"]) == 2
-    assert "torch sees no GPU here" in capsys.readouterr().err.splitlines()[-1]
+    assert "this run asks for device=cuda, and torch" in capsys.readouterr().err.splitlines()[-1]
     assert cli.main(["prepare", str(tiny_data), "device=cpu", "--device", "cpu"]) == 2
     assert "give one of them" in capsys.readouterr().err.splitlines()[-1]
