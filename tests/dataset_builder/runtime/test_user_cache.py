@@ -1,5 +1,6 @@
 """Where the user's folders cannot be written: what costs nothing goes on, what is paid for stops first, in one line."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,9 @@ from dataset_builder.errors import UserError
 from dataset_builder.llm.answer_cache import AnswerStore
 from dataset_builder.llm.ask_all import ask_all
 from dataset_builder.llm.settings import ChatSettings
+from dataset_builder.runtime.user_cache import make_room_for_numba
 
-CLOSED = Path("/proc/closed")  # where nobody can make a folder, root included
+CLOSED = Path("/dev/null/closed")  # where nobody can make a folder, root included
 
 
 def test_captions_that_cost_nothing_are_made_and_not_kept(
@@ -30,13 +32,13 @@ def test_captions_that_cost_nothing_are_made_and_not_kept(
         made = cache.cached_captions("who", [np.zeros(10)], 16_000, lambda wavs: [Caption("a waltz", {})])
         assert [caption.text for caption in made] == ["a waltz"]
     assert [record.getMessage() for record in caplog.records] == [
-        "/proc/closed cannot be written: captions are not kept for a next time (ORCHESTRATOR_CACHE names another)"
+        "/dev/null/closed cannot be written: captions are not kept for a next time (ORCHESTRATOR_CACHE names another)"
     ]
 
 
 def test_nothing_is_asked_whose_answer_could_not_be_kept(server: ChatServer) -> None:
     settings = ChatSettings(base_url=server.url, cache=CLOSED)
-    with pytest.raises(UserError, match=r"^/proc/closed, .* cannot be written: name another by ORCHESTRATOR_CACHE$"):
+    with pytest.raises(UserError, match=r"^/dev/null/closed, .* cannot be written: name another by ORCHESTRATOR_C"):
         ask_all(["one", "two"], settings)
     assert server.asked == []
     AnswerStore(None).require_keeping()
@@ -82,3 +84,17 @@ def test_a_folder_that_may_not_be_written_is_one_line(without_rights, read_only:
     done = without_rights(read_only, "dataset_builder", *words(tiny_slakh, read_only / "data"))
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert f"error: {read_only / 'data'}" in done.stderr.splitlines()[-1] and "Permission denied" in done.stderr
+
+
+def test_numba_has_a_folder_where_it_could_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one librosa cannot be imported; where it has one of its own, nothing is changed."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "")  # so that it is put back
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    make_room_for_numba()
+    assert "NUMBA_CACHE_DIR" not in os.environ
+    monkeypatch.setattr("sysconfig.get_path", lambda name: "/proc")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: CLOSED)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    make_room_for_numba()
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    assert folder.is_dir()
