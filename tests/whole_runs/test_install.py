@@ -92,7 +92,12 @@ def test_a_build_that_is_not_there_is_one_line(machine: Path) -> None:
     done = _install(machine, UV_TORCH_BACKEND="cu128")
     assert done.returncode != 0
     (error,) = done.stderr.splitlines()
-    assert error.startswith("error: torch for UV_TORCH_BACKEND=cu128") and "cpu, cu126 and cu130" in error
+    assert error.startswith("error: torch for cu128 could not be had") and "cpu, cu126 and cu130" in error
+
+
+def test_a_driver_that_tells_no_capability_is_old(machine: Path) -> None:
+    _program(machine / "nvidia-smi", 'case "$*" in *compute_cap*) echo "not a valid field"; exit 2;; esac; echo 470.82')
+    assert "for CUDA 12.6" in _install(machine).stdout
 
 
 @pytest.mark.parametrize("system", ["MINGW64_NT-10.0", "MSYS_NT-10.0", "CYGWIN_NT-10.0"])
