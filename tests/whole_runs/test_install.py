@@ -78,6 +78,16 @@ def test_a_cpu_build_that_cannot_be_had_is_the_indexs(machine: Path) -> None:
     assert len(_asked(machine)) == 2
 
 
+def test_the_indexs_own_build_stands_in_for_cu130(machine: Path) -> None:
+    """Where torch's own index cannot be reached: that of the packages has a build for the same CUDA."""
+    _program(machine / "venv/bin/uv", f'echo " $*" >> {machine}/asked; case "$*" in *backend*) exit 1;; esac')
+    done = _install(machine, UV_TORCH_BACKEND="cu130")
+    assert done.returncode == 0 and "as the package index has it: CUDA 13.0, too" in done.stdout
+    assert [("--torch-backend" in asked, "--reinstall-package torch " in asked) for asked in _asked(machine)] == [
+        (True, True), (False, True),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("backend", ["cpu", "cu126", "cu130"])
 def test_what_is_named_replaces_what_is_installed(machine: Path, backend: str) -> None:
     """`torch==2.13.0` is met by any build of it, so that uv would leave the one that is there."""
