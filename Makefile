@@ -1,4 +1,4 @@
-# Everything runs in .venv; nothing but Python (3.11 is proven, up to 3.13 admitted) and make is needed.
+# Everything runs in .venv; nothing but Python (3.11 is proven, up to 3.14 admitted) and make is needed.
 # PYTHON=... names the interpreter to make it with, JOBS=... the number of test workers.
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ FUZZ ?= 20000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 AUDIOCRAFT := .cache/audiocraft-tests
 
-.PHONY: help setup demo test test-all fuzz lint format audiocraft-tests lock
+.PHONY: help setup demo test test-gpu test-all fuzz lint format audiocraft-tests lock wheels
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -17,19 +17,29 @@ help:  ## list the targets
 
 setup: $(STAMP)  ## install everything into .venv
 
-# Picks the GPU build of torch where there is a GPU, and a CPU build where one can be had.
+# Picks the build of torch by the GPUs of this machine, or as UV_TORCH_BACKEND=cpu, cu126 or cu130 says.
 $(STAMP): requirements.lock pyproject.toml .ci/install
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/install
-	@touch $@
+	@echo "$(UV_TORCH_BACKEND)" > $@
+
+# What is installed is exchanged when another build is asked for.
+ifneq ($(UV_TORCH_BACKEND),)
+ifneq ($(UV_TORCH_BACKEND),$(shell cat $(STAMP) 2>/dev/null))
+.PHONY: $(STAMP)
+endif
+endif
 
 demo: $(STAMP)  ## corpus, fine-tuning, Table 1 and a listening page; goes on where it was interrupted
 	$(BIN)/orchestrator demo
 
 test: $(STAMP)  ## the tests, without the slow ones (under 10 minutes)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not gpu"
 
 test-all: $(STAMP)  ## all tests, with faults and distributed runs (under 40 minutes)
-	$(PYTEST)
+	$(PYTEST) -m "not gpu"
+
+test-gpu: $(STAMP)  ## what only a GPU of CUDA can show, two of them where two processes share a model
+	$(BIN)/python -m pytest -m gpu tests/gpu
 
 fuzz: $(STAMP)  ## FUZZ=20000 inputs of strangers at every door; findings are in outputs/fuzz
 	PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(FUZZ) --jobs $(JOBS)
@@ -54,6 +64,9 @@ $(AUDIOCRAFT)/tests:
 	@mkdir -p $(AUDIOCRAFT)
 	$(BIN)/python -m pip download --quiet --no-deps --no-binary :all: --no-build-isolation -d .cache audiocraft==1.3.0
 	tar -xzf .cache/audiocraft-1.3.0.tar.gz -C $(AUDIOCRAFT) --strip-components=1 audiocraft-1.3.0/tests
+
+wheels: $(STAMP)  ## which locked packages have no wheel, for every platform and Python (resolves 12 times)
+	$(BIN)/python .ci/wheels.py
 
 # Exact versions for every platform, and nothing of this machine: no folder of wheels, no address, no "+cpu".
 # torch's CUDA packages are left out: torch pins them itself, and in the lock a CPU build would drag them in.

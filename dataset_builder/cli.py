@@ -11,9 +11,15 @@ from collections.abc import Container, Mapping, Sequence
 from importlib import import_module, metadata
 from typing import Any
 
-from .errors import FREE_SOME, NO_ROOM, UserError
+from .errors import FREE_SOME, NO_ROOM, NOT_OURS, UserError, is_out_of_memory
 
 USER_ERROR, STOPPED = 2, 130
+CURES = {  # of an OSError, by its number
+    **dict.fromkeys(NO_ROOM, FREE_SOME),
+    **dict.fromkeys(NOT_OURS, "this user may not: change the rights, or name another place"),
+}
+ANEW = "remove .venv and run make setup again"
+USE_LESS = "use fewer workers, shorter audio or a machine with more; what is finished is kept"
 EXIT_CODES = """exit codes:
   0     done
   1, 3  the command found or left something that is not in order, as its own --help says; 1 with a traceback is a fault
@@ -61,10 +67,34 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
+def line_of(error: Exception, package: str) -> str | None:
+    """What a user is told of an error that the user can mend; None for any other.
+
+    Args:
+        error: what ended a command.
+        package: of the command; what cannot be imported of it, or of this package, is our own mistake.
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    if is_out_of_memory(error):
+        said = str(error).partition("\n")[0][:200] or type(error).__name__
+        return f"memory ran out ({said}): {USE_LESS}"
+    ours = {name.partition(".")[0] for name in (package, __package__)}
+    library = isinstance(error, OSError) and error.errno is None and ".so" in str(error)  # as torch loads CUDA's
+    if library or (isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in ours):
+        return f"the environment is not whole, or mixes builds of torch ({error}): {ANEW}"
+    if isinstance(error, OSError) and error.errno in CURES:
+        what = f"{error.filename or 'a file'} cannot be {'written' if error.errno in NO_ROOM else 'opened'}"
+        return f"{what}: {error.strerror}: {CURES[error.errno]}"
+    return None
+
+
 def run_program(
     name: str, description: str | None, commands: Mapping[str, str], package: str, argv: Sequence[str] | None
 ) -> int:
     """Run a command; returns the exit code: 2 for what the user can mend (mistakes, a full disk), 130 when stopped.
+
+    What the user can mend is one line on stderr; see `line_of`.
 
     Args:
         name: of the program, for its help.
@@ -80,13 +110,11 @@ def run_program(
     try:
         args = parser_for(name, description, commands, package, words[:1]).parse_args(words)
         return int(import_module(f"{package}.{args.command}").run(args))
-    except UserError as error:
-        print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
-        return USER_ERROR
-    except OSError as error:
-        if error.errno not in NO_ROOM:
+    except (UserError, OSError, MemoryError, RuntimeError, ImportError) as error:
+        line = line_of(error, package)
+        if line is None:
             raise
-        print(f"error: {error.filename or 'a file'} cannot be written: {error.strerror}: {FREE_SOME}", file=sys.stderr)
+        print(f"error: {printable(' '.join(line.split()))}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("stopped; run it again to go on", file=sys.stderr)

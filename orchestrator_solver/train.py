@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import flashy
 import numpy as np
@@ -21,7 +21,7 @@ from dora import XP, get_xp, git_save
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from dataset_builder.errors import UserError
+from dataset_builder.errors import UserError, is_out_of_memory
 from dataset_builder.runtime.shards import Shard
 
 from .configuration import preflight
@@ -34,6 +34,10 @@ from .training.codec_solver import OrchestratorCodecSolver
 from .training.solver import OrchestratorSolver
 
 logger = logging.getLogger(__name__)
+USE_LESS = (  # memory
+    "add optim.micro_batch=auto or transformer_lm.checkpointing=torch, take a smaller dataset.batch_size, "
+    "dataset.segment_duration or model, or lora.rank=16; see `orchestrator memory`"
+)
 builders.register()
 optimizers.register()
 loading.register()
@@ -172,8 +176,16 @@ def main(cfg: DictConfig) -> None:
         _prepare_process(cfg)
         RUNS[_kind_of(cfg)](cfg)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _stop(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        _stop(f"{cfg.device} has too little memory for this run: {USE_LESS}")
+
+
+def _stop(reason: str) -> NoReturn:
+    print(f"error: {reason}", file=sys.stderr)
+    sys.exit(2)
 
 
 main.dora.dir = AudioCraftEnvironment.get_dora_dir()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..runtime import atomic
 from ..runtime.untrusted import parse_json, read_regular
-from ..runtime.user_cache import cache_folder
+from ..runtime.user_cache import cache_folder, require_keeping
 from .description_prompt import Message
 
 FOLDER = cache_folder("answers")
@@ -57,6 +57,14 @@ class AnswerStore:
 
     def __init__(self, folder: Path | None = None):
         self.folder = folder or FOLDER
+
+    def require_keeping(self) -> None:
+        """Stop before a question is asked whose answer could not be kept.
+
+        Raises:
+            UserError: if the folder cannot be written.
+        """
+        require_keeping(self.folder)
 
     def get(self, name: str) -> Answer | None:
         """The answer to the request of this name; None if there is none, or its file is torn or of no use."""

@@ -63,6 +63,7 @@ class _Asking:
         self.store = AnswerStore(self.settings.cache)
 
     async def run(self, questions: Iterable[str]) -> None:
+        self.store.require_keeping()
         async with self.client.open():
             await each(questions, self.settings.concurrency, self._settle)
 

@@ -88,8 +88,9 @@ class BatchClient:
         """Submit what is neither answered nor under way.
 
         Raises:
-            UserError: if it could cost more than the budget, or the server refuses.
+            UserError: if it could cost more than the budget, answers could not be kept, or the server refuses.
         """
+        self.store.require_keeping()
         under_way = self.under_way()
         wanted = {name: messages for name, messages in requests.items() if name not in under_way}
         self._within_budget(wanted, under_way)

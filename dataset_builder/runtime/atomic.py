@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import soundfile
 
-from ..errors import FREE_SOME, NO_ROOM, UserError
+from ..errors import FREE_SOME, NO_ROOM, NOT_OURS, UserError
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(\.\w+)*")
 
@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path in the target's folder that becomes `path` when the block ends, and is removed if it fails.
 
     Raises:
-        UserError: if the disk is full, or libsndfile cannot write.
+        UserError: if the disk is full, this user may not write there, or libsndfile cannot write.
     """
     temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.tmp{path.suffix}")
     try:
@@ -31,9 +31,10 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in NO_ROOM | NOT_OURS:
             raise
-        raise UserError(f"{path} cannot be written: {error.strerror}: {FREE_SOME}") from error
+        cure = FREE_SOME if error.errno in NO_ROOM else "name a folder that you may write to"
+        raise UserError(f"{path} cannot be written: {error.strerror}: {cure}") from error
     except soundfile.LibsndfileError as error:  # it does not say why; a file that is read has its own error
         raise UserError(f"{path} cannot be written ({error}), is the disk full? If so, {FREE_SOME}") from error
     finally:

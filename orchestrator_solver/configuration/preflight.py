@@ -15,7 +15,7 @@ from dataset_builder.sources.registry import READERS
 
 from ..data.dataloaders import STAGES
 from ..paths import run_folder
-from ..runtime import fsdp
+from ..runtime import fsdp, gpu
 from ..weights import hub, package
 
 WANDB_HOST = "api.wandb.ai"  # the name under which `wandb login` leaves its key
@@ -27,8 +27,8 @@ def check(cfg: DictConfig) -> None:
     Raises:
         UserError: what is missing, where it was looked for, and how to get it.
     """
-    if cfg.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("this run asks for device=cuda, and torch sees no GPU here: use a GPU node, or device=cpu")
+    if cfg.device.startswith("cuda") and (found := gpu.problem(torch.device(cfg.device).index or 0)):
+        raise UserError(f"this run asks for device={cfg.device}, and {found}; or add device=cpu")
     for stage in STAGES:
         if cfg.execute_only in (None, stage) and cfg.datasource.get(stage):
             _require_items(cfg, stage)

@@ -9,7 +9,7 @@ from audiocraft.models.encodec import CompressionModel
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import ConditioningAttributes
 
-from dataset_builder.errors import UserError
+from dataset_builder.errors import UserError, is_out_of_memory
 from dataset_builder.music.instrument_words import Asked
 from dataset_builder.music.instruments import ordered
 
@@ -109,10 +109,13 @@ class OrchestratorModel:
                 torch.manual_seed(sampling.seed)
                 codes = self._codes(prompts, references, seconds, sampling, progress or (lambda share: None))
             return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
-        except torch.OutOfMemoryError as error:
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             what = f"{len(prompts)} x {seconds:g} s" if len(prompts) > 1 else f"{seconds:g} s"
             raise UserError(
-                f"{device} has too little memory to play {what}: play less at once, or elsewhere"
+                f"{device} has too little memory to play {what}: lower the length (--duration, or --seconds of "
+                "evaluate and page), or use another --device"
             ) from error
 
     def _codes(
@@ -176,7 +179,10 @@ def load_model(name: str, where: Placement | None = None) -> OrchestratorModel:
     try:
         lm = loading.build_lm_from_package(package, where.device)
         codec = loading.load_codec(package.cfg.compression_model_checkpoint, where.device)
-    except torch.OutOfMemoryError as error:
-        raise UserError(f"{where.device} has too little memory for the model {name}: use --device cpu") from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        elsewhere = "a machine with more" if where.device.type == "cpu" else "--device cpu"
+        raise UserError(f"{where.device} has too little memory for the model {name}: use {elsewhere}") from error
     seconds = float(package.cfg.dataset.segment_duration)
     return OrchestratorModel(name, package.sha256, lm, codec, seconds, where, package.facts)

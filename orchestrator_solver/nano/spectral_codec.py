@@ -103,7 +103,6 @@ class _Oscillators(nn.Module):
     Their phases run on from frame to frame, so that a held amplitude is a pure tone.
     """
 
-    cycles: torch.Tensor
     sines: torch.Tensor
     cosines: torch.Tensor
 
@@ -117,15 +116,16 @@ class _Oscillators(nn.Module):
         offset = torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         angle = 2 * math.pi * (cycles[:, None] * torch.arange(self.window) + offset[:, None])
         hann = torch.hann_window(self.window, dtype=torch.float64) / 2  # of four that overlap
-        self.register_buffer("cycles", cycles, persistent=False)
+        self.cycles = cycles  # no buffer: phases need float64, which a Mac's GPU lacks, and stay on the CPU
         self.register_buffer("sines", (angle.sin() * hann).float(), persistent=False)
         self.register_buffer("cosines", (angle.cos() * hann).float(), persistent=False)
 
     def forward(self, hidden: torch.Tensor, length: int) -> torch.Tensor:
         amplitude = self.amplitudes(hidden).unflatten(-1, (2, -1)).flatten(1, 2).clamp(max=2).exp()  # [B, F, N]
-        frame = torch.arange(amplitude.shape[1], device=hidden.device, dtype=torch.float64)
+        frame = torch.arange(amplitude.shape[1], dtype=torch.float64)
         turn = 2 * math.pi * (frame[:, None] * self.hop * self.cycles % 1)
-        waves = (amplitude * turn.cos().float()) @ self.sines + (amplitude * turn.sin().float()) @ self.cosines
+        cosine, sine = (wave.float().to(hidden.device) for wave in (turn.cos(), turn.sin()))
+        waves = (amplitude * cosine) @ self.sines + (amplitude * sine) @ self.cosines
         return _overlap_add(waves, self.hop, length)
 
 

@@ -1,15 +1,19 @@
 """Where a model computes, and how precisely: chosen at one place for every command, and said in the record."""
 
 import argparse
+import logging
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dataset_builder.errors import UserError
 
+from . import gpu
+
 if TYPE_CHECKING:
     import torch
 
+logger = logging.getLogger(__name__)
 AUTO = "auto"
 KINDS = ("cpu", "cuda", "mps")  # of torch's devices; mps (macOS) was never tried
 PRECISIONS = ("float32", "float16", "bfloat16")
@@ -86,28 +90,24 @@ def _device(name: str) -> "torch.device":
     import torch
 
     if name == AUTO:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if _has_usable_gpu() else "cpu")
     kind, _, number = name.partition(":")
     if kind not in KINDS or (number and not (kind == "cuda" and number.isdecimal())):
         raise UserError(f"unknown device {name!r}, known: {AUTO}, cpu, cuda, cuda:N, mps")
-    if kind == "cuda":
-        _require_gpu(int(number or 0))
+    if kind == "cuda" and (found := gpu.problem(int(number or 0))):
+        raise UserError(f"--device {name}: {found}; or use --device cpu")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise UserError("--device mps: this torch or this Mac has none: use --device cpu")
     return torch.device(name)
 
 
-def _require_gpu(number: int) -> None:
+def _has_usable_gpu() -> bool:
+    """Whether there is a GPU that this torch is built for; one that it is not is told, and left alone."""
     import torch
 
-    if torch.version.cuda is None:
-        raise UserError(
-            f"--device cuda: torch {torch.__version__} is built without CUDA: install another, or use --device cpu"
-        )
     if not torch.cuda.is_available():
-        raise UserError(
-            f"--device cuda: torch, built for CUDA {torch.version.cuda}, sees no GPU here (`nvidia-smi` shows GPUs and "
-            "driver): use a GPU node, or --device cpu"
-        )
-    if number >= torch.cuda.device_count():
-        raise UserError(f"--device cuda:{number}: there are {torch.cuda.device_count()} GPUs here, counted from 0")
+        return False
+    found = gpu.problem()
+    if found:
+        logger.warning("Computing on the CPU: %s", found)
+    return found is None

@@ -33,12 +33,12 @@ class _PatchingLoader(Loader):
 
 
 class FallbackLoader(_PatchingLoader):
-    """The module's own loader; our stand-in only where a library that it links is missing."""
+    """The module's own loader; our stand-in only where it links a library that is missing, or of another build."""
 
     def exec_module(self, module: ModuleType) -> None:
         try:
             self.loader.exec_module(module)
-        except OSError:
+        except (OSError, RuntimeError):
             self.patch(module)
 
 

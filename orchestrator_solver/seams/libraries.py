@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
+from dataset_builder.runtime.user_cache import make_room_for_numba
+
 from ..paths import PROJECT
 from .registry import patches
 
@@ -42,9 +44,13 @@ def accept_old_hydra_behaviour(module: ModuleType) -> None:
 def point_to_our_settings() -> None:
     """Why: audiocraft looks for its teams file in a checkout, and takes the cluster's name from the kernel's and the
     host's, so that any machine at Amazon would need an entry. The folder of runs is made absolute for processes
-    started elsewhere: workers, Slurm's jobs, git clones. Goes when: audiocraft is configured through Hydra alone."""
+    started elsewhere: workers, Slurm's jobs, git clones. What a Mac's GPU lacks its CPU computes; numba has a folder.
+    Goes when: audiocraft is configured through Hydra alone."""
     os.environ.setdefault("AUDIOCRAFT_CONFIG", str(PROJECT / "config" / "teams.yaml"))
     if sys.platform != "darwin":
         os.environ.setdefault("AUDIOCRAFT_CLUSTER", "default")
     runs = os.environ.get("ORCHESTRATOR_DORA_DIR") or PROJECT / "outputs"
+    make_room_for_numba()
+    if sys.platform == "darwin":  # torch reads it once, when it is imported; without mps it says nothing
+        os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     os.environ["ORCHESTRATOR_DORA_DIR"] = str(Path(runs).absolute())

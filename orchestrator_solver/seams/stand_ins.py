@@ -11,7 +11,8 @@ from .registry import falls_back_for, stands_in_for
 @falls_back_for("torchaudio._extension")
 def stub_torchaudio_extension(module: ModuleType) -> None:
     """Why: torchaudio's wheel from PyPI links CUDA's libraries, and beside a CPU build of torch its import raises
-    OSError. Its Python parts (transforms, functional) work without the compiled ones. Only used after that error.
+    OSError; beside one for another CUDA it raises RuntimeError. Its Python parts (transforms, functional) work without
+    the compiled ones. Only used after these errors.
     Goes when: torchaudio's wheel loads without CUDA, as is promised for its libtorch-stable builds."""
 
     def unavailable(*args: Any, **kwargs: Any) -> Any:

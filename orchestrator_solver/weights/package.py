@@ -34,6 +34,8 @@ LM_KEYS = (
 )  # fmt: skip
 CODEC_KEYS = ("compression_model", "encodec", "seanet", "spectral", "rvq", "sample_rate", "channels")
 _MOST_BYTES = 2**20  # of model.json
+_POINTER = b"version https://git-lfs"
+WHOLE = "`git checkout -- .` in a whole clone (none that is sparse or partial), or copy the folder again"
 _LAYER = re.compile(r"^transformer\.layers\.(\d+)\.")
 TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
 
@@ -105,6 +107,8 @@ def load(name: str, kind: str) -> Package:
             it is of another kind.
     """
     folder = folder_of(name)
+    if folder is None and not shipped():
+        raise UserError(f"no model {name!r}: {FOLDER} is empty, this clone is not whole: {WHOLE}")
     if folder is None:
         raise UserError(f"no model {name!r}: expected one of {', '.join(shipped())} or a folder with model.json")
     with _told_in_a_line(folder):
@@ -141,6 +145,7 @@ def _told_in_a_line(folder: Path) -> Iterator[None]:
 def _read(folder: Path, kind: str) -> Package:
     description = _description(folder)
     weights = folder / "model.safetensors"
+    _require_weights(weights)
     digest = digest_of(weights)
     if digest != description["sha256"]:
         raise UserError(f"{folder}: model.safetensors is torn or was changed (its hash is not the recorded one)")
@@ -155,6 +160,15 @@ def _read(folder: Path, kind: str) -> Package:
     if kind == "lm":
         _check_codec(cfg["compression_model_checkpoint"])
     return Package(kind, OmegaConf.create(cfg), description["facts"], load_file(weights), digest)
+
+
+def _require_weights(weights: Path) -> None:
+    """Stop if there is a model's JSON without its weights, as a clone leaves it that fetches no large files."""
+    if not weights.is_file():
+        raise UserError(f"{weights} is not there, this copy of the model is not whole: {WHOLE}")
+    with weights.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise UserError(f"{weights} is a pointer of git-lfs, not the weights: git lfs pull, or {WHOLE}")
 
 
 def _description(folder: Path) -> dict[str, Any]:

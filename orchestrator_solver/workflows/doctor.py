@@ -31,6 +31,7 @@ from dataset_builder.sources.registry import READERS
 from .. import paths
 from ..configuration import preflight
 from ..data.dataloaders import STAGES
+from ..runtime import gpu
 from ..seams import registry
 from ..weights import hub
 from .gpu_memory import GIB, checkpoint_bytes
@@ -61,8 +62,10 @@ class Finding:
 def python(cfg: DictConfig) -> Iterator[Finding]:
     """The interpreter."""
     version = sys.version.split()[0]
-    good = (3, 11) <= sys.version_info[:2] < (3, 14)
-    yield Finding("Python", OK if good else MISSING, version, "" if good else "use Python 3.11 to 3.13")
+    good = (3, 11) <= sys.version_info[:2] < (3, 15)
+    yield Finding("Python", OK if good else MISSING, version, "" if good else "use Python 3.11 to 3.14")
+    if sys.platform == "win32":
+        yield Finding("system", MISSING, "Windows, on which this was never tried", "use WSL (wsl --install)")
 
 
 def versions(cfg: DictConfig) -> Iterator[Finding]:
@@ -72,18 +75,15 @@ def versions(cfg: DictConfig) -> Iterator[Finding]:
         yield Finding("packages", NOTE, f"no {path} to compare with")
         return
     others, count, needed = [], 0, _needed()
-    for name, wanted in _locked(path.read_text()):
-        try:
-            found = Version(metadata.version(name)).public
-        except metadata.PackageNotFoundError:
-            if name not in needed:
-                continue
-            found = "none"
+    for wanted in _locked(path.read_text()):
+        found = _installed(wanted.name)
+        if found is None and wanted.name not in needed:
+            continue
         count += 1
-        if found != wanted:
-            others.append(f"{name} {found} (lock: {wanted})")
-            if name in _EXACT:
-                yield Finding(name, MISSING, f"{found}, expected {wanted}", "make setup")
+        if found is None or not wanted.specifier.contains(found, prereleases=True):  # 2.13.0+cpu is a 2.13.0
+            others.append(f"{wanted.name} {found or 'none'} (lock: {wanted.specifier})")
+            if wanted.name in _EXACT:
+                yield Finding(wanted.name, MISSING, f"{found or 'none'}, expected {wanted.specifier}", "make setup")
     if others:
         yield Finding("packages", NOTE, f"{len(others)} of {count} are not the lock's: {', '.join(others[:5])}",
                       "make setup")  # fmt: skip
@@ -91,15 +91,22 @@ def versions(cfg: DictConfig) -> Iterator[Finding]:
         yield Finding("packages", OK, f"all {count} as in the lock")
 
 
-def _locked(text: str) -> Iterator[tuple[str, str]]:
-    """Name and version of each line of a lock that holds for this machine."""
+def _installed(name: str) -> Version | None:
+    try:
+        return Version(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _locked(text: str) -> Iterator[Requirement]:
+    """Each line of a lock that holds for this machine."""
     for line in text.splitlines():
         try:
             requirement = Requirement(line)
         except InvalidRequirement:
             continue  # a comment
         if requirement.marker is None or requirement.marker.evaluate():
-            yield requirement.name, str(requirement.specifier).removeprefix("==")
+            yield requirement
 
 
 def _needed() -> set[str]:
@@ -136,16 +143,32 @@ def seams(cfg: DictConfig) -> Iterator[Finding]:
     )
 
 
+def builds(cfg: DictConfig) -> Iterator[Finding]:
+    """What torch and torchaudio are built for: +cpu, +cu130, or as the package index has them."""
+    ours, audios = _installed("torch"), _installed("torchaudio")
+    if ours is None or audios is None:
+        return  # which `versions` says
+    found = f"torch {ours}, torchaudio {audios}"
+    if audios.local in (ours.local, None):  # torchaudio's compiled part is left out where it does not fit
+        yield Finding("builds", OK, found)
+    else:
+        yield Finding("builds", MISSING, f"{found}: of different builds",
+                      f"UV_TORCH_BACKEND={ours.local or 'cu130'} make setup")  # fmt: skip
+
+
 def devices(cfg: DictConfig) -> Iterator[Finding]:
-    """GPUs, and what is asked for."""
+    """GPUs that torch can use, what keeps it from them, and what is asked for."""
+    wanted = MISSING if cfg.device.startswith("cuda") else NOTE
     for index in range(torch.cuda.device_count()):
+        if obstacle := gpu.problem(index):
+            yield Finding(f"GPU {index}", wanted, obstacle.found, obstacle.cure)
+            continue
         facts = torch.cuda.get_device_properties(index)
         kind = "bfloat16" if facts.major >= 8 else "float16 only"
         yield Finding(f"GPU {index}", OK, f"{facts.name}, {facts.total_memory / GIB:.0f} GiB, {kind}")
-    if not torch.cuda.is_available():
-        wanted = cfg.device == "cuda"
-        yield Finding("GPU", MISSING if wanted else NOTE, f"none; the run asks for device={cfg.device}",
-                      "use a GPU node, or device=cpu" if wanted else "")  # fmt: skip
+    if not torch.cuda.is_available() and (obstacle := gpu.problem()):
+        cure = f"{obstacle.cure}; or device=cpu" if wanted == MISSING else f"for a GPU: {obstacle.cure}"
+        yield Finding("GPU", wanted, f"{obstacle.found}; the run asks for device={cfg.device}", cure)
     yield Finding("CPU", OK, f"{os.cpu_count()} cores")
 
 
@@ -273,6 +296,7 @@ CHECKS: dict[str, Callable[[DictConfig], Iterator[Finding]]] = {
     "python": python,
     "versions": versions,
     "seams": seams,
+    "builds": builds,
     "devices": devices,
     "runs": runs,
     "memory": memory,

@@ -202,6 +202,7 @@ def _exported(folder: Path) -> dict[str, torch.Tensor]:
      ("continue_from=//pretrained/no/model", "no/model"),
      ("continue_from=//sig/01234567", "no checkpoint there"),
      ("schedule.cosine.warmup=30", "warmup=30 is not below the run's 18 updates (6 epochs of 3)"),
+     ("transformer_lm.dim=4194304", "cpu has too little memory for this run: add optim.micro_batch=auto"),
      ("fsdp.use=true", "shares a model between processes, and this run has one")],
 )  # fmt: skip
 def test_what_is_missing_is_said_in_one_line(

@@ -1,8 +1,10 @@
 """Captions on disk by the sound they are of: the same audio is never captioned twice."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,10 @@ import numpy as np
 from ...llm.answer_cache import unusable
 from ...runtime import atomic
 from ...runtime.untrusted import parse_json, read_regular
-from ...runtime.user_cache import cache_folder
+from ...runtime.user_cache import VARIABLE, cache_folder, can_keep, require_keeping
 from .captioner import Caption
 
+logger = logging.getLogger(__name__)
 FOLDER = cache_folder("captions")
 _LARGEST = 1 << 20  # bytes of a caption and its tags
 
@@ -20,7 +23,9 @@ _LARGEST = 1 << 20  # bytes of a caption and its tags
 def cached_captions(
     who: str, wavs: Sequence[np.ndarray], sample_rate: int, ask: Callable[[list[np.ndarray]], list[Caption]]
 ) -> list[Caption]:
-    """The captions of clips: kept ones, and for the others what `ask` returns, which is kept.
+    """The captions of clips: kept ones, and for the others what `ask` returns, which is kept where that can be.
+
+    For captioners that cost nothing but time: where the folder cannot be written, that is said and they go on.
 
     Args:
         who: captioner, model, question and sampling: what decides a caption beside the sound.
@@ -32,10 +37,28 @@ def cached_captions(
     found = [find(name) for name in names]
     missing = [index for index, caption in enumerate(found) if caption is None]
     new = ask([wavs[index] for index in missing]) if missing else []
+    keeps = not missing or can_keep(FOLDER) or _say_unkept(FOLDER)
     for index, caption in zip(missing, new, strict=True):
-        keep(names[index], who, caption)
+        if keeps:
+            keep(names[index], who, caption)
         found[index] = caption
     return [caption for caption in found if caption is not None]
+
+
+@cache
+def _say_unkept(folder: Path) -> bool:
+    """Say once that captions are not kept; returns whether they are."""
+    logger.warning("%s cannot be written: captions are not kept for a next time (%s names another)", folder, VARIABLE)
+    return False
+
+
+def require_paid_ones_kept() -> None:
+    """Stop before a caption is paid for that could not be kept.
+
+    Raises:
+        UserError: if the folder cannot be written.
+    """
+    require_keeping(FOLDER)
 
 
 def name_of(who: str, wav: np.ndarray, sample_rate: int) -> str:

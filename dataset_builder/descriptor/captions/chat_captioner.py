@@ -88,6 +88,7 @@ class ChatCaptioner:
             found.append(_caption(answer, self.settings.model))
             cache.keep(name, self.who, found[0])
 
+        cache.require_paid_ones_kept()
         try:
             await client.ask(request, keep)
         except (openai.OpenAIError, NoAnswerError) as error:

@@ -116,6 +116,41 @@ def test_a_run_that_would_log_to_no_tensorboard_stops(tiny_data: Path, monkeypat
         preflight.check(cfg)
 
 
+def test_a_build_for_the_cpu_is_the_same_version(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine / "requirements.lock").write_text("torch==2.13.0\nnumpy==2.4\n")
+    monkeypatch.setattr(paths, "PROJECT", machine)
+    monkeypatch.setattr(doctor.metadata, "version", {"torch": "2.13.0+cpu", "numpy": "2.4.0"}.get)
+    (found,) = doctor.versions(preflight.DictConfig({}))
+    assert (found.status, found.detail) == ("ok", "all 2 as in the lock")
+
+
+@pytest.mark.parametrize(
+    ("torchs", "audios", "status"),
+    [("2.13.0+cpu", "2.11.0", "ok"), ("2.13.0+cu126", "2.11.0+cu126", "ok"), ("2.13.0", "2.11.0", "ok"),
+     ("2.13.0+cu126", "2.11.0+cpu", "missing"), ("2.13.0", "2.11.0+cpu", "missing")],
+)  # fmt: skip
+def test_builds_that_are_mixed(torchs: str, audios: str, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchaudio of the package index goes with any: its compiled part is left out where it does not fit."""
+    monkeypatch.setattr(doctor.metadata, "version", {"torch": torchs, "torchaudio": audios}.get)
+    (found,) = doctor.builds(preflight.DictConfig({}))
+    assert found.status == status and torchs in found.detail and ("make setup" in found.cure) is (status == "missing")
+
+
+def test_a_build_without_cuda_is_told_from_a_gpu_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    monkeypatch.setattr(doctor.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(doctor.torch.cuda, "init", lambda: None)
+    for cuda in (None, "13.0"):
+        monkeypatch.setattr(doctor.torch.version, "cuda", cuda)
+        for device in ("cuda", "cpu"):
+            (found[cuda, device], _) = doctor.devices(preflight.DictConfig({"device": device}))
+    assert {key: finding.status for key, finding in found.items()} == {
+        (None, "cuda"): "missing", (None, "cpu"): "note", ("13.0", "cuda"): "missing", ("13.0", "cpu"): "note",
+    }  # fmt: skip
+    assert "built without CUDA" in found[None, "cuda"].detail and "make setup" in found[None, "cuda"].cure
+    assert "sees no GPU" in found["13.0", "cuda"].detail and "GPU node" in found["13.0", "cuda"].cure
+
+
 def test_a_folder_of_runs_that_cannot_be_written(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", "/proc/runs")
     found = {finding.subject: finding for finding in doctor.runs(composed(["solver=orchestrator_nano"]))}

@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +23,7 @@ from orchestrator_solver.generation import recordings
 from orchestrator_solver.generation.model import OrchestratorModel
 from orchestrator_solver.generation.sampling import SamplingSettings
 from orchestrator_solver.runtime.placement import Placement
-from orchestrator_solver.weights import package
+from orchestrator_solver.weights import hub, package
 
 MELODY = (60, 62, 64, 67, 65, 64, 62, 60)
 
@@ -337,11 +339,53 @@ def test_the_echo_takes_what_the_model_takes() -> None:
     assert list(signature(EchoModel.generate).parameters) == list(signature(OrchestratorModel.generate).parameters)
 
 
+def test_too_little_memory_says_what_to_lower(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--instruments", "violin", "--out", tmp_path / "out", "--no-describe", "--duration", 1)
+    page = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1000 bytes"
+    for error in (torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(page)):
+        with monkeypatch.context() as patch:
+            patch.setattr("audiocraft.models.lm.LMModel.generate", _raiser(error))
+            assert orchestrate(song, *words) == 2
+            assert "too little memory to play 1 s: lower the length (--duration" in last_line(capsys)
+            patch.setattr("orchestrator_solver.models.loading.build_lm_from_package", _raiser(error))
+            assert orchestrate(song, *words) == 2
+            assert "too little memory for the model nano: use a machine with more" in last_line(capsys)
+
+
+def _raiser(error: Exception) -> Callable[..., None]:
+    def end(*args: object, **options: object) -> None:
+        raise error
+
+    return end
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_without_a_network_what_is_shipped_plays(
+    song: Path, tmp_path: Path, empty_hub: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing asks for a connection; a model of the hub is told to be missing, with how to get it."""
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket.socket, "connect", _raiser(OSError(101, "Network is unreachable")))
+    monkeypatch.setattr(socket, "getaddrinfo", _raiser(socket.gaierror(-3, "Temporary failure in name resolution")))
+    hub.reachable.cache_clear()
+    words = ("--instruments", "violin", "--out", tmp_path / "out", "--duration", 1)
+    assert orchestrate(song, *words) == 0
+    capsys.readouterr()
+    assert orchestrate(song, *words, "--model", "//pretrained/facebook/musicgen-melody") == 2
+    assert "where there is a network run: hf download facebook/musicgen-melody" in last_line(capsys)
+
+
 def test_preparing_for_a_gpu_that_is_not_there_is_one_line(
     tiny_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert cli.main(["prepare", str(tiny_data), "solver=orchestrator_lora"]) == 2
-    assert "torch sees no GPU here" in capsys.readouterr().err.splitlines()[-1]
+    assert "this run asks for device=cuda, and torch" in capsys.readouterr().err.splitlines()[-1]
     assert cli.main(["prepare", str(tiny_data), "device=cpu", "--device", "cpu"]) == 2
     assert "give one of them" in capsys.readouterr().err.splitlines()[-1]

@@ -19,6 +19,12 @@ def test_shapes_of_any_length() -> None:
         assert decoder(latents).shape == (2, 1, latents.shape[-1] * 640)
 
 
+def test_a_device_is_sent_no_float64() -> None:
+    """A Mac's GPU has none."""
+    sent = [tensor for part in _codec() for tensor in (*part.parameters(), *part.buffers())]
+    assert torch.float64 not in {tensor.dtype for tensor in sent}
+
+
 @torch.no_grad()
 def test_a_held_amplitude_is_a_pure_tone() -> None:
     _, decoder = _codec()

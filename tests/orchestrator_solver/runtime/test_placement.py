@@ -1,13 +1,30 @@
 """Where a model computes: what the words mean, and one line for what is not there."""
 
+import logging
+
 import pytest
 import torch
 
 from dataset_builder.errors import UserError
+from orchestrator_solver.runtime import gpu
 from orchestrator_solver.runtime.placement import Placement, placement
 
+# As torch 2.13 says it, a page each.
+OLD_DRIVER = """The NVIDIA driver on your system is too old (found version 12020). Please update your GPU driver by
+downloading and installing a new version from the URL: ... Alternatively, go to: ... to install a PyTorch version"""
+NO_DRIVER = """Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU and installed a driver"""
 
-def _gpus(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+
+def _gpus(count: int, monkeypatch: pytest.MonkeyPatch, said: str = NO_DRIVER, capability: str = "8.0") -> None:
+    """As if torch, built for CUDA 13.0, saw so many GPUs, or said this of why it sees none."""
+
+    def init() -> None:
+        raise RuntimeError(said)
+
+    major, minor = capability.split(".")
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_80", "sm_90a", "compute_120"])
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda number: (int(major), int(minor)))
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
@@ -44,6 +61,34 @@ def test_a_build_without_cuda_is_told_from_a_gpu_that_is_missing(monkeypatch: py
     monkeypatch.setattr(torch.version, "cuda", None)
     with pytest.raises(UserError, match="built without CUDA"):
         placement("cuda")
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "cure"),
+    [(OLD_DRIVER, "driver on your system is too old (found version 12020)", "update the driver, or UV_TORCH_BACKEND="),
+     (NO_DRIVER, "Found no NVIDIA driver", "use a GPU node"),
+     ("No CUDA GPUs are available", "No CUDA GPUs", "use a GPU node")],
+)  # fmt: skip
+def test_an_old_driver_is_told_from_none_and_from_no_gpu(
+    said: str, found: str, cure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _gpus(0, monkeypatch, said)
+    with pytest.raises(UserError) as caught:
+        placement("cuda")
+    assert found in str(caught.value) and cure in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_gpu_that_is_too_old_for_the_build_is_left_alone_and_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _gpus(1, monkeypatch, capability="7.0")
+    with pytest.raises(UserError, match=r"capability 7\.0, .* for 7\.5 and newer: .*cu126"):
+        placement("cuda")
+    with caplog.at_level(logging.WARNING):
+        assert placement().device.type == "cpu"
+    assert "Computing on the CPU: GPU has compute capability 7.0" in caplog.text
+    _gpus(1, monkeypatch, capability="7.5")
+    assert gpu.problem() is None
 
 
 def test_float32_computes_as_without(monkeypatch: pytest.MonkeyPatch) -> None:

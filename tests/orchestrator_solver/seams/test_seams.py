@@ -88,6 +88,33 @@ def test_torchaudio_itself_is_used_where_it_loads():
     assert run_python(code).split() == ["True", "False"]
 
 
+def test_a_macs_gpu_may_fall_back_on_the_cpu(monkeypatch):
+    name = "PYTORCH_ENABLE_MPS_FALLBACK"
+    monkeypatch.setenv(name, "")  # so that it is put back
+    monkeypatch.delenv(name)
+    monkeypatch.setattr(libraries, "make_room_for_numba", lambda: None)  # which asks Python about a true Mac
+    libraries.point_to_our_settings()
+    assert name not in os.environ
+    monkeypatch.setattr(sys, "platform", "darwin")
+    libraries.point_to_our_settings()
+    assert os.environ[name] == "1"
+
+
+def test_torchaudio_of_another_build_is_left_out():
+    """torchaudio's own words beside a torch for another CUDA."""
+    code = (
+        "import types, orchestrator_solver\n"
+        "from orchestrator_solver.seams import import_hooks, stand_ins\n"
+        "class Mixed:\n"
+        "    def create_module(self, spec): return None\n"
+        "    def exec_module(self, module): raise RuntimeError('compiled with different CUDA versions')\n"
+        "loader = import_hooks.FallbackLoader(Mixed(), stand_ins.stub_torchaudio_extension)\n"
+        "module = types.ModuleType('x'); loader.exec_module(module)\n"
+        "print(module._IS_ALIGN_AVAILABLE)\n"
+    )
+    assert run_python(code).split() == ["False"]
+
+
 def test_xformers_attention_agrees_with_the_written_out_one():
     import torch
     from xformers import ops

@@ -5,39 +5,15 @@ from contextlib import nullcontext
 import pytest
 import torch
 from audiocraft.models.lm import LMModel
-from support.tiny_lm import tiny_config
+from support.sized_lm import PREFIX, sized_batch, sized_lm
 
 from orchestrator_solver import cli
-from orchestrator_solver.features.conditions import Condition
-from orchestrator_solver.models.builders import build_lm
 from orchestrator_solver.optim.registry import OPTIMIZERS
 from orchestrator_solver.training.gradients import PreparedBatch, accumulate
 from orchestrator_solver.workflows.gpu_memory import Model, Training, activation_bytes, memory_of, trained
 
 TOLERANCE = 0.02
 SIZES = [(Model(64, 4, 2, 4, 128), 2, 54), (Model(128, 8, 3, 2, 256), 3, 90)]
-PREFIX = 10
-
-
-def _build(model: Model, training: Training) -> LMModel:
-    cfg = tiny_config()
-    cfg.transformer_lm.update({
-        "dim": model.dim, "num_heads": model.heads, "num_layers": model.layers, "n_q": model.codebooks,
-        "card": model.card, "hidden_scale": 4, "memory_efficient": True, "activation": "gelu", "bias_proj": False,
-        "checkpointing": "torch" if training.checkpointing else "none",
-    })  # fmt: skip
-    cfg.codebooks_pattern.delay.delays = list(range(model.codebooks))
-    cfg.fuser.update({"sum": [], "prepend": ["description"], "input_interpolate": []})
-    targets = ["attention_in", "attention_out", "feed_forward_in", "feed_forward_out"]
-    cfg.lora = {"rank": training.rank, "alpha": 8, "dropout": 0.0, "targets": targets, "train": ["condition_provider"]}
-    return build_lm(cfg).train()
-
-
-def _batch(model: Model, training: Training) -> PreparedBatch:
-    shape = (training.samples, model.codebooks, training.steps)
-    prefix = torch.randn(training.samples, PREFIX, model.dim, requires_grad=True)
-    conditions = {"description": Condition(prefix, torch.ones(training.samples, PREFIX))}
-    return PreparedBatch(conditions, torch.randint(model.card, shape), torch.ones(shape, dtype=torch.bool))
 
 
 def _kept(lm: LMModel, batch: PreparedBatch, half: bool) -> int:
@@ -68,8 +44,9 @@ def test_what_is_kept_for_going_back(
     model: Model, samples: int, steps: int, checkpointing: bool, half: bool, rank: int
 ) -> None:
     training = Training(samples, steps, PREFIX, rank, half, checkpointing)
-    lm = _build(model, training)
-    assert _kept(lm, _batch(model, training), half) == pytest.approx(activation_bytes(model, training), rel=TOLERANCE)
+    lm = sized_lm(model, training)
+    found = _kept(lm, sized_batch(model, training), half)
+    assert found == pytest.approx(activation_bytes(model, training), rel=TOLERANCE)
 
 
 @pytest.mark.parametrize(
@@ -79,10 +56,10 @@ def test_what_is_kept_for_going_back(
 @pytest.mark.parametrize(("model", "samples", "steps"), SIZES)
 def test_what_is_trained_and_what_optimizers_keep(model: Model, samples: int, steps: int, name: str, rank: int) -> None:
     training = Training(samples, steps, PREFIX, rank, False, False, name)
-    lm = _build(model, training)
+    lm = sized_lm(model, training)
     del lm.condition_provider  # the tiny model's are others
     optimizer = OPTIMIZERS[name](lm.parameters(), lr=1e-3)
-    accumulate(lm, _batch(model, training), samples, nullcontext())
+    accumulate(lm, sized_batch(model, training), samples, nullcontext())
     optimizer.step()
     expected = trained(model, rank) - model.conditions
     assert sum(p.grad.numel() for p in lm.parameters() if p.grad is not None) == expected

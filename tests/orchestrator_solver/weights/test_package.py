@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.models import loading
+from orchestrator_solver.weights import package as packages
 from orchestrator_solver.weights.package import check_fits, load, save, shipped
 
 
@@ -31,6 +32,19 @@ def test_running_sums_of_the_codec_are_not_shipped(tiny_models: Path) -> None:
     assert not any("embed_avg" in name for name in load(codec, "codec").state)
     wav = torch.randn(1, 1, 6400)
     assert loading.load_codec_package(codec).encode(wav)[0].shape == (1, 2, 10)
+
+
+def test_a_clone_without_weights_is_one_line(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = package / "model.safetensors"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    with pytest.raises(UserError, match=r"pointer of git-lfs.*: git lfs pull"):
+        load(str(package), "lm")
+    path.unlink()
+    with pytest.raises(UserError, match=r"is not there, .* not whole: `git checkout"):
+        load(str(package), "lm")
+    monkeypatch.setattr(packages, "FOLDER", tmp_path / "pretrained")
+    with pytest.raises(UserError, match=r"no model 'nano': .* is empty, this clone is not whole"):
+        load("nano", "lm")
 
 
 def test_torn_weights(package: Path) -> None:
