@@ -21,6 +21,7 @@ from ..weights.hub import from_hub
 from ..weights.package import PREFIX, TRAINING_ONLY, Package, folder_of, load
 from .builders import build_lm
 
+_NO_INIT = {"transformer_lm": {"weight_init": None, "depthwise_init": None, "zero_bias_init": False}}
 _BRINGS_ITS_CODEC = "facebook/musicgen-"  # repositories at the hub that hold a language model and its codec
 
 
@@ -78,7 +79,7 @@ def build_lm_from_package(package: Package, device: str | torch.device = "cpu") 
     with _of_one_model(package):
         shapes = {name: tuple(one.shape) for name, one in package.state.items()}
         package_rules.check_memory(_sizes(cfg), shapes)
-        model = build_lm(cfg)
+        model = build_lm(OmegaConf.merge(cfg, _NO_INIT))  # drawing weights takes longer than reading those that follow
         model.load_state_dict(package.state)
     model.cfg = cfg  # where audiocraft keeps it, too
     return model.eval()
