@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from . import libraries, seldom_used, stand_ins, unpickling, wandb_logger  # noqa: F401 - each registers its patches
+from . import chroma_filters, libraries, seldom_used, stand_ins, unpickling, wandb_logger  # noqa: F401 - each registers its patches
 from .late_imports import LateImports
 from .registry import FALLBACKS, LATE_IMPORTS, PATCHES, STAND_INS, Patch, stands_in_for
 

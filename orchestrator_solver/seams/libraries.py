@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,27 @@ def choose_backend(module: ModuleType) -> None:
         init(backend or ("cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo"))
 
     module.init = init_for_devices  # type: ignore[attr-defined]
+
+
+@patches("audiocraft.optim.fsdp")
+def gather_on_the_device(module: ModuleType) -> None:
+    """Why: whole models are gathered from CPU to CPU, where torch hands out memory that it frees. Goes when: torch is
+    mended."""
+
+    @contextmanager
+    def switch_to_full_state_dict(models: list[Any]) -> Iterator[None]:
+        kinds, set_kind = module.StateDictType, module.FSDP.set_state_dict_type
+        for model in models:
+            offload = next(model.parameters()).device.type != "cpu"
+            config = module.FullStateDictConfig(offload_to_cpu=offload, rank0_only=True)
+            set_kind(model, kinds.FULL_STATE_DICT, config)
+        try:
+            yield
+        finally:
+            for model in models:
+                set_kind(model, kinds.LOCAL_STATE_DICT)
+
+    module.switch_to_full_state_dict = switch_to_full_state_dict  # type: ignore[attr-defined]
 
 
 @patches("torch.multiprocessing")

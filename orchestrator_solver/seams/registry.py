@@ -123,10 +123,6 @@ FACTORIES: dict[str, Factory] = {
         "Why: D-Adaptation Adam by grouped operations, Prodigy, fused AdamW. "
         "Goes when: audiocraft lets optimizers be registered.",
     ),
-    "full_state_dict": Factory(
-        "audiocraft.optim.fsdp", "switch_to_full_state_dict",
-        "Why: it offloads from CPU to CPU, where torch hands out memory that it frees. Goes when: torch is mended.",
-    ),
 }  # fmt: skip
 _stock: dict[str, Any] = {}
 
