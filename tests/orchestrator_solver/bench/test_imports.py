@@ -1,4 +1,4 @@
-"""What `-X importtime` says is read right: a module's own seconds, and who asked for it; a command that fails says why."""
+"""What `-X importtime` says is read right: a module's seconds, and who asked for it; a failing command says why."""
 
 import subprocess
 import sys

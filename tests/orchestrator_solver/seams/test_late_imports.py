@@ -86,7 +86,8 @@ def test_a_base_class_is_loaded_at_once_and_is_the_real_one(write: Write) -> Non
 
 def test_an_exception_can_be_caught_by_its_late_name(write: Write) -> None:
     names = write(
-        "import HEAVY\ndef caught():\n    try:\n        raise HEAVY.Frozen\n    except HEAVY.Frozen:\n        return True\n"
+        "import HEAVY\ndef caught():\n    try:\n        raise HEAVY.Frozen\n"
+        "    except HEAVY.Frozen:\n        return True\n"
     )
     assert import_module(names.importer).caught()
 

@@ -18,7 +18,8 @@ COMPUTES = {  # a help that imports one of these takes longer than half a second
 }  # fmt: skip
 SELDOM = {  # what audiocraft, flashy and librosa import and most runs never use
     "transformers", "sympy", "scipy.stats", "matplotlib", "wandb", "wandb_workspaces", "torchmetrics", "demucs",
-    "pandas", "tensorboard", "sklearn", "pesq", "openai", "music21", "pretty_midi", "torch.distributed.fsdp", "torch._dynamo",
+    "pandas", "tensorboard", "sklearn", "pesq", "openai", "music21", "pretty_midi", "torch._dynamo",
+    "torch.distributed.fsdp",
 }  # fmt: skip
 PLAYING = (
     "from orchestrator_solver.generation import model, orchestrate, recordings, reference_audio, request\n"
