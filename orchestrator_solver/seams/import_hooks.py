@@ -40,6 +40,8 @@ class _PatchingLoader(Loader):
 class FallbackLoader(_PatchingLoader):
     """The module's own loader; our stand-in only where a library that it links is missing."""
 
+    patch: Patch
+
     def exec_module(self, module: ModuleType) -> None:
         try:
             self.loader.exec_module(module)
