@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +48,26 @@ def gather_on_the_device(module: ModuleType) -> None:
                 set_kind(model, kinds.LOCAL_STATE_DICT)
 
     module.switch_to_full_state_dict = switch_to_full_state_dict  # type: ignore[attr-defined]
+
+
+@patches("torch._compile")
+def leave_the_compiler_alone(module: ModuleType) -> None:
+    """Why: an optimizer that is made asks torch's compiler not to trace it, and imports it for that, which takes about
+    as long as torch. A compiler that has been imported is asked as before. Goes when: torch looks first."""
+    disable = module._disable_dynamo
+
+    def disable_if_loaded(fn: Callable[..., Any] | None = None, recursive: bool = True) -> Callable[..., Any]:
+        if fn is None:
+            return partial(disable_if_loaded, recursive=recursive)
+        disabled = disable(fn, recursive)
+
+        @wraps(fn)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return (disabled if "torch._dynamo" in sys.modules else fn)(*args, **kwargs)
+
+        return call
+
+    module._disable_dynamo = disable_if_loaded  # type: ignore[attr-defined]
 
 
 @patches("torch.multiprocessing")

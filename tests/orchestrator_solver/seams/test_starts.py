@@ -27,6 +27,11 @@ PLAYING = (
     "model.load_model('nano')"
 )
 COMPOSING = "from orchestrator_solver.train import main\nmain.get_xp(['solver=orchestrator_nano'])"
+OPTIMIZING = (
+    "import orchestrator_solver, torch\n"
+    "optimizer = torch.optim.AdamW([torch.ones(2, requires_grad=True)])\n"
+    "optimizer.load_state_dict(optimizer.state_dict())"
+)
 LISTENING = (
     "import orchestrator_solver, numpy\n"
     "from dataset_builder.music.audio_tempo_key import key_of_audio, tempo_of_audio\n"
@@ -66,9 +71,10 @@ def test_help_imports_nothing_that_computes(program: str, helps: Sequence[Sequen
     [
         (PLAYING, SELDOM | {"librosa", "numba", "scipy"}),
         (COMPOSING, SELDOM | {"librosa", "numba", "scipy"}),
+        (OPTIMIZING, SELDOM),
         (LISTENING, SELDOM | {"torch", "librosa.beat"}),
     ],
-    ids=["playing", "composing a run", "tempo and key"],
+    ids=["playing", "composing a run", "making an optimizer", "tempo and key"],
 )
 def test_what_is_seldom_used_is_not_loaded(code: str, unused: set[str]) -> None:
     assert loaded(code) & unused == set()
