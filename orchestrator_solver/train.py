@@ -29,7 +29,7 @@ from .configuration.overrides import entry_point
 from .data.dataloaders import STAGES
 from .models import builders, loading
 from .optim import registry as optimizers
-from .runtime import fsdp, run_lock
+from .runtime import run_lock
 from .training.codec_solver import OrchestratorCodecSolver
 from .training.solver import OrchestratorSolver
 
@@ -41,7 +41,6 @@ USE_LESS = (  # memory
 builders.register()
 optimizers.register()
 loading.register()
-fsdp.register()
 
 SOLVERS: dict[str, type[StandardSolver]] = {
     "orchestrator": OrchestratorSolver,

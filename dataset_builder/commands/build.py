@@ -16,7 +16,6 @@ from ..items.grouping import GROUPINGS
 from ..music.instrument_words import NAMINGS
 from ..music.key import KEY_BACKENDS
 from ..nano.corpus import NanoSettings
-from ..pipeline.build import build, build_shard
 from ..pipeline.settings import BuildSettings
 from ..runtime.shards import Shard
 from ..sources.registry import READERS
@@ -104,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
     if args.shard:
         if args.launcher or args.materialise:
             raise UserError("--shard makes one part: expected no --launcher and no --materialise beside it")
+        from ..pipeline.build import build_shard
+
         count = build_shard(settings, Shard.parse(args.shard))
         print(f"shard {args.shard}: {count} tracks; when all are done: python -m dataset_builder merge {args.out}")
         return 0
@@ -116,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
 def _built(settings: BuildSettings, args: argparse.Namespace) -> Report:
     captioner = audio_llm(args, settings.caption_settings())
     if not args.launcher:
+        from ..pipeline.build import build
+
         return build(settings, chat_settings(args), captioner)
     from ..pipeline.cluster_jobs import launch_build
 

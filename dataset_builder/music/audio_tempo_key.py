@@ -10,14 +10,17 @@ _FLAT = 0.25  # least spread (deviation over mean) of pitch classes that makes a
 
 
 def tempo_of_audio(wav: np.ndarray, sample_rate: int) -> float | None:
-    """Beats a minute of mono audio `[T]` by librosa's beat tracker (Ellis 2007), None where there is no beat.
+    """Beats a minute of mono audio `[T]` that librosa's beat tracker (Ellis 2007) goes by, None where there is no beat.
 
-    Like all trackers it may hear half or double the notated tempo.
+    Like all trackers it may hear half or double the notated tempo. The tracker itself, which says where the beats are,
+    is not asked: numba would compile it in every process.
     """
     import librosa
 
-    bpm = float(np.atleast_1d(librosa.beat.beat_track(y=_resampled(wav, sample_rate), sr=_RATE)[0])[0])
-    return round(bpm, 1) if bpm > 0 else None
+    onsets = librosa.onset.onset_strength(y=_resampled(wav, sample_rate), sr=_RATE, aggregate=np.median)
+    if not onsets.any():
+        return None
+    return round(float(librosa.feature.tempo(onset_envelope=onsets, sr=_RATE)[0]), 1)
 
 
 def key_of_audio(wav: np.ndarray, sample_rate: int) -> str | None:

@@ -134,6 +134,30 @@ def _training(args: argparse.Namespace) -> Report:
         )
 
 
+def _imports_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="the folder of a data set, for `show=true`")
+    parser.add_argument("--turns", type=at_least_one, default=5, help="of each command (default: 5)")
+
+
+def _imports(args: argparse.Namespace) -> Report:
+    from dataset_builder import commands as builder
+    from dataset_builder.commands import bench as builder_bench
+
+    from ..bench.imports import bench_imports
+    from . import COMMANDS
+
+    programs = {
+        "orchestrator_solver.cli": (COMMANDS, MEASUREMENTS),
+        "dataset_builder": (builder.COMMANDS, builder_bench.MEASUREMENTS),
+    }
+    helps = [
+        [program, *words, "--help"]
+        for program, (commands, measurements) in programs.items()
+        for words in [[], *([name] for name in commands), *(["bench", name] for name in measurements)]
+    ]
+    return bench_imports(args.data, helps, args.turns)
+
+
 def _startup_options(parser: argparse.ArgumentParser) -> None:
     _data(parser)
     parser.add_argument("--turns", type=at_least_one, default=3, help="of each side (default: 3)")
@@ -152,6 +176,8 @@ MEASUREMENTS: dict[str, Measurement] = {
         "Reading a random excerpt of a virtual item of four stems against audiocraft's reading of one file",
         _excerpt_options, _excerpt,
     ),
+    "imports": Measurement("What commands spend before their work begins, against import torch",
+                           _imports_options, _imports),
     "optimizer": Measurement(
         "A step of D-Adaptation Adam against audiocraft's and fused AdamW", _optimizer_options, _optimizer
     ),

@@ -21,6 +21,7 @@ from ..weights.hub import from_hub
 from ..weights.package import PREFIX, TRAINING_ONLY, Package, folder_of, load
 from .builders import build_lm
 
+_NO_INIT = {"transformer_lm": {"weight_init": None, "depthwise_init": None, "zero_bias_init": False}}
 _BRINGS_ITS_CODEC = "facebook/musicgen-"  # repositories at the hub that hold a language model and its codec
 
 
@@ -74,11 +75,12 @@ def build_lm_from_package(package: Package, device: str | torch.device = "cpu") 
         UserError: if its configuration and its weights are not of one model, or a frozen encoder cannot be had.
     """
     cfg = OmegaConf.merge(package.cfg, {"device": str(device), "dtype": "float32"})
-    assert isinstance(cfg, DictConfig)
+    undrawn = OmegaConf.merge(cfg, _NO_INIT)  # drawing weights takes longer than reading those that follow
+    assert isinstance(cfg, DictConfig) and isinstance(undrawn, DictConfig)
     with _of_one_model(package):
         shapes = {name: tuple(one.shape) for name, one in package.state.items()}
         package_rules.check_memory(_sizes(cfg), shapes)
-        model = build_lm(cfg)
+        model = build_lm(undrawn)
         model.load_state_dict(package.state)
     model.cfg = cfg  # where audiocraft keeps it, too
     return model.eval()

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from dora import get_xp, is_xp
 from torch import distributed
-
-from . import cpu_kernels
 
 Tensors = list[torch.Tensor]
 _STATE = ("exp_avg", "exp_avg_sq", "s")
@@ -50,9 +49,7 @@ class DAdaptAdam(torch.optim.Optimizer):
         }  # fmt: skip
         super().__init__(params, defaults)
         if sharded is None:
-            from audiocraft.optim.fsdp import is_fsdp_used
-
-            sharded = is_fsdp_used()
+            sharded = is_xp() and bool(get_xp().cfg.get("fsdp", {}).get("use"))
         self.sharded = sharded
 
     @torch.no_grad()
@@ -178,6 +175,8 @@ def _gather_compiled(
     gradients: Tensors, averages: Tensors, squares: Tensors, sk: Tensors, group: dict[str, Any], dlr: float
 ) -> torch.Tensor:
     """The averages of a group, and its three sums `[3]`, by a compiled loop for each tensor."""
+    from . import cpu_kernels  # numba, which a GPU's optimizer does without
+
     cpu_kernels.use_threads(torch.get_num_threads())
     beta1, beta2 = (np.float32(beta) for beta in group["betas"])
     steps = [np.float32(dlr * (1 - beta)) for beta in group["betas"]]
@@ -190,6 +189,8 @@ def _gather_compiled(
 
 
 def _move_compiled(parameters: Tensors, averages: Tensors, squares: Tensors, eps: float, shrink: float) -> None:
+    from . import cpu_kernels
+
     kernel: Callable[..., None] = cpu_kernels.move
     for tensors in zip(parameters, averages, squares, strict=True):
         kernel(*_arrays(*tensors), np.float32(eps), np.float32(shrink))

@@ -1,29 +1,16 @@
 """FSDP as audiocraft uses it, on CPUs too, so that sharded training can be proven without GPUs."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import flashy
 import torch
 from audiocraft.modules.conditioners import ConditioningProvider
 from audiocraft.modules.transformer import StreamingTransformerLayer
-from audiocraft.optim import fsdp
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
-from torch.distributed.fsdp import (
-    FullStateDictConfig,
-    FullyShardedDataParallel,
-    MixedPrecision,
-    ShardingStrategy,
-    StateDictType,
-)
-from torch.distributed.fsdp.wrap import ModuleWrapPolicy
 
 from dataset_builder.errors import UserError
-
-from ..seams import registry
 
 LACKS = {  # of sharded training: what is in the way of each
     "autocast": "which has its own precision, fsdp.param_dtype: add autocast=false",
@@ -69,6 +56,10 @@ def shard(cfg: DictConfig, model: nn.Module, device: str) -> nn.Module:
     """
     if not torch.distributed.is_initialized():
         raise UserError("fsdp.use=true shares a model between processes, and this run has one: add -d, or leave it out")
+    from audiocraft.optim import fsdp  # with torch's FSDP, which brings sympy: runs that are not sharded start without
+    from torch.distributed.fsdp import FullyShardedDataParallel, MixedPrecision, ShardingStrategy, StateDictType
+    from torch.distributed.fsdp.wrap import ModuleWrapPolicy
+
     if device != "cpu":
         return fsdp.wrap_with_fsdp(cfg, model)
     flashy.distrib.broadcast_model(model)
@@ -82,22 +73,3 @@ def shard(cfg: DictConfig, model: nn.Module, device: str) -> nn.Module:
     for module in FullyShardedDataParallel.fsdp_modules(wrapped):
         module._fsdp_wrapped_module.__dict__["_fsdp"] = module  # through which audiocraft's models call themselves
     return wrapped
-
-
-@contextmanager
-def full_state_dicts(models: list[FullyShardedDataParallel]) -> Iterator[None]:
-    """Within the block, rank 0's state dicts are of whole models; otherwise every process' are of its own part."""
-    for model in models:
-        offload = next(model.parameters()).device.type != "cpu"  # from CPU to CPU torch hands out memory that it frees
-        config = FullStateDictConfig(offload_to_cpu=offload, rank0_only=True)
-        FullyShardedDataParallel.set_state_dict_type(model, StateDictType.FULL_STATE_DICT, config)
-    try:
-        yield
-    finally:
-        for model in models:
-            FullyShardedDataParallel.set_state_dict_type(model, StateDictType.LOCAL_STATE_DICT)
-
-
-def register() -> None:
-    """Let audiocraft's solvers gather whole models in this way."""
-    registry.replace("full_state_dict", full_state_dicts)

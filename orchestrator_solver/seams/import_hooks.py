@@ -11,14 +11,23 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from . import audio_files, libraries, stand_ins, unpickling, wandb_logger  # noqa: F401 - each registers its patches
-from .registry import FALLBACKS, PATCHES, STAND_INS, Patch, stands_in_for
+from . import (  # noqa: F401 - each registers its patches
+    audio_files,
+    chroma_filters,
+    libraries,
+    seldom_used,
+    stand_ins,
+    unpickling,
+    wandb_logger,
+)
+from .late_imports import LateImports
+from .registry import FALLBACKS, LATE_IMPORTS, PATCHES, STAND_INS, Patch, stands_in_for
 
 
 class _PatchingLoader(Loader):
-    """The module's own loader, then our patch."""
+    """The module's own loader, some of whose imports may wait, then our patch."""
 
-    def __init__(self, loader: Any, patch: Patch) -> None:
+    def __init__(self, loader: Any, patch: Patch | None) -> None:
         self.loader, self.patch = loader, patch
 
     def __getattr__(self, name: str) -> Any:
@@ -28,12 +37,18 @@ class _PatchingLoader(Loader):
         return self.loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        self.loader.exec_module(module)
-        self.patch(module)
+        if late := LATE_IMPORTS.get(module.__name__):
+            LateImports(module, late.modules).execute(self.loader.exec_module)
+        else:
+            self.loader.exec_module(module)
+        if self.patch:
+            self.patch(module)
 
 
 class FallbackLoader(_PatchingLoader):
     """The module's own loader; our stand-in only where it links a library that is missing, or of another build."""
+
+    patch: Patch
 
     def exec_module(self, module: ModuleType) -> None:
         try:
@@ -61,14 +76,14 @@ class _PatchFinder(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name == "audiocraft.train":
             return ModuleSpec(name, _StandInLoader(STAND_INS[name]))
-        if name not in PATCHES and name not in FALLBACKS:
+        if not any(name in hooked for hooked in (PATCHES, FALLBACKS, LATE_IMPORTS)):
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
         spec = next((spec for finder in others if (spec := finder.find_spec(name, path, target))), None)
         if spec is not None:
-            patched = name in PATCHES
-            spec.loader = (_PatchingLoader if patched else FallbackLoader)(
-                spec.loader, PATCHES[name] if patched else FALLBACKS[name]
+            fallback = FALLBACKS.get(name)
+            spec.loader = (
+                FallbackLoader(spec.loader, fallback) if fallback else _PatchingLoader(spec.loader, PATCHES.get(name))
             )
         return spec
 

@@ -3,8 +3,12 @@
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from dataset_builder.runtime.user_cache import make_room_for_numba
 
@@ -24,6 +28,47 @@ def choose_backend(module: ModuleType) -> None:
         init(backend or ("cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo"))
 
     module.init = init_for_devices  # type: ignore[attr-defined]
+
+
+@patches("audiocraft.optim.fsdp")
+def gather_on_the_device(module: ModuleType) -> None:
+    """Why: whole models are gathered from CPU to CPU, where torch hands out memory that it frees. Goes when: torch is
+    mended."""
+
+    @contextmanager
+    def switch_to_full_state_dict(models: list[Any]) -> Iterator[None]:
+        kinds, set_kind = module.StateDictType, module.FSDP.set_state_dict_type
+        for model in models:
+            offload = next(model.parameters()).device.type != "cpu"
+            config = module.FullStateDictConfig(offload_to_cpu=offload, rank0_only=True)
+            set_kind(model, kinds.FULL_STATE_DICT, config)
+        try:
+            yield
+        finally:
+            for model in models:
+                set_kind(model, kinds.LOCAL_STATE_DICT)
+
+    module.switch_to_full_state_dict = switch_to_full_state_dict  # type: ignore[attr-defined]
+
+
+@patches("torch._compile")
+def leave_the_compiler_alone(module: ModuleType) -> None:
+    """Why: an optimizer that is made asks torch's compiler not to trace it, and imports it for that, which takes about
+    as long as torch. A compiler that has been imported is asked as before. Goes when: torch looks first."""
+    disable = module._disable_dynamo
+
+    def disable_if_loaded(fn: Callable[..., Any] | None = None, recursive: bool = True) -> Callable[..., Any]:
+        if fn is None:
+            return partial(disable_if_loaded, recursive=recursive)
+        disabled = disable(fn, recursive)
+
+        @wraps(fn)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return (disabled if "torch._dynamo" in sys.modules else fn)(*args, **kwargs)
+
+        return call
+
+    module._disable_dynamo = disable_if_loaded  # type: ignore[attr-defined]
 
 
 @patches("torch.multiprocessing")

@@ -1,4 +1,4 @@
-"""The one list of what is replaced in other packages: patches of modules, stand-ins, audiocraft's factories.
+"""The one list of what is replaced in other packages: patches, stand-ins, imports that wait, audiocraft's factories.
 
 audiocraft 1.3.0 was released for torch 2.1, xformers and a checkout of its own repository, and is used as it is on
 PyPI. Whatever is done to it, or to flashy, torch and demucs, is registered here, and says why and when it can go;
@@ -62,6 +62,34 @@ class ModuleView(ModuleType):
 
 
 @dataclass(frozen=True)
+class LateImport:
+    """Imports of a module that wait until they are used.
+
+    Attributes:
+        modules: whose import waits: packages, or modules that are named after `from`.
+        reason: why they are seldom used there, and when the entry can go.
+    """
+
+    modules: frozenset[str]
+    reason: str
+
+
+LATE_IMPORTS: dict[str, LateImport] = {}  # by the module that imports
+
+
+def imports_late(importer: str, *modules: str, why: str) -> None:
+    """Let imports of a module wait until they are used. They must name modules, classes and functions alone.
+
+    Args:
+        importer: the module.
+        modules: what it imports.
+        why: when it uses them.
+    """
+    reason = f"Why: {why}. Goes when: Python 3.15 is the oldest in use: `sys.set_lazy_imports_filter` does the same."
+    LATE_IMPORTS[importer] = LateImport(frozenset(modules), reason)
+
+
+@dataclass(frozen=True)
 class Factory:
     """A function of audiocraft's, through which it builds something that the project builds in its own way.
 
@@ -95,10 +123,6 @@ FACTORIES: dict[str, Factory] = {
         "Why: D-Adaptation Adam by grouped operations, Prodigy, fused AdamW. "
         "Goes when: audiocraft lets optimizers be registered.",
     ),
-    "full_state_dict": Factory(
-        "audiocraft.optim.fsdp", "switch_to_full_state_dict",
-        "Why: it offloads from CPU to CPU, where torch hands out memory that it frees. Goes when: torch is mended.",
-    ),
 }  # fmt: skip
 _stock: dict[str, Any] = {}
 
@@ -128,5 +152,7 @@ def reasons() -> Iterator[tuple[str, str]]:
     """Everything that is replaced: what, and why and when it can go."""
     for module, patch in {**PATCHES, **STAND_INS, **FALLBACKS}.items():
         yield module, " ".join((patch.__doc__ or "").split())
+    for importer, late in LATE_IMPORTS.items():
+        yield f"{importer} imports late {', '.join(sorted(late.modules))}", late.reason
     for factory in FACTORIES.values():
         yield f"{factory.owner}.{factory.attribute}", factory.reason

@@ -69,6 +69,18 @@ def test_tempo_and_key_of_audio() -> None:
     assert key_of_audio(np.random.default_rng(0).standard_normal(66_150).astype("f"), 22_050) is None
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_tempo_is_the_beat_trackers_own(seed: int) -> None:
+    from librosa.beat import beat_track
+
+    random = np.random.default_rng(seed)
+    wav = np.zeros(22_050 * 9, np.float32)
+    wav[:: int(random.integers(6_000, 20_000))] = 0.9
+    wav += random.normal(0, 0.01, len(wav)).astype(np.float32)
+    assert tempo_of_audio(wav, 22_050) == round(float(beat_track(y=wav, sr=22_050)[0][0]), 1)
+    assert tempo_of_audio(np.zeros(22_050, np.float32), 22_050) is None
+
+
 @pytest.mark.parametrize(
     ("rate", "channels", "note"),
     [(8_000, 1, "8 kHz: resampled"), (192_000, 1, "192 kHz: resampled"), (48_000, 6, "6 channels"), (48_000, 2, None)],

@@ -7,6 +7,7 @@ import types
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dataset_builder.errors import UserError
@@ -318,3 +319,19 @@ def test_wandb_offline_keeps_scalars_and_media(tmp_path):
     scalars = "(['epoch', 'train/ce', 'train/lr'], 3), (['steps/ce', 'update'], 40)"
     media = "(['epoch', 'generate/clip'], 3), (['epoch', 'generate/prompt'], 3)"
     assert logged.strip() == f"LOGGED [{scalars}, {scalars}, {media}]"
+
+
+@pytest.mark.parametrize("exponent", [9, 12, 14])
+@pytest.mark.parametrize("rate", [16_000, 32_000, 44_100])
+def test_chroma_has_librosas_filters_to_the_bit(rate: int, exponent: int):
+    from audiocraft.modules.chroma import ChromaExtractor
+    from librosa import filters
+
+    theirs = filters.chroma(sr=rate, n_fft=2**exponent, tuning=0, n_chroma=12)
+    np.testing.assert_array_equal(ChromaExtractor(rate, radix2_exp=exponent).fbanks.numpy(), theirs)
+
+
+def test_whole_models_are_gathered_by_our_function():
+    from audiocraft.optim import fsdp
+
+    assert fsdp.switch_to_full_state_dict.__module__ == libraries.__name__
