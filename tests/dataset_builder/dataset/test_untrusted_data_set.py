@@ -121,6 +121,18 @@ def test_links_and_pipes_among_the_sidecars(data: Path) -> None:
     assert "left_out.jsonl is not what was written" in check(data)
 
 
+def test_a_sidecar_that_is_no_file_of_the_data_set_is_written_anew(data: Path) -> None:
+    path = data / "items/Track00001-mix.json"
+    whole, elsewhere = path.read_bytes(), data.parent / "elsewhere.json"
+    path.rename(elsewhere)
+    for make in (lambda: path.symlink_to(elsewhere), lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/zero")):
+        make()
+        merge(data, workers=1)
+        assert path.read_bytes() == whole and not path.is_symlink()
+        path.unlink()
+    assert elsewhere.read_bytes() == whole
+
+
 @pytest.mark.parametrize("folder", ["tracks", "items", "egs", "egs/train", "files", "store", "batches"])
 def test_a_folder_that_is_a_link_to_elsewhere_is_refused(data: Path, folder: str) -> None:
     if (data / folder).exists():
