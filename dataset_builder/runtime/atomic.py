@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path in the target's folder that becomes `path` when the block ends, and is removed if it fails.
 
     Raises:
-        UserError: if the disk is full, or libsndfile cannot write.
+        UserError: if the disk is full, libsndfile cannot write, or there is a folder in the file's place.
     """
     temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.tmp{path.suffix}")
     try:
@@ -31,6 +31,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder, expected a file: remove it and run it again") from error
         if error.errno not in NO_ROOM:
             raise
         raise UserError(f"{path} cannot be written: {error.strerror}: {FREE_SOME}") from error
