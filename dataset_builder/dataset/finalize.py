@@ -63,7 +63,7 @@ def finish_track(
     for item in result.items:
         data = manifest.sidecar_bytes(item, instrument_words)
         path = out / manifest.item_path(item.id)
-        if not _holds(path, data):
+        if not _holds(out, path, data):
             _remove_sum(out, item)  # it was made of what the old sidecar says
             atomic.write_bytes(path, data)
         sums.append((manifest.item_path(item.id), hashlib.sha256(data).hexdigest()))
@@ -124,10 +124,11 @@ def _cost(out: Path) -> dict[str, float | None]:
     return asdict(cost) if cost.calls else {}
 
 
-def _holds(path: Path, data: bytes) -> bool:
+def _holds(out: Path, path: Path, data: bytes) -> bool:
+    """Whether a sidecar is what it should be; a pipe, which is not waited for, or a link out of the data set is not."""
     try:
-        return path.read_bytes() == data
-    except FileNotFoundError:
+        return manifest.read_sidecar(out, path) == data
+    except (OSError, ValueError):
         return False
 
 

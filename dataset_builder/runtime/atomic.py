@@ -23,7 +23,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path in the target's folder that becomes `path` when the block ends, and is removed if it fails.
 
     Raises:
-        UserError: if the disk is full, this user may not write there, or libsndfile cannot write.
+        UserError: if the disk is full, this user may not write there, a folder is in the file's place, or libsndfile
+            cannot write.
     """
     temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.tmp{path.suffix}")
     try:
@@ -31,6 +32,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder, expected a file: remove it and run it again") from error
         if error.errno not in NO_ROOM | NOT_OURS:
             raise
         cure = FREE_SOME if error.errno in NO_ROOM else "name a folder that you may write to"

@@ -1,7 +1,8 @@
 """`orchestrator orchestrate`: play a reference on the instruments you name.
 
 Writes `<reference>-<instruments>-<model>-g<guidance>-s<seed>-<digits>.wav` and a JSON file beside it that says how it
-came about. The digits are of all that was asked for: the same again has the same name, and no take replaces another.
+came about. The digits are of all that was asked for and of the audio: the same again has the same name, and no take
+replaces another.
 """
 
 import argparse

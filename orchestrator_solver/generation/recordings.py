@@ -7,10 +7,8 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +43,18 @@ class Recording:
         """The audio within -1..1, as it is written and heard."""
         return within_scale(self.wav)
 
-    def name(self, ending: str) -> str:
+    def name(self, audio: bytes, ending: str) -> str:
         """`song-violin-nano-g3-s1-2ba4f1c7`: a file name on every system, another one for whatever else was asked.
 
         Reference, instruments, model, guidance and seed are there to be read; the digits at the end are of all that
-        decides the audio, and of the format, since each file has a record of its own.
+        decides the audio, and of the file's bytes. So of takes that another version of a library plays otherwise, or
+        that processes write at once, none replaces another or gets its record.
         """
         reference = Path(self.record["reference"].get("file", "reference")).stem
         words = _plain(" ".join([reference, *ordered(self.record["instruments"])]))[:_LONGEST_WORDS]
         model = _plain(Path(self.record["model"]["name"]).name)[:_LONGEST_MODEL]
-        asked = json.dumps([ending, *(self.record[name] for name in _ASKED)], sort_keys=True)
-        digits = hashlib.sha256(asked.encode()).hexdigest()[:8]
+        asked = json.dumps([self.record[name] for name in _ASKED], sort_keys=True)
+        digits = hashlib.sha256(asked.encode() + audio).hexdigest()[:8]
         return f"{words}-{model}-g{self.record['settings']['guidance']:g}-s{self.record['seed']}-{digits}.{ending}"
 
 
@@ -101,25 +100,18 @@ def _is_there(path: Path) -> bool:
 def write(recording: Recording, folder: Path, ending: str) -> Path:
     """Write a recording, in one of `FORMATS`, and its record in a JSON file beside it; returns the recording's path.
 
-    The JSON file comes last: where it is, both are whole. Other audio of the same name, such as another version of a
-    library makes, is left as it is: this one's name ends in `-2`.
+    The JSON file comes last: where it is, both are whole.
 
     Raises:
         UserError: if the folder cannot be written (the disk is full, say).
     """
-    path = folder / recording.name(ending)
     audio = io.BytesIO()
     try:
         soundfile.write(audio, recording.playable, recording.sample_rate, subtype="PCM_16", format=FORMATS[ending])
-        path = next(name for name in _names(path) if not name.exists() or name.read_bytes() == audio.getvalue())
+        path = folder / recording.name(audio.getvalue(), ending)
         atomic.write_bytes(path, audio.getvalue())
         atomic.write_json(path.with_suffix(".json"), recording.record)
     except (OSError, soundfile.SoundFileError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
-        raise UserError(f"cannot write {path} ({reason})") from error
+        raise UserError(f"cannot write a recording to {folder} ({reason})") from error
     return path
-
-
-def _names(path: Path) -> Iterator[Path]:
-    yield path
-    yield from (path.with_stem(f"{path.stem}-{number}") for number in count(2))

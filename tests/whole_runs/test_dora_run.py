@@ -15,6 +15,7 @@ from support.tiny_runs import DEADLINE, history_of, run_command, run_environment
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from orchestrator_solver.paths import PROJECT
+from orchestrator_solver.runtime import run_lock
 from orchestrator_solver.runtime.throughput import OF_THE_MACHINE
 from orchestrator_solver.weights import package
 
@@ -118,6 +119,17 @@ def test_a_torn_last_checkpoint_is_gone_on_from_the_newest_whole(
     done = run_to_its_end(folder, [*command, "continue_from_whole=true"])
     assert done.returncode == 0, done.stderr[-3000:]
     assert _exact(history_of(folder)) == _exact(history_of(straight))
+
+
+def test_a_run_that_another_process_trains_is_refused(
+    straight: Path, tiny_data: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "held"
+    shutil.copytree(straight, folder, symlinks=True)
+    (run,) = folder.glob("xps/*")
+    with run_lock.training(run):
+        second = run_to_its_end(folder, run_command(tiny_data, tiny_models, *RANDOM, *WATCHED))
+    _expect_error(second, f"is being trained by 'process {os.getpid()} on ")
 
 
 def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:

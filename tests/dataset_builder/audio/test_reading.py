@@ -115,12 +115,23 @@ def test_16_bit_samples_survive_reading_and_writing_exactly(tmp_path):
     np.testing.assert_array_equal(soundfile.read(tmp_path / "b.flac", dtype="int16")[0], samples)
 
 
-@pytest.mark.parametrize("rate", [1, 999, 768_001, 2**31 - 1])
-def test_a_header_that_no_recording_has_is_refused_before_decoding(tmp_path, rate, monkeypatch):
-    path = tmp_path / "x.wav"
+def wav_of(path, rate):
     form = struct.pack("<HHIIHH", 1, 1, rate, min(rate * 2, 2**32 - 1), 2, 16)
     header = b"RIFF" + struct.pack("<I", 1036) + b"WAVEfmt " + struct.pack("<I", 16) + form + b"data"
     path.write_bytes(header + struct.pack("<I", 1000) + bytes(1000))
+
+
+def flac_of(path, rate):
+    soundfile.write(path, np.full(7000, 0.1), rate, format="FLAC")
+
+
+@pytest.mark.parametrize(
+    ("make", "rate"),
+    [(wav_of, 1), (wav_of, 999), (wav_of, 768_001), (wav_of, 2**31 - 1), (flac_of, 1), (flac_of, 999)],
+)
+def test_a_header_that_no_recording_has_is_refused_before_decoding(tmp_path, make, rate, monkeypatch):
+    path = tmp_path / "x"
+    make(path, rate)
     monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("it is decoded"))
     monkeypatch.setattr(np, "zeros", lambda *_, **__: pytest.fail("room is made for it"))
     for read in (

@@ -17,6 +17,7 @@ from dataset_builder.errors import UserError
 from dataset_builder.pipeline.build import build, merge
 from dataset_builder.pipeline.repair import repair
 from dataset_builder.pipeline.settings import BuildSettings, recorded
+from dataset_builder.runtime.checksums import digest_of, read_checksums, write_checksums
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
 CLIMBING = "../../victim/settings"
@@ -46,6 +47,12 @@ def rewrite(path: Path, change: Callable[[Any], object]) -> None:
     path.write_text(json.dumps(values))
 
 
+def agree(data: Path, name: str) -> None:
+    """Let the data set's hashes be those of what a stranger changed."""
+    sums = read_checksums(data / "SHA256SUMS")
+    write_checksums(data / "SHA256SUMS", {**sums, name: digest_of(data / name)})
+
+
 def rewrite_manifest(path: Path, **changes: object) -> None:
     lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
     lines[0].update(changes)
@@ -54,10 +61,11 @@ def rewrite_manifest(path: Path, **changes: object) -> None:
 
 def test_a_track_result_with_climbing_ids_writes_nowhere_else(data: Path) -> None:
     rewrite(data / "tracks/Track00001.json", lambda values: values["items"][0].update(id=CLIMBING))
+    agree(data, "tracks/Track00001.json")
     with pytest.raises(UserError, match=r"Track00001\.json .*items\.0\.id is '\.\./\.\./victim/settings': expected"):
         merge(data, workers=1)
     require_untouched(data)
-    repair(data)  # makes the result again
+    repair(data)  # makes the result again, although its hash is right
     require_untouched(data)
     assert check(data) == []
 
@@ -111,6 +119,18 @@ def test_links_and_pipes_among_the_sidecars(data: Path) -> None:
     (data / "left_out.jsonl").unlink()
     os.mkfifo(data / "left_out.jsonl")
     assert "left_out.jsonl is not what was written" in check(data)
+
+
+def test_a_sidecar_that_is_no_file_of_the_data_set_is_written_anew(data: Path) -> None:
+    path = data / "items/Track00001-mix.json"
+    whole, elsewhere = path.read_bytes(), data.parent / "elsewhere.json"
+    path.rename(elsewhere)
+    for make in (lambda: path.symlink_to(elsewhere), lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/zero")):
+        make()
+        merge(data, workers=1)
+        assert path.read_bytes() == whole and not path.is_symlink()
+        path.unlink()
+    assert elsewhere.read_bytes() == whole
 
 
 @pytest.mark.parametrize("folder", ["tracks", "items", "egs", "egs/train", "files", "store", "batches"])

@@ -37,6 +37,14 @@ def test_the_model_is_sent_the_audio(server: ChatServer) -> None:
     assert rate == RATE and np.abs(sent - WAV).max() < 1e-4 and server.asked[0]["model"] == "omni"
 
 
+def test_a_server_that_hears_is_sent_nothing_of_openais(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = {"OPENAI_ORG_ID": "org-mine", "OPENAI_PROJECT_ID": "proj-mine", "OPENAI_CUSTOM_HEADERS": "X-Mine: so-mine"}
+    for name, value in {**theirs, "CAPTION_API_KEY": "sk-of-ears"}.items():
+        monkeypatch.setenv(name, value)
+    assert captioner_of(server).caption(WAV, RATE).text
+    assert server.keys == {"Bearer sk-of-ears"} and not any("mine" in header for header in server.headers)
+
+
 @pytest.mark.parametrize("reply", [(400, {}), None, ("refusal",), "I'm sorry, I can't hear it."], ids=str)
 def test_a_clip_without_answer_is_a_caption_error_and_not_kept(
     server: ChatServer, reply: object, caption_cache: Path

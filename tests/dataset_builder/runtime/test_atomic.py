@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from dataset_builder.errors import UserError
 from dataset_builder.runtime import atomic
 
 
@@ -20,6 +21,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(RuntimeError):
         fail()
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_in_a_files_place_is_one_line(tmp_path):
+    path = tmp_path / "a.json"
+    path.mkdir()
+    with pytest.raises(UserError, match=r"a\.json is a folder, expected a file: remove it"):
+        atomic.write_text(path, "new")
+    assert list(tmp_path.iterdir()) == [path] and path.is_dir()
 
 
 def test_what_a_killed_process_left_is_removed_where_it_is_said(tmp_path):

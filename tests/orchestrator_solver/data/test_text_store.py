@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
+from safetensors.numpy import save
 
 from orchestrator_solver.features.conditions import EncodedText
 from orchestrator_solver.features.store_reader import EncoderIdentity, StoreReader
-from orchestrator_solver.features.text_store import TextStore
+from orchestrator_solver.features.text_store import TextStore, bucket_of
 
 
 def _tree(folder: Path) -> dict[str, bytes]:
@@ -46,6 +49,22 @@ def test_texts_are_kept_in_few_files_and_torn_ones_made_again(tmp_path: Path) ->
         assert TextStore(tmp_path, "encoder").missing(texts), f"byte {place} is another"
         run(texts)
         assert _tree(store.folder) == files
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [None, {"proof": "null"}, {"proof": "[]"}, {"proof": "{}"}, {"proof": '{"sum": 1, "places": 1}'}, {"proof": "{"},
+     {"proof": '{"sum": "", "places": {"text": [0, {}]}}'}, {"proof": "[" * 100_000}, {"places": '{"text": [0, 9]}'}],
+)  # fmt: skip
+def test_a_file_that_no_store_wrote_is_made_again(tmp_path: Path, metadata: dict[str, str] | None) -> None:
+    store, bucket = TextStore(tmp_path, "encoder"), bucket_of("text")
+    store.folder.mkdir(parents=True)
+    for arrays in ({"states": np.zeros((9, 4), np.float16)}, {"others": np.zeros(3)}):
+        (store.folder / f"{bucket:02x}.safetensors").write_bytes(save(arrays, metadata))
+        store = TextStore(tmp_path, "encoder")
+        assert store.find("text") is None and store.missing(["text"]) == {bucket: ["text"]}
+        store.add(bucket, ["text"], lambda texts: [torch.ones(2, 4) for _ in texts])
+        assert torch.equal(store.find("text"), torch.ones(2, 4).half())
 
 
 def test_a_prompt_brings_its_states(tmp_path: Path) -> None:

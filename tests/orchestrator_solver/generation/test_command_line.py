@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ import soundfile
 import torch
 from support.echo_model import RATE, EchoModel
 
+from dataset_builder.runtime import atomic
 from orchestrator_solver import cli
 from orchestrator_solver.commands import COMMANDS
 from orchestrator_solver.generation import recordings
@@ -147,17 +149,39 @@ def test_no_take_replaces_another(
     assert len(recordings_in(tmp_path)) == len(recordings_in(tmp_path, "*.json")) == len(asked)
 
 
-def test_other_audio_of_the_same_name_is_left_as_it_is(model: EchoModel, song: Path, tmp_path: Path) -> None:
-    """Another version of a library may play the same request otherwise."""
-    words = (song, "--instruments", "violin", "--out", tmp_path, "--no-describe")
-    assert orchestrate(*words) == 0
-    (wav,) = recordings_in(tmp_path)
-    ours = wav.read_bytes()
-    wav.write_bytes(b"another version's")
-    assert orchestrate(*words) == orchestrate(*words) == 0
-    assert wav.read_bytes() == b"another version's"
-    assert [path for path in recordings_in(tmp_path) if path.read_bytes() == ours] == [wav.with_stem(f"{wav.stem}-2")]
-    assert wav.with_stem(f"{wav.stem}-2").with_suffix(".json").is_file()
+def take(who: int) -> recordings.Recording:
+    """What `who` played of a request that is the same for all."""
+    record = {"reference": {"file": "a.wav"}, "prompt": "", "instruments": ["violin"], "settings": {"guidance": 3},
+              "model": {"name": "echo", "sha256": ""}, "seed": 0, "computed": {}, "who": who}  # fmt: skip
+    return recordings.Recording(np.full(64, who / 10), RATE, record)
+
+
+def heard_in(folder: Path) -> list[tuple[int, int]]:
+    """Who is heard in each recording of a folder, and who its record says that it is."""
+    wavs = recordings_in(folder)
+    records = [json.loads(wav.with_suffix(".json").read_text()) for wav in wavs]
+    return sorted((round(10 * soundfile.read(w)[0].max()), r["who"]) for w, r in zip(wavs, records, strict=True))
+
+
+def test_other_audio_of_the_same_request_is_left_as_it_is(tmp_path: Path) -> None:
+    """Another version of a library may play it otherwise."""
+    first = recordings.write(take(1), tmp_path, "wav")
+    assert recordings.write(take(2), tmp_path, "wav") != first == recordings.write(take(1), tmp_path, "wav")
+    assert heard_in(tmp_path) == [(1, 1), (2, 2)]
+
+
+def test_takes_of_one_request_that_are_written_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are there, each beside its own record: nobody looks first which names are free."""
+    together, write_bytes = threading.Barrier(2), atomic.write_bytes
+
+    def after_both_chose(path: Path, data: bytes) -> None:
+        together.wait(60)
+        write_bytes(path, data)
+
+    monkeypatch.setattr(atomic, "write_bytes", after_both_chose)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda who: recordings.write(take(who), tmp_path, "wav"), (1, 2)))
+    assert heard_in(tmp_path) == [(1, 1), (2, 2)]
 
 
 def test_each_file_has_a_record_of_its_own(model: EchoModel, song: Path, tmp_path: Path) -> None:

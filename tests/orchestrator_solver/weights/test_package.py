@@ -114,6 +114,14 @@ def rewrite(package: Path, path: str, value: object) -> None:
             "'lut'",
         ),
         ("conditioners.description.words.cache_path", "/somewhere", "may not hold 'cache_path'"),
+        (
+            "conditioners.self_wav",
+            {
+                "model": "chroma_stem",
+                "chroma_stem": {"sample_rate": 16_000, "radix2_exp": 12, "separate": False, "cache_path": "/somewhere"},
+            },
+            "cache_path may not be '/somewhere'",
+        ),
         ("conditioners.description.lut", {}, "may not hold 'lut'"),
         ("conditioners.description.words.n_bins", 100_000_000, "may not be 100000000"),
         ("conditioners.description.words.n_bins", 10_000_000, "is .10000000, 8."),
