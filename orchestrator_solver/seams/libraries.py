@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -51,24 +51,25 @@ def gather_on_the_device(module: ModuleType) -> None:
     module.switch_to_full_state_dict = switch_to_full_state_dict  # type: ignore[attr-defined]
 
 
-@patches("torch._compile")
+@patches("torch.optim.optimizer")
 def leave_the_compiler_alone(module: ModuleType) -> None:
-    """Why: an optimizer that is made asks torch's compiler not to trace it, and imports it for that, which takes about
-    as long as torch. A compiler that has been imported is asked as before. Goes when: torch looks first."""
-    disable = module._disable_dynamo
+    """Why: an optimizer that is made asks torch's compiler not to trace its methods, and imports it for that, which
+    takes about as long as torch. A compiler that has been imported is asked as before. Goes when: torch looks first."""
+    decorator = sys.modules["torch._compile"].__file__
+    for name, method in list(vars(module.Optimizer).items()):
+        code = getattr(method, "__code__", None)
+        if code is not None and code.co_filename == decorator:
+            setattr(module.Optimizer, name, _disabled_if_loaded(method))
 
-    def disable_if_loaded(fn: Callable[..., Any] | None = None, recursive: bool = True) -> Callable[..., Any]:
-        if fn is None:
-            return partial(disable_if_loaded, recursive=recursive)
-        disabled = disable(fn, recursive)
 
-        @wraps(fn)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return (disabled if "torch._dynamo" in sys.modules else fn)(*args, **kwargs)
+def _disabled_if_loaded(disabled: Callable[..., Any]) -> Callable[..., Any]:
+    plain: Callable[..., Any] = disabled.__wrapped__  # type: ignore[attr-defined]
 
-        return call
+    @wraps(plain)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return (disabled if "torch._dynamo" in sys.modules else plain)(*args, **kwargs)
 
-    module._disable_dynamo = disable_if_loaded  # type: ignore[attr-defined]
+    return call
 
 
 @patches("torch.multiprocessing")

@@ -1,7 +1,10 @@
 """Mistakes in the overrides of `dora run`."""
 
+from copy import deepcopy
+
+import hydra
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from dataset_builder.errors import UserError
 from orchestrator_solver import train
@@ -36,6 +39,23 @@ def test_overrides_that_are_right() -> None:
     changed = ["optim.lr=1e-4", "device=cpu", "optim.updates_per_epoch=null", "+optim.adam.amsgrad=true"]
     xp = train.main.get_xp(["solver=orchestrator_nano", *changed])
     assert xp.cfg.optim.lr == 1e-4 and xp.cfg.optim.updates_per_epoch is None
+
+
+def test_what_dora_asks_for_again_is_composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And each time it is a copy of one's own."""
+    program, asked, composed = deepcopy(train.main), [], hydra.compose
+
+    def counted(name: str, overrides: list[str]) -> DictConfig:
+        asked.append(tuple(overrides))
+        return composed(name, overrides)
+
+    monkeypatch.setattr("dora.hydra.compose", counted)
+    wanted = ["solver=orchestrator_nano", "optim.epochs=3"]
+    first = program.get_xp(wanted)
+    first.cfg.optim.epochs = 7
+    again = program.get_xp(wanted)
+    assert again.cfg.optim.epochs == 3 and again.sig == first.sig == train.main.get_xp(wanted).sig
+    assert asked and len(asked) == len(set(asked))
 
 
 def test_an_interpolation_may_stand_for_a_number() -> None:

@@ -28,7 +28,7 @@ PLAYING = (
 )
 COMPOSING = "from orchestrator_solver.train import main\nmain.get_xp(['solver=orchestrator_nano'])"
 OPTIMIZING = (
-    "import orchestrator_solver, torch\n"
+    "import torch, orchestrator_solver\n"  # in the order of `dora run`
     "optimizer = torch.optim.AdamW([torch.ones(2, requires_grad=True)])\n"
     "optimizer.load_state_dict(optimizer.state_dict())"
 )
