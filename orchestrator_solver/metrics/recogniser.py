@@ -22,14 +22,14 @@ from torchaudio.functional import melscale_fbanks
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import CLASSES
 from dataset_builder.runtime.checksums import digest_of
-from dataset_builder.runtime.untrusted import parse_json, read_regular
+from dataset_builder.runtime.untrusted import parse_json, read_regular, shown
 
 SAMPLE_RATE, HOP, N_FFT, MELS = 16_000, 320, 1024, 96
 LEAST_SECONDS = 1.0  # a shorter clip is repeated
 SHIPPED = Path(__file__).parent.parent / "pretrained/recogniser"
 WEIGHTS, CARD = "model.safetensors", "card.json"
 _CHANNELS = (1, 32, 64, 96, 128, 192)
-_LARGEST_CARD = 1 << 20  # bytes
+_LARGEST_CARD, _LARGEST_WEIGHTS = 1 << 20, 1 << 24  # bytes
 _BATCH = 16  # clips a pass
 
 
@@ -107,18 +107,36 @@ class Recogniser:
             UserError: if it is missing or torn.
         """
         try:
-            card = parse_json(read_regular(folder / CARD, _LARGEST_CARD))
+            card = _checked(parse_json(read_regular(folder / CARD, _LARGEST_CARD)))
+            if (folder / WEIGHTS).stat().st_size > _LARGEST_WEIGHTS:
+                raise ValueError(f"{WEIGHTS} has more than {_LARGEST_WEIGHTS} bytes")
             digest = digest_of(folder / WEIGHTS)
             if digest != card["sha256"]:
                 raise ValueError("its hash is not the recorded one")
             net = RecogniserNet()
             net.load_state_dict({name: value.float() for name, value in load_file(folder / WEIGHTS).items()})
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError,
+        ) as error:  # fmt: skip
             reason = " ".join(str(error).split())[:200]
             raise UserError(
                 f"{folder} holds no recogniser of instruments ({reason}): see `orchestrator retrain --only recogniser`"
             ) from error
         return cls(net.eval(), card, digest)
+
+
+def _checked(card: Any) -> dict[str, Any]:
+    """A card, of which what is computed with is what it should be.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: if not.
+    """
+    taught, thresholds = card["trained on"], card["threshold"]
+    if not taught or not set(taught) <= set(CLASSES) or not all(type(count) is int for count in taught.values()):
+        raise ValueError(f"trained on is {shown(taught)}: expected a count for some of the classes")
+    if set(thresholds) != set(CLASSES) or not all(type(one) is float and 0 <= one <= 1 for one in thresholds.values()):
+        raise ValueError(f"threshold is {shown(thresholds)}: expected a probability for each class")
+    return dict(card)
 
 
 @cache

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import torch
+from safetensors.torch import save_file
 from support.tiny_models import lm_config, save_models
 
 from dataset_builder.dataset import manifest
 from dataset_builder.errors import UserError
+from dataset_builder.music.instruments import CLASSES
 from dataset_builder.runtime.checksums import digest_of
 from orchestrator_solver.evaluation.table import Column, Line, Table
 from orchestrator_solver.evaluation.table_formats import to_json
@@ -18,6 +21,9 @@ from orchestrator_solver.features.feature_store import Entry, Store
 from orchestrator_solver.features.pitch_classes import PitchCache
 from orchestrator_solver.features.text_store import TextStore, bucket_of
 from orchestrator_solver.metrics.bootstrap import Interval
+from orchestrator_solver.metrics.clips import Clips
+from orchestrator_solver.metrics.instruments import Instruments
+from orchestrator_solver.metrics.recogniser import CARD, SAMPLE_RATE, WEIGHTS, Recogniser, RecogniserNet
 from orchestrator_solver.models import loading
 from orchestrator_solver.page.build import read_tables
 from orchestrator_solver.weights import safe_load
@@ -192,6 +198,31 @@ def _open_table(folder: Path) -> Opened:
     return Opened([json.dumps(to_json(table)).encode()], read)
 
 
+def _open_recogniser(name: str) -> Callable[[Path], Opened]:
+    """A recogniser's card, or its weights with their own hash, which a stranger can make fit."""
+
+    def opened(folder: Path) -> Opened:
+        torch.manual_seed(0)
+        save_file({name: value.half() for name, value in RecogniserNet().state_dict().items()}, folder / WEIGHTS)
+        card = {
+            "sha256": digest_of(folder / WEIGHTS),
+            "trained on": {"violin": 3},
+            "threshold": dict.fromkeys(CLASSES, 0.5),
+        }
+        put(folder / CARD, json.dumps(card).encode())
+
+        def read(data: bytes) -> object:
+            put(folder / name, data)
+            if name == WEIGHTS:
+                put(folder / CARD, json.dumps({**card, "sha256": digest_of(folder / WEIGHTS)}).encode())
+            ear = Instruments(recogniser=Recogniser.load(folder))
+            return ear(Clips([np.ones(SAMPLE_RATE)], [], [], [["violin"]], [], SAMPLE_RATE)).shape
+
+        return Opened([(folder / name).read_bytes()], read)
+
+    return opened
+
+
 def _door(open_: Callable[[Path], Opened], mutate: Mutate, sealed: bool = False) -> Door:
     return Door(open_, mutate, sealed=sealed)
 
@@ -209,5 +240,7 @@ DOORS = {
     "a store of features": _door(_open_store, safetensors_of, sealed=True),
     "a store of texts": _door(_open_texts, safetensors_of, sealed=True),
     "kept pitch classes": _door(_open_pitches, bytes_of),
+    "a recogniser's card": _door(_open_recogniser(CARD), json_of),
+    "a recogniser's weights": _door(_open_recogniser(WEIGHTS), safetensors_of),
     "Table 1's JSON": _door(_open_table, json_of),
 }

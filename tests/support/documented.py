@@ -47,7 +47,7 @@ NOT_RUN: dict[str, str] = {
     "make test-all": "it runs the tests",
     "make test-gpu": "needs a GPU; its checks are run on the CPU by test_device_checks.py",
     "make wheels": "asks the package index of twelve machines; run by hand when the lock changes",
-    "orchestrator bench imports": "minutes; its parts are tested by test_imports.py, what it measures by test_starts.py",
+    "orchestrator bench imports": "minutes; test_imports.py tests its parts, test_starts.py what it measures",
     "make lint": "a part of .ci/run beside the tests",
     "make audiocraft-tests": "downloads audiocraft's source archive; run by hand when a seam changes",
     "dora grid orch_sweeps": "starts jobs on Slurm; its rows are composed by test_grids.py",
