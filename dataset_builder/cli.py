@@ -4,6 +4,7 @@ A module offers `add_parser(subparsers)` and `run(args) -> exit code`.
 """
 
 import argparse
+import errno
 import io
 import platform
 import sys
@@ -17,6 +18,8 @@ USER_ERROR, STOPPED = 2, 130
 CURES = {  # of an OSError, by its number
     **dict.fromkeys(NO_ROOM, FREE_SOME),
     **dict.fromkeys(NOT_OURS, "this user may not: change the rights, or name another place"),
+    errno.EISDIR: "expected a file there: remove the folder",
+    errno.ENOTDIR: "expected a folder on the way: remove the file",
 }
 ANEW = "remove .venv and run make setup again"
 USE_LESS = "use fewer workers, shorter audio or a machine with more; what is finished is kept"

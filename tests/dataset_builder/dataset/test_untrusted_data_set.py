@@ -133,6 +133,15 @@ def test_a_sidecar_that_is_no_file_of_the_data_set_is_written_anew(data: Path) -
     assert elsewhere.read_bytes() == whole
 
 
+def test_a_folder_in_the_place_of_a_sum_is_one_line(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Met where what was made of an old sidecar is removed."""
+    (data / "items/Track00001-sub2-1.flac").mkdir()
+    (data / "items/Track00001-sub2-1.json").write_text("{}")
+    assert main(["check", str(data), "--repair"]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert "Track00001-sub2-1.flac" in line and line.endswith("expected a file there: remove the folder")
+
+
 @pytest.mark.parametrize("folder", ["tracks", "items", "egs", "egs/train", "files", "store", "batches"])
 def test_a_folder_that_is_a_link_to_elsewhere_is_refused(data: Path, folder: str) -> None:
     if (data / folder).exists():
