@@ -18,6 +18,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--policies", nargs="+", default=["self", "stem"], help="references (default: self stem)")
+    parser.add_argument(
+        "--metrics", type=lambda text: tuple(text.split(",")), default=("sim", "kl_musicnn", "presence"),
+        metavar="NAME,...", help="also instruments, instruments_precision, instruments_recall, sim_soft, "
+        "sim_all_frames, kl_passt, clap (default: sim,kl_musicnn,presence)",
+    )  # fmt: skip
     add_sampling_options(parser)
     add_placement_options(parser)
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
@@ -31,14 +36,17 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation import table_formats
     from ..evaluation.run import EvaluationSettings, evaluate
     from ..generation.model import load_model
+    from ..metrics.registry import build_metrics
 
     torch.set_num_threads(args.threads)
+    build_metrics(args.metrics)  # what one of them lacks is told before anything is played
     where = placement(args.device, args.precision)
     names = {"baseline": args.baseline, "control": args.control, "finetuned": args.finetuned}
     models = {row: load_model(name, where) for row, name in names.items() if name}
     settings = EvaluationSettings(
-        args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args)
-    )
+        args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args),
+        args.metrics,
+    )  # fmt: skip
     table = evaluate(models, settings)
     table_formats.write(table, args.out)
     print(table_formats.to_text(table))

@@ -11,6 +11,7 @@ from support.tiny_models import SECONDS
 
 from dataset_builder.errors import UserError
 from dataset_builder.seeds import seed_of
+from orchestrator_solver import cli
 from orchestrator_solver.evaluation.excerpts import choose
 from orchestrator_solver.evaluation.players import ModelPlayer, OtherWork, ThroughCodec
 from orchestrator_solver.evaluation.run import EvaluationSettings, evaluate
@@ -108,3 +109,17 @@ def test_excerpts_are_fixed_and_sound(tiny_data: Path) -> None:
     wider = choose(tiny_data, "test", 5, SECONDS, ("self",), 0.64)
     assert [e.start for e in wider] != [e.start for e in many]
     assert all(e.start / 0.64 == pytest.approx(round(e.start / 0.64)) for e in wider)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "line"),
+    [("sim,nope", "unknown metric nope: expected one of sim, "), ("", "unknown metric : expected one of"),
+     ("clap", "clap")],
+)  # fmt: skip
+def test_metrics_are_chosen_and_what_one_lacks_is_told_first(
+    tmp_path: Path, metrics: str, line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator_solver.generation.model.load_model", play_nothing)
+    assert cli.main(["evaluate", "--data", str(tmp_path), "--out", str(tmp_path), "--metrics", metrics]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("error: ") and line in said.lower()
