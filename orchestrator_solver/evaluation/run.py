@@ -78,7 +78,7 @@ def evaluate(models: Mapping[str, OrchestratorModel], settings: EvaluationSettin
         settings: what is scored.
 
     Raises:
-        UserError: if the data is missing, or the models cannot be compared.
+        UserError: if the data is missing or too short, or the models cannot be compared.
     """
     require_alike(models)
     first = next(iter(models.values()))
@@ -86,6 +86,11 @@ def evaluate(models: Mapping[str, OrchestratorModel], settings: EvaluationSettin
         settings.data, settings.split, settings.count, settings.seconds, settings.policies, first.grid,
         words_for(models),
     )  # fmt: skip
+    if not excerpts:
+        raise UserError(
+            f"{settings.data}: no item of {settings.split} has a pitched instrument and lasts {settings.seconds:g} s: "
+            "ask for shorter excerpts (--seconds), or another split"
+        )
     players: dict[str, Player] = {row: ModelPlayer(model, settings.sampling) for row, model in models.items()}
     players |= {"random": OtherWork(excerpts, first.sample_rate), "ceiling": ThroughCodec(first.codec)}
     metrics = build_metrics(settings.metrics)

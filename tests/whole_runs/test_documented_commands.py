@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -34,7 +35,7 @@ def place(tmp_path: Path, tiny_slakh: Path) -> Path:
         song.mkdir(parents=True)
         for stem, name in {"S00": "01 Violin II", "S01": "02 Cello", "S04": "flute"}.items():
             wav, rate = soundfile.read(tiny_slakh / f"train/Track00001/stems/{stem}.flac", dtype="float32")
-            soundfile.write(song / f"{name}.wav", wav.repeat(1, axis=0), rate)
+            soundfile.write(song / f"{name}.wav", np.tile(wav, 3), rate)
             shutil.copy(tiny_slakh / f"train/Track00001/MIDI/{stem}.mid", song / f"{name}.mid")
         (song / "track.yaml").write_text(f"split: {split}")
     shutil.copy(tmp_path / "my_songs/Song 0/01 Violin II.wav", tmp_path / "tune.wav")

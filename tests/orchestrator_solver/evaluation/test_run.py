@@ -62,6 +62,13 @@ def test_other_settings_do_not_meet_old_scores(
         evaluate(models, replace(settings, sampling=SamplingSettings(guidance=1.0)))
 
 
+def test_excerpts_longer_than_any_item_are_one_line(
+    models: Mapping[str, OrchestratorModel], settings: EvaluationSettings
+) -> None:
+    with pytest.raises(UserError, match=r"no item of test has a pitched instrument and lasts 60 s: .*--seconds"):
+        evaluate(models, replace(settings, seconds=60.0))
+
+
 def test_models_of_two_rates_are_not_compared(settings: EvaluationSettings) -> None:
     """Nor scored at the wrong rate, as the first one's."""
 
