@@ -69,7 +69,7 @@ FINETUNE = "fine-tuning from the shipped baseline"
 TABLE = "Table 1 on works that no training saw"
 PAGE = "the listening page"
 # Seconds of each on 2 cores.
-STAGES = {LISTEN: 45.0, CORPUS: 100.0, STORE: 40.0, FINETUNE: 130.0, TABLE: 130.0, PAGE: 35.0}
+STAGES = {LISTEN: 12.0, CORPUS: 36.0, STORE: 31.0, FINETUNE: 258.0, TABLE: 175.0, PAGE: 16.0}
 
 
 def run_demo(settings: DemoSettings, show: Callable[[Path], None] = lambda page: None) -> DemoResult:
