@@ -18,6 +18,7 @@ from ..paths import run_folder
 from ..runtime import fsdp, gpu
 from ..weights import hub, package
 
+ALONE = ("valid", "evaluate", "generate", "prepare")  # what can be executed by itself
 WANDB_HOST = "api.wandb.ai"  # the name under which `wandb login` leaves its key
 
 
@@ -29,6 +30,10 @@ def check(cfg: DictConfig) -> None:
     """
     if cfg.device.startswith("cuda") and (found := gpu.problem(torch.device(cfg.device).index or 0)):
         raise UserError(f"this run asks for device={cfg.device}, and {found}; or add device=cpu")
+    if cfg.execute_only is not None and cfg.execute_only not in ALONE:
+        raise UserError(
+            f"unknown execute_only={cfg.execute_only}: expected one of {', '.join(ALONE)}, or null for a run"
+        )
     for stage in STAGES:
         if cfg.execute_only in (None, stage) and cfg.datasource.get(stage):
             _require_items(cfg, stage)
