@@ -82,7 +82,7 @@ def line_of(error: Exception, package: str) -> str | None:
     if is_out_of_memory(error):
         said = str(error).partition("\n")[0][:200] or type(error).__name__
         return f"memory ran out ({said}): {USE_LESS}"
-    ours = {name.partition(".")[0] for name in (package, __package__)}
+    ours = {name.partition(".")[0] for name in (package, __package__, "grids.")}
     library = isinstance(error, OSError) and error.errno is None and ".so" in str(error)  # as torch loads CUDA's
     if library or (isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in ours):
         return f"the environment is not whole, or mixes builds of torch ({error}): {ANEW}"

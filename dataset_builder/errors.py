@@ -12,8 +12,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     torch's are told by name and words, so that programs which never import torch need not.
     """
-    torchs = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
-    return isinstance(error, MemoryError) or torchs
+    said = str(error)
+    torchs = isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
+    systems = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    return systems or torchs or type(error).__name__ == "OutOfMemoryError"
 
 
 class UserError(Exception):

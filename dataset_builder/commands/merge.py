@@ -16,6 +16,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("merge", help="make a data set of its shards", description=__doc__)
     parser.add_argument("root", type=Path, help="the data set's folder, the shards' --out")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument(
+        "--remove-gone", action="store_true", help="even if the source has lost more than a quarter of the tracks"
+    )
     add_caption_options(parser.add_argument_group("captions (if it was built with --captions chat or table)"))
     add_chat_options(parser.add_argument_group("language model (if it was built with --descriptions chat)"))
 
@@ -27,5 +30,6 @@ def run(args: argparse.Namespace) -> int:
 
     captions = replace(recorded(args.root, 1), caption_url=args.caption_url, caption_table=args.caption_table)
     settings = captions.caption_settings()
-    print(merge(args.root, args.workers, chat_settings(args), settings, audio_llm(args, settings)).text())
+    chat, hearing = chat_settings(args), audio_llm(args, settings)
+    print(merge(args.root, args.workers, chat, settings, hearing, lose_gone=args.remove_gone).text())
     return 0

@@ -23,12 +23,13 @@ def run(args: argparse.Namespace) -> int:
     items = {item.id: item for split in manifest.SPLITS for item in manifest.load(args.root, split)}
     if args.item not in items:
         raise UserError(f"no item {args.item!r} in {args.root}: it has {len(items)}, such as {next(iter(items), '-')}")
-    print(_text(items[args.item]))
+    words = manifest.read_origin(args.root).settings.get("instrument_words", "classes")
+    print(_text(items[args.item], words))
     return 0
 
 
-def _text(item: Item) -> str:
+def _text(item: Item, instrument_words: str) -> str:
     references = ", ".join(f"{reference.item} ({reference.melody:.2f})" for reference in item.references[:5])
-    values = manifest.sidecar(item)
+    values = manifest.sidecar(item, instrument_words)
     lines = [*(f"{name:12} {values[name]}" for name in FIELDS), f"{'references':12} {references}"]
     return "\n".join(map(printable, lines))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import UserError
-from .instruments import CLASSES, class_of_word, programs_of
+from .instruments import CLASSES, class_of_word, programs_of, words_of_list
 
 # Of the 0-based programs of General MIDI level 1 (https://midi.org/general-midi).
 PROGRAMS: tuple[str, ...] = (
@@ -42,12 +42,12 @@ PROGRAMS: tuple[str, ...] = (
 DRUMS = "drums"
 LONGEST_WORD, _MOST = 40, 40  # letters of an instrument's name, names in a list
 _WORD = re.compile(r"\w[\w '’./-]*")
-_COUNT = re.compile(r"(?:\d+|an?|the|some|two|three|four|five|six) +(?=\S)")
+_COUNT = re.compile(r"(?:\d+|an?|the|some|two|three|four|five|six) +(?=\S)(?!strings?\b|cappella\b)")
 
 
 def sound_of(program: int, is_drum: bool) -> str:
     """What General MIDI calls a 0-based program, in everyday words."""
-    return DRUMS if is_drum else PROGRAMS[program]
+    return PROGRAMS[program] if not is_drum and program < len(PROGRAMS) else DRUMS
 
 
 def program_of(word: str, instrument: str) -> int:
@@ -122,10 +122,7 @@ def asked_for(text: str) -> tuple[Asked, ...]:
     Raises:
         UserError: for an empty list, a very long one, or what cannot be a name.
     """
-    parts = re.split(r",|;|\band\b(?! voice)|\+|&", text)
-    words = [" ".join(part.lower().split()) for part in parts if part.strip()]
-    if not words:
-        raise UserError(f"no instrument named: expected some of {', '.join(CLASSES[:6])}, ...")
+    words = words_of_list(text)
     if len(words) > _MOST:
         raise UserError(f"{len(words)} instruments are named: expected at most {_MOST}")
     return tuple(dict.fromkeys(_asked(word) for word in words))
@@ -135,6 +132,16 @@ def _asked(word: str) -> Asked:
     counted = _COUNT.match(word)
     if counted and class_of_word(word) is None:  # "2 violins" are what "violins" are
         word = word[counted.end() :]
+    return Asked(name_of(word), class_of_word(word))
+
+
+def name_of(text: str) -> str:
+    """An instrument's name, in small letters.
+
+    Raises:
+        UserError: if it cannot be one.
+    """
+    word = " ".join(text.lower().split())
     if len(word) > LONGEST_WORD or not _WORD.fullmatch(word):
         raise UserError(f"{word!a:.80} is no instrument's name: expected at most {LONGEST_WORD} letters")
-    return Asked(word, class_of_word(word))
+    return word

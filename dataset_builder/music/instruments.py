@@ -135,11 +135,20 @@ def parse_instruments(asked: str | Sequence[str]) -> tuple[str, ...]:
     Raises:
         UserError: for an unknown word, with the nearest known ones; or for an empty list.
     """
+    return ordered(class_of_word(word) or refuse_word(word) for word in words_of_list(asked))
+
+
+def words_of_list(asked: str | Sequence[str]) -> list[str]:
+    """The words of a list of instruments, in small letters, in its order.
+
+    Raises:
+        UserError: for an empty list.
+    """
     parts = re.split(r",|;|\band\b(?! voice)|\+|&", asked) if isinstance(asked, str) else list(asked)
     words = [" ".join(part.lower().split()) for part in parts if part.strip()]
     if not words:
         raise UserError(f"no instrument named: expected some of {', '.join(CLASSES[:6])}, ...")
-    return ordered(class_of_word(word) or refuse_word(word) for word in words)
+    return words
 
 
 def class_of_word(word: str) -> str | None:

@@ -90,7 +90,7 @@ def build_shard(settings: BuildSettings, shard: Shard) -> int:
 
 def merge(
     out: Path, workers: int = 2, chat: ChatSettings | None = None, captions: CaptionSettings | None = None,
-    audio_llm: ChatSettings | None = None,
+    audio_llm: ChatSettings | None = None, *, lose_gone: bool = False,
 ) -> Report:  # fmt: skip
     """Make a data set of its shards' results: the same bytes as a build without shards.
 
@@ -100,11 +100,12 @@ def merge(
         chat: how the language model is reached that is to write the descriptions.
         captions: where captions that follow the items come from; by whom they are is recorded in the data set.
         audio_llm: how the audio language model is reached that is to write the captions.
+        lose_gone: remove what was made of tracks that the source no longer has, however many they are.
 
     Raises:
         UserError: if results are missing, or their sources have changed since; it names shards, or a track.
     """
-    settings = recorded(out, workers)
+    settings = replace(recorded(out, workers), remove_gone=lose_gone)
     if captions is not None:
         settings = replace(settings, caption_url=captions.url, caption_table=captions.table)
     source = list_tracks(settings)

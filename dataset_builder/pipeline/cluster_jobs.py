@@ -25,6 +25,7 @@ from ..items.track_results import result_path
 from ..llm.settings import ChatSettings
 from ..runtime.shards import Shard
 from .build import build_shard, merge, prepare
+from .outdated import refuse_if_many_are_gone
 from .settings import BuildSettings
 
 # In the data set's folder, with a name of its own for each launch: what submitit writes, and the jobs' output. It
@@ -112,10 +113,12 @@ def launch_build(
         UserError: for settings that make no data set, or a job that failed; it names the shards and their logs.
     """
     source = prepare(settings)
+    refuse_if_many_are_gone(settings, source)
     shards = {shard: (settings, shard) for shard in launch.parts()}
     results = [result_path(settings.out, name) for name in source.names]
     _run(build_shard, shards, results, settings.out, settings.workers, launch, f"merge {settings.out}")
-    return merge(settings.out, settings.workers, chat, settings.caption_settings(), audio_llm)
+    captions = settings.caption_settings()
+    return merge(settings.out, settings.workers, chat, captions, audio_llm, lose_gone=settings.remove_gone)
 
 
 def launch_materialise(root: Path, workers: int, launch: Launch) -> None:

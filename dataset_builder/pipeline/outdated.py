@@ -118,7 +118,7 @@ def refuse_if_many_are_gone(settings: BuildSettings, source: TrackList) -> None:
     if len(gone) > max(1, len(made) // _GONE_UNASKED) and not settings.remove_gone:
         raise UserError(
             f"{source.root} has no longer {len(gone)} of the {len(made)} tracks that {settings.out} was made of, such "
-            f"as {gone[0]}: see that all of it is there, or let build --remove-gone remove what was made of them"
+            f"as {gone[0]}: see that all of it is there, or let --remove-gone remove what was made of them"
         )
 
 

@@ -21,8 +21,8 @@ def cache_folder(name: str) -> Path:
 
 def can_keep(folder: Path) -> bool:
     """Whether files can be written into a folder, or it can be made where it is not there."""
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    return nearest.is_dir() and os.access(nearest, os.W_OK)
+    nearest = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110 - Path.exists raises in a home that this user may not enter
+    return os.path.isdir(nearest) and os.access(nearest, os.W_OK)  # noqa: PTH112
 
 
 def require_keeping(folder: Path) -> None:

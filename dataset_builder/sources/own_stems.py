@@ -20,8 +20,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UserError
-from ..music.instrument_words import DRUMS, asked_for, program_of, sound_of
-from ..music.instruments import find_instruments, instrument_words_in, nearest_instruments, parse_instruments
+from ..music.instrument_words import DRUMS, asked_for, name_of, program_of, sound_of
+from ..music.instruments import (
+    class_of_word,
+    find_instruments,
+    instrument_words_in,
+    nearest_instruments,
+    ordered,
+    parse_instruments,
+    refuse_word,
+)
 from .slakh import SPLITS as SLAKH_SPLITS
 from .splits import draw_splits
 from .stem_names import spelt_out
@@ -153,7 +161,7 @@ def _stem(path: Path, said: str | OwnWord | None, midi: Path | None) -> Stem:
     # Without "-", which stands between track and stem in the names of items: "a-b" and "c" is not "a" and "b_c".
     name = re.sub(r"[\W_]+", "_", path.stem).strip("_") or "stem"
     words = spelt_out(path.stem)
-    found, word = _instruments(said) if said else (find_instruments(words), next(iter(instrument_words_in(words)), ""))
+    found, word = _instruments(said) if said else _named_in(words)
     if len(found) == 1:
         program = program_of(word, found[0])
         is_drum = found[0] == DRUMS
@@ -167,6 +175,13 @@ def _stem(path: Path, said: str | OwnWord | None, midi: Path | None) -> Stem:
     return Stem(name, path, midi, 0, False, None, f"{path.name}: {reason}{guesses}: {cure}")
 
 
+def _named_in(words: str) -> tuple[tuple[str, ...], str]:
+    """The classes that a file's name names, and its word for the first of them."""
+    found = find_instruments(words)
+    meaning = (word for word in instrument_words_in(words) if found and class_of_word(word) == found[0])
+    return found, next(meaning, "")
+
+
 def _instruments(said: str | OwnWord) -> tuple[tuple[str, ...], str]:
     """The classes that `track.yaml` says of a stem, and the word for them.
 
@@ -174,8 +189,6 @@ def _instruments(said: str | OwnWord) -> tuple[tuple[str, ...], str]:
         UserError: for a word that is not known, or what is no instrument's name.
     """
     if isinstance(said, OwnWord):
-        (asked, *more) = asked_for(said.word)
-        if more:
-            raise UserError(f"{said.word!r:.80} in track.yaml: expected one instrument's name")
-        return parse_instruments(said.like), asked.word
-    return parse_instruments(said), asked_for(said)[0].word
+        return parse_instruments(said.like), name_of(said.word)
+    (asked, *_) = found = asked_for(said)
+    return ordered(one.instrument or refuse_word(one.word) for one in found), asked.word

@@ -19,8 +19,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--policies", nargs="+", default=["self", "stem"], help="references (default: self stem)")
     parser.add_argument(
-        "--metrics", type=lambda text: tuple(text.split(",")), default=("sim", "kl_musicnn", "presence"),
-        metavar="NAME,...", help="also instruments, instruments_precision, instruments_recall, sim_soft, "
+        "--metrics", type=lambda text: tuple(name.strip() for name in text.split(",")),
+        default=("sim", "kl_musicnn", "presence"), metavar="NAME,...",
+        help="also instruments, instruments_precision, instruments_recall, sim_soft, "
         "sim_all_frames, kl_passt, clap (default: sim,kl_musicnn,presence)",
     )  # fmt: skip
     add_sampling_options(parser)

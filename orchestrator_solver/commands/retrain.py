@@ -8,6 +8,9 @@ import argparse
 import os
 from pathlib import Path
 
+from dataset_builder.bench.measurement import at_least_one
+from dataset_builder.errors import UserError
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
@@ -18,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--only", choices=["recogniser"], help="train just this, on the stems of --data, which may be any data set"
     )
     parser.add_argument("--out", type=Path, help="--only: the recogniser's folder (default: that of the shipped one)")
-    parser.add_argument("--updates", type=int, default=3000, help="of the recogniser (default: 3000)")
+    parser.add_argument("--updates", type=at_least_one, help="--only: how many (default: 3000)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,11 +31,13 @@ def run(args: argparse.Namespace) -> int:
 
     data = args.data.resolve()
     if args.only:
-        from ..workflows.recogniser_training import make_recogniser
+        from ..workflows.recogniser_training import RecogniserSettings, make_recogniser
 
-        card = make_recogniser(data, args.out, args.updates, args.workers)
+        card = make_recogniser(data, args.out, args.updates or RecogniserSettings.updates, args.workers)
         print("mean average precision: " + ", ".join(f"{way} {value}" for way, value in card.items()))
         return 0
+    if args.out or args.updates:
+        raise UserError("--out and --updates are of the recogniser: expected --only recogniser beside them")
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory
     for folder in make_models(data, args.workers):
         print(folder)

@@ -16,6 +16,7 @@ from dataset_builder.sources.registry import READERS
 from ..data.dataloaders import STAGES
 from ..paths import run_folder
 from ..runtime import fsdp, gpu
+from ..runtime.placement import AUTO, DEVICE
 from ..weights import hub, package
 
 ALONE = ("valid", "evaluate", "generate", "prepare")  # what can be executed by itself
@@ -28,6 +29,8 @@ def check(cfg: DictConfig) -> None:
     Raises:
         UserError: what is missing, where it was looked for, and how to get it.
     """
+    if cfg.device == AUTO or not DEVICE.fullmatch(str(cfg.device)):
+        raise UserError(f"unknown device={str(cfg.device)[:80]}: expected cpu, cuda, cuda:N or mps")
     if cfg.device.startswith("cuda") and (found := gpu.problem(torch.device(cfg.device).index or 0)):
         raise UserError(f"this run asks for device={cfg.device}, and {found}; or add device=cpu")
     if cfg.execute_only is not None and cfg.execute_only not in ALONE:

@@ -139,7 +139,7 @@ def _about(
         "excerpts": len(excerpts), "works": len({excerpt.work for excerpt in excerpts}),
         "split": settings.split, "seconds": settings.seconds, "guidance": settings.sampling.guidance,
         "temperature": settings.sampling.temperature, "description": "of the target item, from the data set",
-        "instrument words": excerpts[0].instrument_words if excerpts else "classes",
+        "instrument words": excerpts[0].instrument_words,
         **{f"model of {row}": model.title for row, model in models.items()},
         **next(iter(models.values())).placement.record(),
     }  # fmt: skip

@@ -1,7 +1,8 @@
 """Which of the instruments that were asked for are heard, and which that were not, by the recogniser.
 
 A class counts as heard above its threshold, which the recogniser's card has from validation works. Classes that it was
-never taught are left out, on both sides. A silent clip has no score.
+never taught are left out, on both sides. A silent clip has no score; one in which no instrument is heard has a
+precision of 0, so that nobody gains by playing too softly.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ def _f1(hits: np.ndarray, called: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 def _precision(hits: np.ndarray, called: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    return hits / called
+    return np.where(called > 0, hits / called, 0.0)
 
 
 def _recall(hits: np.ndarray, called: np.ndarray, asked: np.ndarray) -> np.ndarray:

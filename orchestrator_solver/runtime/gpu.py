@@ -30,7 +30,7 @@ def problem(number: int = 0) -> Problem | None:
         return _unavailable()
     if number >= torch.cuda.device_count():
         return Problem(f"there is no GPU {number}", f"{torch.cuda.device_count()} GPUs are here, counted from 0")
-    return _too_old(number)
+    return _unfit(number)
 
 
 def _unavailable() -> Problem:
@@ -48,16 +48,21 @@ def _unavailable() -> Problem:
     return Problem(found, "use a GPU node (`nvidia-smi` shows its GPUs and driver; see CUDA_VISIBLE_DEVICES, too)")
 
 
-def _too_old(number: int) -> Problem | None:
+def _unfit(number: int) -> Problem | None:
+    """Whether a GPU is older than what torch is built for, or newer, where it brings no code that a driver compiles."""
     import torch
 
     major, minor = torch.cuda.get_device_capability(number)
     built_for = [int(found[1]) for name in torch.cuda.get_arch_list() if (found := re.match(r"sm_(\d+)", name))]
-    if not built_for or 10 * major + minor >= min(built_for):
+    if not built_for:
         return None
-    lowest = min(built_for)
+    lowest, highest, here = min(built_for), max(built_for), 10 * major + minor
+    for_newer = any(name.startswith("compute_") for name in torch.cuda.get_arch_list())
+    if lowest <= here and (for_newer or major <= highest // 10):
+        return None
+    bound = f"up to {highest // 10}.x" if here > lowest else f"{lowest // 10}.{lowest % 10} and newer"
     return Problem(
         f"{torch.cuda.get_device_name(number)} has compute capability {major}.{minor}, and torch {torch.__version__} "
-        f"is built for {lowest // 10}.{lowest % 10} and newer",
+        f"is built for {bound}",
         BUILDS,
     )

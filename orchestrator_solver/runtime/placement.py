@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 AUTO = "auto"
-KINDS = ("cpu", "cuda", "mps")  # of torch's devices; mps (macOS) was never tried
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?")  # of torch's devices; mps (macOS) was never tried
 PRECISIONS = ("float32", "float16", "bfloat16")
 
 
@@ -92,8 +93,8 @@ def _device(name: str) -> "torch.device":
     if name == AUTO:
         return torch.device("cuda" if _has_usable_gpu() else "cpu")
     kind, _, number = name.partition(":")
-    if kind not in KINDS or (number and not (kind == "cuda" and number.isdecimal())):
-        raise UserError(f"unknown device {name!r}, known: {AUTO}, cpu, cuda, cuda:N, mps")
+    if not DEVICE.fullmatch(name):
+        raise UserError(f"unknown device {name!r:.80}, known: {AUTO}, cpu, cuda, cuda:N, mps")
     if kind == "cuda" and (found := gpu.problem(int(number or 0))):
         raise UserError(f"--device {name}: {found}; or use --device cpu")
     if kind == "mps" and not torch.backends.mps.is_available():

@@ -35,7 +35,9 @@ def export_run(sig: str, out: Path, data: Path | None = None) -> None:
     if "orchestrator" in cfg:  # a codec's run has no prompts
         facts["instrument_words"] = cfg.orchestrator.instrument_words
     if data:
-        facts["instruments"], facts["own_words"] = instruments_of(data), own_words_of(data)
+        facts["instruments"] = instruments_of(data)
+        if facts.get("instrument_words", "classes") != "classes":  # by class, it read none of them
+            facts["own_words"] = own_words_of(data)
     weights = state.get("fsdp_best_state") or state["best_state"]
     package.save(out, KINDS[cfg.solver], cfg, lora.merged_state(weights["model"]), facts)
 

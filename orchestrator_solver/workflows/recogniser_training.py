@@ -6,7 +6,7 @@ clip's number, so that a run that goes on, or another machine, draws the same.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from audiocraft.models.encodec import CompressionModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torchmetrics.functional.classification import multilabel_average_precision
 from tqdm import tqdm
@@ -22,6 +22,7 @@ from tqdm import tqdm
 from dataset_builder.audio.spans import Spans, overlap
 from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import draw_start, read_excerpt
+from dataset_builder.dataset.finalize import SUMS
 from dataset_builder.errors import UserError
 from dataset_builder.items.item import LEAST_SOUNDING, Item
 from dataset_builder.music.instruments import CLASSES
@@ -32,6 +33,7 @@ from dataset_builder.seeds import rng_for, seed_of
 from ..evaluation.players import through_codec
 from ..metrics.recogniser import CARD, SAMPLE_RATE, SHIPPED, WEIGHTS, Recogniser, RecogniserNet
 from ..models.loading import load_codec
+from ..weights.package import state_hash
 
 CODEC = "//pretrained/nano-codec"
 _SAVED = "training.pt"
@@ -73,8 +75,11 @@ class Stem:
 
 def load_stems(root: Path, split: str) -> list[Stem]:
     """All stems of a split, 2 MB a minute."""
-    items = [item for item in manifest.load(root, split) if item.kind == "stem" and len(item.stems) == 1]
-    return [_stem(root, item) for item in tqdm(items, f"stems of {split}", unit="stem")]
+    return [_stem(root, item) for item in tqdm(_stems(root, split), f"stems of {split}", unit="stem")]
+
+
+def _stems(root: Path, split: str) -> list[Item]:
+    return [item for item in manifest.load(root, split) if item.kind == "stem" and len(item.stems) == 1]
 
 
 def _stem(root: Path, item: Item) -> Stem:
@@ -151,9 +156,9 @@ def make_recogniser(
 def train_recogniser(
     root: Path, out: Path, codec: CompressionModel, codec_name: str, settings: RecogniserSettings
 ) -> dict[str, Any]:
-    """Train, and write the weights in half precision with their card, see `write_card`; returns the card.
+    """Train, measure, and write the weights in half precision with their card; returns the card.
 
-    A run that was stopped goes on, and ends with the same weights.
+    A run that was stopped goes on, and ends with the same weights; one of the same that has ended is not made again.
 
     Args:
         root: the data set's folder.
@@ -165,59 +170,76 @@ def train_recogniser(
     Raises:
         UserError: if the data set has no stems to train on, or nothing to be measured on.
     """
-    maker = ClipMaker(load_stems(root, "train"), settings)
-    if len(maker.classes) < 2:
-        raise UserError(f"{root} has stems of {len(maker.classes)} instruments to train on: expected two at least")
+    taught = _taught(root)
+    made_of = {
+        "settings": asdict(settings), "codec": codec_name, "codec weights": state_hash(codec.state_dict()),
+        "data": digest_of(root / SUMS), "trained on": taught,
+    }  # fmt: skip
+    if card := _finished(out, made_of):
+        return card
     torch.manual_seed(settings.seed)
-    net = _fit(maker, out, codec, settings)
+    net = _fit(ClipMaker(load_stems(root, "train"), settings), out, codec, settings, made_of)
+    state = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    net.load_state_dict({name: value.float() for name, value in state.items()})
+    card = {"sha256": "", **made_of, **_measured(Recogniser(net.eval(), {}, ""), root, codec, settings)}
     with atomic.replacing(out / WEIGHTS) as temporary:
-        save_file({name: value.half().contiguous() for name, value in net.state_dict().items()}, temporary)
+        save_file(state, temporary)
         temporary.chmod(0o644)
-    card = write_card(root, out, codec, codec_name, settings)
+    card["sha256"] = digest_of(out / WEIGHTS)
+    atomic.write_json(out / CARD, card)
     (out / _SAVED).unlink(missing_ok=True)
     return card
 
 
-def write_card(
-    root: Path, out: Path, codec: CompressionModel, codec_name: str, settings: RecogniserSettings
-) -> dict[str, Any]:
-    """Measure written weights, and write what they reach: average precision a class on the test split, both ways.
-
-    Above which probability a class counts as heard follows from the validation split: where F1 is best, both ways.
-
-    Args:
-        root: the data set's folder.
-        out: of the recogniser.
-        codec: through which half of the clips are heard.
-        codec_name: of it.
-        settings: how it was trained.
+def _taught(root: Path) -> dict[str, int]:
+    """How many stems there are of each class to train on.
 
     Raises:
-        UserError: if a split is empty.
+        UserError: if of fewer than two, or there is nothing to be measured on.
     """
-    net = RecogniserNet()
-    net.load_state_dict({name: value.float() for name, value in load_file(out / WEIGHTS).items()})
-    recogniser = Recogniser(net.eval(), {}, "")
+    for split in ("valid", "test"):
+        if not any(item.kind != "mix" for item in manifest.load(root, split)):
+            raise UserError(f"{root} has no stems and submixes in {split}: nothing to be measured on")
+    taught = Counter(item.instruments[0] for item in _stems(root, "train"))
+    if len(taught) < 2:
+        raise UserError(f"{root} has stems of {len(taught)} instruments to train on: expected two at least")
+    return dict(sorted(taught.items()))
+
+
+def _finished(out: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The card of a recogniser that is there, whole, and made of the same."""
+    try:
+        card = Recogniser.load(out).card
+    except UserError:
+        return None
+    return card if made_of.items() <= card.items() else None
+
+
+def _measured(
+    recogniser: Recogniser, root: Path, codec: CompressionModel, settings: RecogniserSettings
+) -> dict[str, Any]:
+    """Average precision a class on the test split, as recorded and through the codec, and what counts as heard.
+
+    Above which probability a class counts as heard follows from the validation split: where F1 is best, both ways.
+    """
     valid, test = (hear(recogniser, root, split, codec, settings) for split in ("valid", "test"))
     both = np.concatenate([valid.original, valid.codec]), np.concatenate([valid.wanted] * 2)
     precisions = {"original": average_precisions(test.original, test.wanted)}
     precisions["codec"] = average_precisions(test.codec, test.wanted)
-    card: dict[str, Any] = {
-        "sha256": digest_of(out / WEIGHTS), "settings": asdict(settings), "codec": codec_name,
-        "trained on": dict(Counter(stem.instrument for stem in load_stems(root, "train"))),
+    return {
         "threshold": dict(zip(CLASSES, best_thresholds(*both), strict=True)),
         "average precision": precisions,
         "mean average precision": {kind: round(float(np.mean([*a.values()])), 3) for kind, a in precisions.items()},
-    }  # fmt: skip
-    atomic.write_json(out / CARD, card)
-    return card
+    }
 
 
-def _fit(maker: ClipMaker, out: Path, codec: CompressionModel, settings: RecogniserSettings) -> RecogniserNet:
+def _fit(
+    maker: ClipMaker, out: Path, codec: CompressionModel, settings: RecogniserSettings, made_of: Mapping[str, Any]
+) -> RecogniserNet:
     net = RecogniserNet()
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.lr, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, total_steps=settings.updates + 1)
-    begun = _go_on(out / _SAVED, net, optimizer, schedule, settings)
+    begun = _go_on(out / _SAVED, net, optimizer, schedule, made_of)
     bar = tqdm(range(begun, settings.updates), "recogniser", settings.updates, initial=begun, unit="update")
     for update in bar:
         torch.manual_seed(seed_of(settings.seed, "recogniser update", update) % 2**63)
@@ -231,7 +253,7 @@ def _fit(maker: ClipMaker, out: Path, codec: CompressionModel, settings: Recogni
             parts: dict[str, Any] = {"net": net, "optimizer": optimizer, "schedule": schedule}
             states = {name: part.state_dict() for name, part in parts.items()}
             with atomic.replacing(out / _SAVED) as temporary:
-                torch.save({"settings": asdict(settings), "updates": update + 1, **states}, temporary)
+                torch.save({"made of": dict(made_of), "updates": update + 1, **states}, temporary)
     return net
 
 
@@ -246,13 +268,13 @@ def _loss(
     return binary_cross_entropy_with_logits(net(wav), wanted)
 
 
-def _go_on(path: Path, net: RecogniserNet, optimizer: Any, schedule: Any, settings: RecogniserSettings) -> int:
-    """Take up what a stopped run left; returns how many updates it made: none if there is none of these settings."""
+def _go_on(path: Path, net: RecogniserNet, optimizer: Any, schedule: Any, made_of: Mapping[str, Any]) -> int:
+    """Take up what a stopped run left; returns how many updates it made: none if it was made of something else."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
         return 0
     saved = torch.load(path, weights_only=True)
-    if saved["settings"] != asdict(settings):
+    if saved["made of"] != made_of:
         return 0
     net.load_state_dict(saved["net"])
     optimizer.load_state_dict(saved["optimizer"])

@@ -50,6 +50,16 @@ def test_a_list_is_read_in_its_order_with_the_words_as_they_are() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["6 string bass", "12 string guitar", "a cappella choir"])
+def test_a_number_may_be_of_the_name(name: str) -> None:
+    assert asked_for(name) == (Asked(name, None),)
+
+
+def test_a_program_beyond_general_midi_is_a_drum_kits() -> None:
+    """A stranger's item may have one that is no drum."""
+    assert words_of([stem("violin", 128)], "midi") == ("drums",)
+
+
 @pytest.mark.parametrize(
     "text", ["", " ,; ", "a\x00b", "vio\nlin\x1b[0m", "x" * 41, ",".join(map(str, range(41))), "${a}", "../x"]
 )

@@ -180,6 +180,7 @@ def test_a_source_of_which_much_is_missing_takes_nothing_along(
     assert made == [] and tree(settings.out) == before
     for split in ("train", "validation"):
         shutil.rmtree(source / split)
+    merge(settings.out, workers=1, lose_gone=True)
     build(replace(settings, remove_gone=True))
     assert "0 tracks changed, 0 added, 2 gone" in capsys.readouterr().out
     assert tree(settings.out) == as_new(replace(settings, remove_gone=False))

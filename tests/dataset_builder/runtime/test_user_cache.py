@@ -80,6 +80,15 @@ def test_playing_with_a_home_that_is_read_only(without_rights, read_only: Path, 
 
 
 @pytest.mark.slow
+def test_a_home_that_may_not_be_entered(without_rights, tmp_path: Path) -> None:
+    """As in a container that runs as another user."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o000)
+    done = without_rights(closed, "dataset_builder", "--help")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.slow
 def test_a_folder_that_may_not_be_written_is_one_line(without_rights, read_only: Path, tiny_slakh: Path) -> None:
     done = without_rights(read_only, "dataset_builder", *words(tiny_slakh, read_only / "data"))
     assert done.returncode == 2 and "Traceback" not in done.stderr

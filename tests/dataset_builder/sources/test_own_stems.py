@@ -125,6 +125,17 @@ def test_own_words_are_kept_beside_the_class(band: Path, tmp_path: Path) -> None
     assert item.words(0.0, 4.0, "classes") == item.instruments == ("violin", "orchestral harp")
 
 
+def test_the_word_is_the_one_that_means_the_class(tmp_path: Path) -> None:
+    for name in ("Bell Choir", "Banjo Guitar", "2 violins"):
+        write(tmp_path / f"one/{name}.wav")
+    (tmp_path / "one/track.yaml").write_text("stems: {2 violins.wav: 2 violins}")
+    found = {stem.id: (stem.instrument, stem.word) for stem in read_track(tmp_path / "one", "train").stems}
+    assert found == {
+        "Bell_Choir": ("choir and voice", None), "Banjo_Guitar": ("acoustic guitar", "guitar"),
+        "2_violins": ("violin", "violins"),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "text",
     ["stems: {zither.wav: {word: a, like: b}}", "stems: {zither.wav: {word: zither}}",

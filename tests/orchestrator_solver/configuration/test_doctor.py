@@ -185,5 +185,5 @@ def test_seams_are_listed_with_their_reasons(capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("stage", ["train", "evalute", ""])
 def test_what_cannot_be_executed_alone_is_one_line(stage: str) -> None:
-    with pytest.raises(UserError, match="unknown execute_only=.*: expected one of valid, evaluate, generate, prepare"):
+    with pytest.raises(UserError, match=r"unknown execute_only=.*: expected one of valid, evaluate, generate, prepare"):
         preflight.check(composed(["solver=orchestrator_nano", f"execute_only={stage}"]))

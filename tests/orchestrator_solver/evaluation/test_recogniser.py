@@ -1,6 +1,8 @@
 """The recogniser of instruments: it learns from stems, runs go on, and scores are what they are called."""
 
+import gzip
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from dataset_builder.dataset import manifest
 from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import CLASSES
+from orchestrator_solver import cli
 from orchestrator_solver.metrics.clips import Clips
 from orchestrator_solver.metrics.instruments import Instruments
 from orchestrator_solver.metrics.recogniser import SAMPLE_RATE, Recogniser, RecogniserNet
@@ -74,6 +77,50 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
     assert files[0] == files[1] and set(files[0]) == {"model.safetensors", "card.json"}
 
 
+def test_what_has_ended_is_not_made_again_and_what_was_left_is_of_its_own_data(
+    tiny_data: Path, codec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Path(shutil.copytree(tiny_data, tmp_path / "other"))
+    sums = other / "SHA256SUMS"
+    sums.write_text("".join(reversed(sums.read_text().splitlines(keepends=True))))
+    train_recogniser(tiny_data, tmp_path / "ear", codec, "tiny", SMALL)
+    passes: list[object] = []
+
+    def counted(*args):
+        passes.append(args)
+        return through(*args)
+
+    through = recogniser_training.through_codec
+    monkeypatch.setattr(recogniser_training, "through_codec", counted)
+    train_recogniser(tiny_data, tmp_path / "ear", codec, "tiny", SMALL)
+    assert not passes
+    train_recogniser(other, tmp_path / "ear", codec, "tiny", replace(SMALL, updates=2))
+    assert len(passes) > 2
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_a_set_that_measures_nothing_is_told_before_training(
+    tiny_data: Path, codec, tmp_path: Path, split: str
+) -> None:
+    data = Path(shutil.copytree(tiny_data, tmp_path / "data"))
+    with gzip.open(data / f"egs/{split}/data.jsonl.gz", "wb"):
+        pass
+    with pytest.raises(UserError, match=f"no stems and submixes in {split}"):
+        train_recogniser(data, tmp_path / "ear", codec, "tiny", SMALL)
+    assert not (tmp_path / "ear").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["--out", "x"], ["--updates", "3"], ["--only", "recogniser", "--updates", "0"]], ids=" ".join
+)
+def test_options_that_do_not_fit_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = cli.main(["retrain", *words])
+    except SystemExit as end:
+        code = end.code
+    assert code == 2 and "Traceback" not in capsys.readouterr().err
+
+
 def test_a_clip_is_its_number(tiny_data: Path) -> None:
     stems = load_stems(tiny_data, "train")
     one, other = ClipMaker(stems, SMALL), ClipMaker(stems, SMALL)
@@ -99,7 +146,7 @@ def test_neighbours_lengths_and_rates(untrained: Recogniser) -> None:
     )
 
 
-@pytest.mark.parametrize(("score", "values"), [("F1", [0.5, 0.0, 1.0]), ("precision", [0.5, np.nan, 1.0]),
+@pytest.mark.parametrize(("score", "values"), [("F1", [0.5, 0.0, 1.0]), ("precision", [0.5, 0.0, 1.0]),
                                                ("recall", [0.5, 0.0, 1.0])])  # fmt: skip
 def test_what_is_asked_for_against_what_is_heard(
     untrained: Recogniser, monkeypatch: pytest.MonkeyPatch, score: str, values: list[float]

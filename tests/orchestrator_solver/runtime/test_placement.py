@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from dataset_builder.errors import UserError
+from orchestrator_solver.configuration import preflight
+from orchestrator_solver.configuration.overrides import composed
 from orchestrator_solver.runtime import gpu
 from orchestrator_solver.runtime.placement import Placement, placement
 
@@ -96,3 +98,25 @@ def test_float32_computes_as_without(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
     with placement("cpu", "bfloat16").autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+
+
+def test_a_gpu_that_is_newer_than_the_build_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the build brings code that the driver compiles."""
+    monkeypatch.setattr(torch.version, "cuda", "12.6")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda number: (12, 0))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "B200")
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_50", "sm_90"])
+    assert "capability 12.0" in str(gpu.problem()) and "built for up to 9.x" in str(gpu.problem())
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_50", "sm_90", "compute_90"])
+    assert gpu.problem() is None
+
+
+@pytest.mark.parametrize("name", ["cpu:", "cuda:", "cuda0", "cuda:-1", "CPU", "cuda:\u0663", "cpu:1", "cuda:9999"])
+def test_a_device_that_is_none_is_one_line(name: str) -> None:
+    with pytest.raises(UserError, match="unknown device"):
+        placement(name)
+    if ":" not in name:
+        with pytest.raises(UserError, match="unknown device="):
+            preflight.check(composed(["solver=orchestrator_nano", f"device={name}"]))
