@@ -199,6 +199,10 @@ def read_origin(root: Path) -> Origin:
         if type(policy) is not list or not all(type(line) is str for line in policy):
             raise ValueError(f"policy is {shown(policy)}, expected a list of text")
         return Origin(source, settings)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{root} is no data set, it has no {ORIGIN}: expected one that `python -m dataset_builder build` made"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error!r}): build the data set again") from error
 

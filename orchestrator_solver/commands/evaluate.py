@@ -17,7 +17,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--excerpts", type=int, default=200, help="how many, one an item (default: 200)")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
     parser.add_argument("--split", default="test", help="default: test")
-    parser.add_argument("--policies", nargs="+", default=["self", "stem"], help="references (default: self stem)")
+    parser.add_argument(
+        "--policies", nargs="+", choices=["self", "stem", "any"], default=["self", "stem"],
+        help="what is played from (default: self stem)",
+    )  # fmt: skip
     parser.add_argument(
         "--metrics", type=lambda text: tuple(name.strip() for name in text.split(",")),
         default=("sim", "kl_musicnn", "presence"), metavar="NAME,...",

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dataset_builder.errors import UserError
+
 from ..generation.sampling import add_sampling_options, number_between, sampling_of
 from ..runtime.placement import add_placement_options, placement
 
@@ -58,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     from ..weights.package import reads_any_words
 
     asked = asked_for(args.instruments)
+    if args.description is not None and not args.description.strip():
+        raise UserError("--description is empty: say what the music is like, or --no-describe to say nothing")
     if unknown := [one.word for one in asked if not one.instrument and not reads_any_words(args.model)]:
         refuse_word(unknown[0])
     recordings.check_writable(args.out)

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from dataset_builder.errors import UserError
+
 from ..generation.sampling import add_sampling_options, sampling_of
 from ..runtime.placement import add_placement_options, placement
 
@@ -18,7 +20,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--excerpts", type=int, default=6, help="how many, each of another work (default: 6)")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
     parser.add_argument("--split", default="test", help="default: test")
-    parser.add_argument("--policy", default="stem", help="what is played from: self, stem or any (default: stem)")
+    parser.add_argument(
+        "--policy", choices=["self", "stem", "any"], default="stem", help="what is played from (default: stem)"
+    )
     add_sampling_options(parser)
     add_placement_options(parser)
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
@@ -35,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(args.threads)
     where = placement(args.device, args.precision)
+    if args.out.is_dir():
+        raise UserError(f"--out {args.out} is a folder: name a file in it, such as {args.out / 'page.html'}")
     check_writable(args.out.parent)
     settings = PageSettings(args.data, args.split, args.excerpts, args.seconds, args.policy, sampling_of(args))
     models = {"baseline": load_model(args.baseline, where), "finetuned": load_model(args.finetuned, where)}

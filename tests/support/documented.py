@@ -13,6 +13,7 @@ RUN_BY: dict[str, str] = {
     "dora grid orch_sweeps --dry_run --no_monitoring": f"{SOLVER}/configuration/test_grids.py",
     "orchestrator bench baseline": f"{SOLVER}/generation/test_devices.py",
     "orchestrator bench excerpt": f"{SOLVER}/bench/test_excerpt.py",
+    "orchestrator bench swap": f"{SOLVER}/bench/test_swap.py",
     "orchestrator bench training": f"{SOLVER}/bench/test_training.py",
     "orchestrator bench startup": f"{SOLVER}/bench/test_startup.py",
     "orchestrator dashboard": f"{SOLVER}/training/test_monitoring.py",

@@ -74,3 +74,9 @@ def test_names_of_strangers_are_printed_as_text(
     told = capsys.readouterr()
     printed = [line for line in (told.out + told.err).splitlines() if "\\x1b" in line]
     assert printed and all(line.isprintable() for line in printed) and "\x1b]0" not in told.out + told.err
+
+
+def test_a_folder_that_is_no_data_set_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for root in (tmp_path, tmp_path / "nope"):
+        assert main(["check", str(root)]) == 2
+        assert f"error: {root} is no data set, it has no dataset.json: expected" in capsys.readouterr().err

@@ -78,6 +78,34 @@ def test_help_comes_at_once_and_imports_nothing_heavy() -> None:
     assert time.perf_counter() - begun < 5  # a loaded machine; 0.1 s on an idle one
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [(["orchestrate", "SONG", "--instruments", "violin", "--description", " ", "--out", "x"], "--description is empty"),
+     (["page", "--data", "DATA", "--out", "DATA"], "is a folder: name a file in it"),
+     (["page", "--data", "DATA", "--out", "page.html", "--policy", "nope"], "invalid choice: 'nope'"),
+     (["evaluate", "--data", "DATA", "--out", "x", "--policies", "stem", "nope"], "invalid choice: 'nope'"),
+     (["evaluate", "--data", "DATA", "--out", "x"], "no manifest")],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_slips_are_told_before_anything_is_played(
+    song: Path,
+    tmp_path: Path,
+    words: list[str],
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    places = {"SONG": str(song), "DATA": str(tmp_path / "data")}
+    try:
+        code = cli.main([places.get(word, word) for word in words])
+    except SystemExit as end:
+        code = end.code
+    said = capsys.readouterr().err
+    assert code == 2 and line in said.splitlines()[-1] and "Traceback" not in said
+
+
 def test_words_beyond_the_vocabulary(
     model: EchoModel, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
