@@ -77,6 +77,17 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
     assert files[0] == files[1] and set(files[0]) == {"model.safetensors", "card.json"}
 
 
+def test_the_shipped_one_hears_drums_and_not_in_a_tone() -> None:
+    """And its card says what it was taught and what it reaches."""
+    ear = Recogniser.load()
+    rng = np.random.default_rng(0)
+    beat = np.concatenate([rng.standard_normal(8000) * np.exp(-np.arange(8000) / 900) for _ in range(8)])
+    tone = np.sin(np.arange(64_000) / 16_000 * 2 * np.pi * 220)
+    drums, other = ear.probabilities([beat, tone], SAMPLE_RATE)[:, CLASSES.index("drums")]
+    assert drums > ear.card["threshold"]["drums"] > other
+    assert len(ear.card["trained on"]) > 30 and ear.card["mean average precision"]["codec"] > 0.5
+
+
 def test_what_has_ended_is_not_made_again_and_what_was_left_is_of_its_own_data(
     tiny_data: Path, codec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
