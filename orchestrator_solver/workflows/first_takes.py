@@ -75,12 +75,12 @@ def _tune(work: Work, folder: Path) -> Tune:
     items = ItemBuilder(track, folder, TrackAudio(0), per_size=0).items()
     stems = {item.id: item for item in items if item.kind == "stem"}
     best = next(stems[reference.item] for reference in items[0].references if reference.item in stems)
-    wav = reading.read(folder / best.files[0], _loudest_part(best), SECONDS)
+    wav = reading.read(folder / best.files[0], _fullest_part(best), SECONDS)
     rate = best.sample_rate
     return Tune(work, best.instruments[0], ReferenceAudio(wav, rate, one_stem=True, bpm=best.bpm, key=best.key))
 
 
-def _loudest_part(item: Item) -> float:
+def _fullest_part(item: Item) -> float:
     """Where in an item of one stem `SECONDS` begin in which it sounds longest, as early as possible."""
     (spans,) = item.activity.values()
     starts = np.arange(0.0, max(_STEP, item.duration - SECONDS), _STEP)
