@@ -6,6 +6,7 @@ A page opens as soon as there is something to hear, and grows. Stop it anywhere 
 import argparse
 import os
 import sys
+import time
 import webbrowser
 from pathlib import Path
 
@@ -39,15 +40,16 @@ def run(args: argparse.Namespace) -> int:
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory
     sizes = (args.works, args.epochs, args.updates, args.excerpts, args.shown)
     settings = DemoSettings(out, *sizes, workers=args.workers, device=args.device)
-    result = run_demo(settings, lambda page: _show(page, args.open))
+    begin = time.monotonic()
+    result = run_demo(settings, lambda page: _show(page, args.open, time.monotonic() - begin))
     print(result.table)
     print(f"\n{result.seconds / 60:.1f} minutes. Listen: {result.page}")
     return 0
 
 
-def _show(page: Path, to_open: bool) -> None:
+def _show(page: Path, to_open: bool, seconds: float) -> None:
     """Name the page, and open it where there is somebody to see it: not in a pipe, nor in a browser for terminals."""
-    print(f"Listen already: {page} (it grows; load it again when all is done)", flush=True)
+    print(f"Listen already, after {seconds:.0f} s: {page} (it grows; load it again when all is done)", flush=True)
     graphical = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     if to_open and graphical and sys.stdout.isatty():
         webbrowser.open(page.as_uri())
