@@ -28,6 +28,26 @@ class Clips:
     sample_rate: int
 
 
+class SetMetric(Protocol):
+    """Compares a set of clips with another, such as what a model played with what stands in the data set.
+
+    Attributes:
+        label: column heading; names the network that the score depends on.
+        higher_is_better: direction.
+    """
+
+    label: str
+    higher_is_better: bool
+
+    def embed(self, wavs: Sequence[np.ndarray], sample_rate: int) -> np.ndarray:
+        """What is compared of mono clips `[T]`: `[B, D]`, NaN for a clip of which nothing can be said."""
+        ...
+
+    def distance(self, generated: np.ndarray, target: np.ndarray) -> float:
+        """Of two sets of embeddings `[N, D]` and `[M, D]`."""
+        ...
+
+
 class ClipMetric(Protocol):
     """Scores every clip by itself, so that intervals can be had by resampling works.
 

@@ -1,6 +1,6 @@
 """The metrics by their names in the configuration."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dataset_builder.errors import UserError
 
@@ -24,7 +24,32 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
     "kl_passt": PasstKL,
     "clap": ClapScore,
 }
-DEFAULT: tuple[str, ...] = ("sim", "kl_musicnn", "presence")
+SETS: dict[str, tuple[str, ...]] = {
+    "offline": ("sim", "instruments", "kl_musicnn"),
+    "paper": ("sim_all_frames", "kl_passt", "clap"),
+}  # fmt: skip
+DEFAULT: tuple[str, ...] = SETS["offline"]
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Names of metrics, separated by commas; those of `SETS` stand for several.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    words = [word.strip() for word in text.split(",")]
+    _require_known([word for word in words if word not in SETS])
+    return tuple(dict.fromkeys(name for word in words for name in SETS.get(word, (word,))))
+
+
+def _require_known(names: Sequence[str]) -> None:
+    if unknown := [name for name in names if name not in METRICS]:
+        raise UserError(f"unknown metric {', '.join(unknown)}: expected one of {', '.join([*SETS, *METRICS])}")
+
+
+def provenance_of(metrics: Mapping[str, ClipMetric]) -> dict[str, dict[str, str]]:
+    """What files metrics were computed with, by their names; those that use none are left out."""
+    return {name: metric.provenance() for name, metric in metrics.items() if hasattr(metric, "provenance")}
 
 
 def build_metrics(names: Sequence[str] = DEFAULT, **settings: dict) -> dict[str, ClipMetric]:
@@ -37,7 +62,5 @@ def build_metrics(names: Sequence[str] = DEFAULT, **settings: dict) -> dict[str,
     Raises:
         UserError: an unknown name, or what a metric needs is missing.
     """
-    unknown = [name for name in names if name not in METRICS]
-    if unknown:
-        raise UserError(f"unknown metric {', '.join(unknown)}: expected one of {', '.join(METRICS)}")
+    _require_known(names)
     return {name: METRICS[name](**settings.get(name, {})) for name in names}

@@ -20,12 +20,12 @@ from orchestrator_solver.evaluation.table_formats import to_json
 from orchestrator_solver.features.feature_store import Entry, Store
 from orchestrator_solver.features.pitch_classes import PitchCache
 from orchestrator_solver.features.text_store import TextStore, bucket_of
-from orchestrator_solver.metrics.bootstrap import Interval
 from orchestrator_solver.metrics.clips import Clips
 from orchestrator_solver.metrics.instruments import Instruments
 from orchestrator_solver.metrics.recogniser import CARD, SAMPLE_RATE, WEIGHTS, Recogniser, RecogniserNet
 from orchestrator_solver.models import loading
 from orchestrator_solver.page.build import read_tables
+from orchestrator_solver.statistics.bootstrap import Interval
 from orchestrator_solver.weights import safe_load
 from orchestrator_solver.weights.package import load
 from orchestrator_solver.weights.published import published
