@@ -9,13 +9,13 @@ from .instruments import Instruments
 from .kl import TaggerKL
 from .paper_networks import ClapScore, PasstKL
 from .presence import Presence
-from .sim import Sim
+from .sim import AUDIOCRAFTS, Sim
 
 # Builders; keyword arguments are the metric's settings.
 METRICS: dict[str, Callable[..., ClipMetric]] = {
     "sim": Sim,
     "sim_soft": lambda: Sim("SIM (soft)"),
-    "sim_all_frames": lambda: Sim("SIM (all frames)"),
+    "sim_audiocraft": lambda: Sim(AUDIOCRAFTS),
     "kl_musicnn": TaggerKL,
     "instruments": Instruments,
     "instruments_precision": lambda: Instruments("precision"),
@@ -26,7 +26,7 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
 }
 SETS: dict[str, tuple[str, ...]] = {
     "offline": ("sim", "instruments", "kl_musicnn"),
-    "paper": ("sim_all_frames", "kl_passt", "clap"),
+    "paper": ("sim_audiocraft", "kl_passt", "clap"),
 }  # fmt: skip
 DEFAULT: tuple[str, ...] = SETS["offline"]
 
