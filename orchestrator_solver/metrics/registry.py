@@ -7,7 +7,8 @@ from dataset_builder.errors import UserError
 from .clips import ClipMetric
 from .instruments import Instruments
 from .kl import TaggerKL
-from .paper_networks import ClapScore, PasstKL
+from .paper.clap import ClapScore
+from .paper.passt import INDEPENDENT, PasstKL
 from .presence import Presence
 from .sim import AUDIOCRAFTS, Sim
 
@@ -22,11 +23,12 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
     "instruments_recall": lambda: Instruments("recall"),
     "presence": Presence,
     "kl_passt": PasstKL,
+    "kl_passt_independent": lambda **settings: PasstKL(INDEPENDENT, **settings),
     "clap": ClapScore,
 }
 SETS: dict[str, tuple[str, ...]] = {
     "offline": ("sim", "instruments", "kl_musicnn"),
-    "paper": ("sim_audiocraft", "kl_passt", "clap"),
+    "paper": ("sim_audiocraft", "kl_passt", "kl_passt_independent", "clap"),
 }  # fmt: skip
 DEFAULT: tuple[str, ...] = SETS["offline"]
 
@@ -57,7 +59,7 @@ def build_metrics(names: Sequence[str] = DEFAULT, **settings: dict) -> dict[str,
 
     Args:
         names: keys of `METRICS`.
-        settings: by metric, its keyword arguments: `clap={"checkpoint": path}`.
+        settings: by metric, its keyword arguments: `clap={"checkpoint": path, "any_hash": True}`.
 
     Raises:
         UserError: an unknown name, or what a metric needs is missing.

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..features.chroma import Chroma, ChromaFrames
-from .clips import Clips
+from .clips import Clips, require_numbers
 
 
 def sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
@@ -77,6 +77,7 @@ class Sim:
         self.measure = MEASURES[label]
 
     def __call__(self, clips: Clips) -> np.ndarray:
+        require_numbers(clips.generated, "the generated audio")
         chroma = Chroma(clips.sample_rate, AUDIOCRAFTS_WINDOW if self.label == AUDIOCRAFTS else None)
         pairs = zip(clips.generated, clips.references, strict=True)
         return np.array([self.measure(_batch(ours), _batch(theirs), chroma).item() for ours, theirs in pairs])
