@@ -1,4 +1,4 @@
-"""PaSST's and CLAP's networks as they are built, with random weights in files of the published formats."""
+"""PaSST and CLAP as they are built, with random weights in files of the published formats, and clips for them."""
 
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from orchestrator_solver.bench.random_hub import TEXT, put
+from orchestrator_solver.metrics.clips import Clips
+
+RATE = 32_000
 
 
 def put_passt(path: Path) -> Path:
@@ -70,3 +73,28 @@ def shallow_htsat(config: Any, enable_fusion: bool, fusion_type: str) -> torch.n
         depths=[1, 1, 1, 1], num_heads=[4, 8, 16, 32], window_size=8, config=config, enable_fusion=enable_fusion,
         fusion_type=fusion_type,
     )  # fmt: skip
+
+
+def clips(generated: list[np.ndarray], targets: list[np.ndarray], rate: int = RATE) -> Clips:
+    prompts = ["a calm piece for violin", "fast music", "Instruments: flute, trumpet"]
+    return Clips(generated, targets, targets, [("violin",)] * len(generated), (prompts * 9)[: len(generated)], rate)
+
+
+def sounds(rate: int = RATE, seconds: float = 1.0, count: int = 3) -> list[np.ndarray]:
+    """Tones with noise, each another."""
+    rng, time = np.random.default_rng(0), np.arange(int(seconds * rate)) / rate
+    tones = [np.sin(2 * np.pi * 200 * 2**n * time) + rng.normal(scale=0.02 * n, size=len(time)) for n in range(count)]
+    return [0.3 * tone.astype(np.float32) for tone in tones]
+
+
+def audiocrafts_kl(checkpoint: Path, batch: Clips, monkeypatch: pytest.MonkeyPatch) -> float:
+    """By audiocraft's own metric, which loads the file through hear21passt's own loader."""
+    from audiocraft.metrics import PasstKLDivergenceMetric
+    from hear21passt.models.helpers import vit_helpers
+
+    monkeypatch.setattr(vit_helpers, "download_cached_file", lambda *args, **options: checkpoint)
+    metric = PasstKLDivergenceMetric(pretrained_length=20)
+    preds, targets = (torch.from_numpy(np.stack(wavs))[:, None] for wavs in (batch.generated, batch.targets))
+    count, length = len(preds), preds.shape[-1]
+    metric.update(preds, targets, torch.tensor([length] * count), torch.tensor([batch.sample_rate] * count))
+    return metric.compute()["kld"]

@@ -1,7 +1,7 @@
 """The paper's KL and CLAP through the true networks, with random weights in files of the published formats.
 
-They are audiocraft's scores to 1e-6; whose weights they are is checked and told; nothing in a file is run. Few layers,
-but for the tests that are marked slow.
+They are audiocraft's scores to 1e-6; whose weights they are is checked and told; nothing in a file is run. The networks
+have few layers; test_paper_networks.py has all of them.
 """
 
 import os
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from support import hub_cache, paper_networks
+from support.paper_networks import audiocrafts_kl, clips, sounds
 
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.checksums import digest_of
@@ -22,7 +23,7 @@ from orchestrator_solver.metrics.paper import clap, passt
 from orchestrator_solver.metrics.registry import build_metrics, provenance_of
 from orchestrator_solver.weights import known_files
 
-RATE = 32_000
+RATE = paper_networks.RATE
 PASST_METRICS = ("kl_passt", "kl_passt_independent")
 
 
@@ -57,31 +58,6 @@ def metrics_of(folder: Path, *names: str) -> dict:
     return build_metrics(names, **settings, clap={"checkpoint": folder / "clap.pt", "any_hash": True})
 
 
-def clips(generated: list[np.ndarray], targets: list[np.ndarray], rate: int = RATE) -> Clips:
-    prompts = ["a calm piece for violin", "fast music", "Instruments: flute, trumpet"]
-    return Clips(generated, targets, targets, [("violin",)] * len(generated), (prompts * 9)[: len(generated)], rate)
-
-
-def sounds(rate: int = RATE, seconds: float = 1.0, count: int = 3) -> list[np.ndarray]:
-    """Tones with noise, each another."""
-    rng, time = np.random.default_rng(0), np.arange(int(seconds * rate)) / rate
-    tones = [np.sin(2 * np.pi * 200 * 2**n * time) + rng.normal(scale=0.02 * n, size=len(time)) for n in range(count)]
-    return [0.3 * tone.astype(np.float32) for tone in tones]
-
-
-def audiocrafts_kl(folder: Path, batch: Clips, monkeypatch: pytest.MonkeyPatch) -> float:
-    """By audiocraft's own metric, which loads the file through hear21passt's own loader."""
-    from audiocraft.metrics import PasstKLDivergenceMetric
-    from hear21passt.models.helpers import vit_helpers
-
-    monkeypatch.setattr(vit_helpers, "download_cached_file", lambda *args, **options: folder / "passt.pt")
-    metric = PasstKLDivergenceMetric(pretrained_length=20)
-    preds, targets = (torch.from_numpy(np.stack(wavs))[:, None] for wavs in (batch.generated, batch.targets))
-    count, length = len(preds), preds.shape[-1]
-    metric.update(preds, targets, torch.tensor([length] * count), torch.tensor([batch.sample_rate] * count))
-    return metric.compute()["kld"]
-
-
 @pytest.mark.parametrize(
     ("rate", "seconds"),
     [
@@ -96,7 +72,7 @@ def test_kl_is_audiocrafts(hub: Path, monkeypatch: pytest.MonkeyPatch, rate: int
     played = sounds(rate, seconds)
     batch = clips(played, played[1:] + played[:1], rate)
     scores = metrics_of(hub, "kl_passt")["kl_passt"](batch)
-    assert scores.mean() == pytest.approx(audiocrafts_kl(hub, batch, monkeypatch), abs=1e-6)
+    assert scores.mean() == pytest.approx(audiocrafts_kl(hub / "passt.pt", batch, monkeypatch), abs=1e-6)
     assert (scores > 1e-3).all() and len(set(scores)) == 3
 
 
@@ -289,22 +265,4 @@ def test_a_missing_tokenizer_is_told(hub: Path, tmp_path: Path, monkeypatch: pyt
     _forget()
     with pytest.raises(UserError, match="hf download roberta-base"):
         metrics_of(hub, "clap")
-    _forget()
-
-
-@pytest.mark.slow
-def test_networks_of_full_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """86 and 200 million weights: 12 layers of PaSST, HTSAT-base and RoBERTa; files of 0.3 and 0.8 GB."""
-    hub_cache.use(tmp_path, monkeypatch)
-    paper_networks.put_tokenizer(tmp_path)
-    paper_networks.put_passt(tmp_path / "passt.pt")
-    paper_networks.put_clap(tmp_path / "clap.pt")
-    assert (tmp_path / "passt.pt").stat().st_size == pytest.approx(known_files.PASST.size, rel=1e-3)
-    metrics = metrics_of(tmp_path, *PASST_METRICS, "clap")
-    played = sounds(seconds=22)
-    batch = clips(played[:2], played[1:])
-    scores = {name: metric(batch) for name, metric in metrics.items()}
-    assert all(np.isfinite(values).all() for values in scores.values())
-    assert scores["kl_passt"].mean() == pytest.approx(audiocrafts_kl(tmp_path, batch, monkeypatch), abs=1e-6)
-    assert sum(value.numel() for value in metrics["clap"].clap.network.parameters()) == 199_564_633
     _forget()
