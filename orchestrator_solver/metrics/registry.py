@@ -28,7 +28,7 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
 }
 SETS: dict[str, tuple[str, ...]] = {
     "offline": ("sim", "instruments", "kl_musicnn"),
-    "paper": ("sim_audiocraft", "kl_passt", "kl_passt_independent", "clap"),
+    "paper": ("sim_audiocraft", "sim", "kl_passt", "kl_passt_independent", "clap"),
 }  # fmt: skip
 DEFAULT: tuple[str, ...] = SETS["offline"]
 
