@@ -16,7 +16,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("evaluate", help="Table 1: score models on held-out works", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the table and of what was played")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the table, a page with its sound, and what was played"
+    )
     _add_models(parser)
     _add_excerpts(parser)
     parser.add_argument(
@@ -76,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation.models import load_rows
     from ..evaluation.run import Evaluation, EvaluationSettings
     from ..metrics.registry import build_metrics, names_of
+    from ..page.table_page import write_table_page
 
     torch.set_num_threads(args.threads)
     shard, metrics = Shard.parse(args.shard), names_of(args.metrics)
@@ -93,5 +96,6 @@ def run(args: argparse.Namespace) -> int:
         return 0
     table = evaluation.table()
     table_formats.write(table, args.out)
+    write_table_page(args.out / "table1.html", table, evaluation.takes)
     print(table_formats.to_text(table))
     return 0
