@@ -1,6 +1,6 @@
 """What a reference may hold of its target, kind by kind and policy by policy: all that the docs say of leaks.
 
-By `stem` or `any`, a target that is one stem shares none with its reference; a submix or a mix may share stems, never all
+By `stem` or `any`, a target that is one stem shares none with its reference; a submix or a mix may share some, never all
 of them. By `apart` none is shared. An item without such a companion is its own reference, and the table counts it.
 """
 
