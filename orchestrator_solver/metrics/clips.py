@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from dataset_builder.errors import UserError
+
 
 @dataclass(frozen=True)
 class Clips:
@@ -26,6 +28,19 @@ class Clips:
     instruments: Sequence[Sequence[str]]
     prompts: Sequence[str]
     sample_rate: int
+
+
+def require_numbers(wavs: Sequence[np.ndarray], what: str) -> None:
+    """See that clips are sound, and not what remains of a computation that failed.
+
+    Raises:
+        UserError: NaN or infinity in a clip; it names the first, counted from 1.
+    """
+    for place, wav in enumerate(wavs, 1):
+        if not np.isfinite(wav).all():
+            raise UserError(
+                f"clip {place} of {what} holds NaN or infinity: expected samples; whatever made it has failed"
+            )
 
 
 class SetMetric(Protocol):
@@ -50,6 +65,8 @@ class SetMetric(Protocol):
 
 class ClipMetric(Protocol):
     """Scores every clip by itself, so that intervals can be had by resampling works.
+
+    One whose scores depend on files that others publish also has `provenance() -> dict[str, str]`, which says which.
 
     Attributes:
         label: column heading; names the network that the score depends on.

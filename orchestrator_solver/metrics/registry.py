@@ -7,26 +7,28 @@ from dataset_builder.errors import UserError
 from .clips import ClipMetric
 from .instruments import Instruments
 from .kl import TaggerKL
-from .paper_networks import ClapScore, PasstKL
+from .paper.clap import ClapScore
+from .paper.passt import INDEPENDENT, PasstKL
 from .presence import Presence
-from .sim import Sim
+from .sim import AUDIOCRAFTS, Sim
 
 # Builders; keyword arguments are the metric's settings.
 METRICS: dict[str, Callable[..., ClipMetric]] = {
     "sim": Sim,
     "sim_soft": lambda: Sim("SIM (soft)"),
-    "sim_all_frames": lambda: Sim("SIM (all frames)"),
+    "sim_audiocraft": lambda: Sim(AUDIOCRAFTS),
     "kl_musicnn": TaggerKL,
     "instruments": Instruments,
     "instruments_precision": lambda: Instruments("precision"),
     "instruments_recall": lambda: Instruments("recall"),
     "presence": Presence,
     "kl_passt": PasstKL,
+    "kl_passt_independent": lambda **settings: PasstKL(INDEPENDENT, **settings),
     "clap": ClapScore,
 }
 SETS: dict[str, tuple[str, ...]] = {
     "offline": ("sim", "instruments", "kl_musicnn"),
-    "paper": ("sim_all_frames", "kl_passt", "clap"),
+    "paper": ("sim_audiocraft", "kl_passt", "kl_passt_independent", "clap"),
 }  # fmt: skip
 DEFAULT: tuple[str, ...] = SETS["offline"]
 
@@ -57,7 +59,7 @@ def build_metrics(names: Sequence[str] = DEFAULT, **settings: dict) -> dict[str,
 
     Args:
         names: keys of `METRICS`.
-        settings: by metric, its keyword arguments: `clap={"checkpoint": path}`.
+        settings: by metric, its keyword arguments: `clap={"checkpoint": path, "any_hash": True}`.
 
     Raises:
         UserError: an unknown name, or what a metric needs is missing.

@@ -39,7 +39,7 @@ class _PatchingLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         if late := LATE_IMPORTS.get(module.__name__):
-            LateImports(module, late.modules).execute(self.loader.exec_module)
+            LateImports(module, late.modules, late.may_be_absent).execute(self.loader.exec_module)
         else:
             self.loader.exec_module(module)
         for patch in self.patches:

@@ -68,25 +68,28 @@ class LateImport:
     Attributes:
         modules: whose import waits: packages, or modules that are named after `from`.
         reason: why they are seldom used there, and when the entry can go.
+        may_be_absent: whether a module that is not installed is missed only when it is used.
     """
 
     modules: frozenset[str]
     reason: str
+    may_be_absent: bool = False
 
 
 LATE_IMPORTS: dict[str, LateImport] = {}  # by the module that imports
 
 
-def imports_late(importer: str, *modules: str, why: str) -> None:
+def imports_late(importer: str, *modules: str, why: str, may_be_absent: bool = False) -> None:
     """Let imports of a module wait until they are used. They must name modules, classes and functions alone.
 
     Args:
         importer: the module.
         modules: what it imports.
         why: when it uses them.
+        may_be_absent: whether one that is not installed is missed only when it is used.
     """
     reason = f"Why: {why}. Goes when: Python 3.15 is the oldest in use: `sys.set_lazy_imports_filter` does the same."
-    LATE_IMPORTS[importer] = LateImport(frozenset(modules), reason)
+    LATE_IMPORTS[importer] = LateImport(frozenset(modules), reason, may_be_absent)
 
 
 @dataclass(frozen=True)
