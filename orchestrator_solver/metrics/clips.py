@@ -6,6 +6,30 @@ from typing import Protocol
 
 import numpy as np
 
+SILENT = 1e-4  # of full scale: -80 dB
+
+
+def is_silent(wav: np.ndarray) -> bool:
+    """Whether no sample of `wav` `[T]` is above `SILENT`: there is nothing to be heard."""
+    return not np.abs(wav).max(initial=0.0) > SILENT
+
+
+@dataclass(frozen=True)
+class Notes:
+    """The N notes of a clip, in any order.
+
+    Attributes:
+        onsets, offsets: when each begins and ends, in seconds from the clip's begin `[N]` float64.
+        pitches: MIDI numbers `[N]`.
+    """
+
+    onsets: np.ndarray
+    offsets: np.ndarray
+    pitches: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.onsets)
+
 
 @dataclass(frozen=True)
 class Clips:
@@ -18,6 +42,8 @@ class Clips:
         instruments: the instruments that the prompt asks for, canonical names.
         prompts: the prompts' full text.
         sample_rate: of all audio, in Hz.
+        reference_notes: what the references play, where it is known by heart (from MIDI); None for a clip, or for all,
+            where it is only to be heard.
     """
 
     generated: Sequence[np.ndarray]
@@ -26,6 +52,7 @@ class Clips:
     instruments: Sequence[Sequence[str]]
     prompts: Sequence[str]
     sample_rate: int
+    reference_notes: Sequence[Notes | None] | None = None
 
 
 class ClipMetric(Protocol):

@@ -5,11 +5,18 @@ from collections.abc import Callable, Sequence
 from dataset_builder.errors import UserError
 
 from .clips import ClipMetric
+from .distribution.set_metric import RecogniserFad, SetMetric, TaggerFad
+from .form.beats import BeatF1
+from .form.key import KeyAgreement
+from .form.loudness import LoudnessDifference
+from .form.samples import Clipping, Silence
+from .form.tempo import TempoAgreement
 from .instruments import Instruments
 from .kl import TaggerKL
 from .paper_networks import ClapScore, PasstKL
 from .presence import Presence
 from .sim import Sim
+from .transcription.melody import Melody
 
 # Builders; keyword arguments are the metric's settings.
 METRICS: dict[str, Callable[..., ClipMetric]] = {
@@ -21,9 +28,21 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
     "instruments_precision": lambda: Instruments("precision"),
     "instruments_recall": lambda: Instruments("recall"),
     "presence": Presence,
+    "melody_recall": Melody,
+    "melody_precision": lambda: Melody("precision"),
+    "melody_f1": lambda: Melody("F1"),
+    "tempo_agreement": TempoAgreement,
+    "tempo_agreement_exact": lambda: TempoAgreement("same"),
+    "key_agreement": KeyAgreement,
+    "beat_f1": BeatF1,
+    "loudness": LoudnessDifference,
+    "silence": Silence,
+    "clipping": Clipping,
     "kl_passt": PasstKL,
     "clap": ClapScore,
 }
+# Of whole sets, see `distribution.interval` for what their scores are worth.
+SET_METRICS: dict[str, Callable[[], SetMetric]] = {"fad_recogniser": RecogniserFad, "fad_musicnn": TaggerFad}
 DEFAULT: tuple[str, ...] = ("sim", "kl_musicnn", "presence")
 
 
