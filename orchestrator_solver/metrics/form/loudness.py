@@ -1,10 +1,10 @@
-"""How far a take's loudness is from its target's, by EBU R 128 (integrated, gated), as `pyloudnorm` measures it."""
+"""How far a take's loudness is from its target's, by EBU R 128."""
 
 import numpy as np
 
-from ..clips import Clips
+from dataset_builder.audio.loudness import integrated_loudness
 
-_BLOCK = 0.4  # seconds, of the gate
+from ..clips import Clips
 
 
 class LoudnessDifference:
@@ -17,17 +17,9 @@ class LoudnessDifference:
     higher_is_better = False
 
     def __call__(self, clips: Clips) -> np.ndarray:
-        pairs = zip(clips.generated, clips.targets, strict=True)
-        found = [loudness(ours, clips.sample_rate) - loudness(theirs, clips.sample_rate) for ours, theirs in pairs]
-        return np.abs(np.array(found, dtype=np.float64))
-
-
-def loudness(wav: np.ndarray, sample_rate: int) -> float:
-    """Integrated loudness of mono audio `[T]` in LUFS; NaN where there is none."""
-    if len(wav) < _BLOCK * sample_rate:
-        return np.nan
-    from pyloudnorm import Meter
-
-    with np.errstate(divide="ignore"):
-        found = Meter(sample_rate, block_size=_BLOCK).integrated_loudness(np.asarray(wav, np.float64))
-    return float(found) if np.isfinite(found) else np.nan
+        sides = (clips.generated, clips.targets)
+        ours, theirs = (np.array([integrated_loudness(wav, clips.sample_rate) for wav in side]) for side in sides)
+        audible = np.isfinite(ours) & np.isfinite(theirs)
+        difference = np.full(len(ours), np.nan)
+        difference[audible] = np.abs(ours[audible] - theirs[audible])
+        return difference

@@ -91,4 +91,4 @@ class BasicPitchNet(nn.Module):
 def _harmonics(spectrum: torch.Tensor) -> torch.Tensor:
     """Beside each bin what sounds at its harmonics: `[B, S, 309]` to `[B, 8, S, 264]`."""
     channels = [functional.pad(spectrum, (-shift, shift))[..., :_CONTOURS] for shift in _SHIFTS]
-    return torch.stack(channels, dim=1)
+    return torch.stack(channels, dim=-1).permute(0, 3, 1, 2)  # laid out as the convolutions want it
