@@ -24,9 +24,13 @@ class MeanOfClips(Metric):
     def __init__(self, metric: ClipMetric, **settings: Any):
         super().__init__(**settings)
         self.metric = metric
-        self.higher_is_better = metric.higher_is_better
         self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    @property
+    def higher_is_better(self) -> bool:  # type: ignore[override]
+        """The metric's own direction."""
+        return self.metric.higher_is_better
 
     def update(self, clips: Clips) -> None:
         """Score a batch."""

@@ -4,6 +4,8 @@ Scores are MIREX's (`mir_eval.key`): 1 for the same, 0.5 for a fifth above, 0.3 
 else 0. Keys are heard as the data set's descriptions have them where there is no MIDI.
 """
 
+import warnings
+
 import numpy as np
 
 from dataset_builder.music.audio_tempo_key import key_of_audio
@@ -41,4 +43,6 @@ def key_score(wanted: str | None, heard: str | None) -> float:
 def _key(wav: np.ndarray, sample_rate: int) -> str | None:
     if len(wav) < LEAST_SECONDS * sample_rate or is_silent(wav):
         return None
-    return key_of_audio(np.asarray(wav, np.float32), sample_rate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # librosa's, of sound without pitch: such has no key
+        return key_of_audio(np.asarray(wav, np.float32), sample_rate)

@@ -14,11 +14,21 @@ from ..clips import Clips, Notes
 from .transcriber import Transcriber, shared_transcriber
 
 TOLERANCE = 0.1  # seconds between onsets
-SCORES: dict[str, Callable[[int, int, int], float]] = {
-    "recall": lambda hits, wanted, played: hits / wanted,
-    "precision": lambda hits, wanted, played: hits / played if played else 0.0,
-    "F1": lambda hits, wanted, played: 2 * hits / (wanted + played),
-}
+
+
+def _recall(hits: int, wanted: int, played: int) -> float:
+    return hits / wanted
+
+
+def _precision(hits: int, wanted: int, played: int) -> float:
+    return hits / played if played else 0.0
+
+
+def _f1(hits: int, wanted: int, played: int) -> float:
+    return 2 * hits / (wanted + played)
+
+
+SCORES: dict[str, Callable[[int, int, int], float]] = {"recall": _recall, "precision": _precision, "F1": _f1}
 
 
 class Melody:
