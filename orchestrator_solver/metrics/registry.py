@@ -4,13 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dataset_builder.errors import UserError
 
-from .clips import ClipMetric
+from .clips import ClipMetric, SetMetric
+from .distribution.set_metric import RecogniserFad, TaggerFad
+from .form.beats import BeatF1
+from .form.key import KeyAgreement
+from .form.loudness import LoudnessDifference
+from .form.samples import Clipping, Silence
+from .form.tempo import TempoAgreement
 from .instruments import Instruments
 from .kl import TaggerKL
 from .paper.clap import ClapScore
 from .paper.passt import INDEPENDENT, PasstKL
 from .presence import Presence
 from .sim import AUDIOCRAFTS, Sim
+from .transcription.melody import Melody
 
 # Builders; keyword arguments are the metric's settings.
 METRICS: dict[str, Callable[..., ClipMetric]] = {
@@ -22,10 +29,22 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
     "instruments_precision": lambda: Instruments("precision"),
     "instruments_recall": lambda: Instruments("recall"),
     "presence": Presence,
+    "melody_recall": Melody,
+    "melody_precision": lambda: Melody("precision"),
+    "melody_f1": lambda: Melody("F1"),
+    "tempo_agreement": TempoAgreement,
+    "tempo_agreement_exact": lambda: TempoAgreement("same"),
+    "key_agreement": KeyAgreement,
+    "beat_f1": BeatF1,
+    "loudness": LoudnessDifference,
+    "silence": Silence,
+    "clipping": Clipping,
     "kl_passt": PasstKL,
     "kl_passt_independent": lambda **settings: PasstKL(INDEPENDENT, **settings),
     "clap": ClapScore,
 }
+# Of whole sets, see `distribution.interval` for what their scores are worth.
+SET_METRICS: dict[str, Callable[[], SetMetric]] = {"fad_recogniser": RecogniserFad, "fad_musicnn": TaggerFad}
 SETS: dict[str, tuple[str, ...]] = {
     "offline": ("sim", "instruments", "kl_musicnn"),
     "paper": ("sim_audiocraft", "kl_passt", "kl_passt_independent", "clap"),

@@ -1,7 +1,7 @@
 """What a reference may hold of its target, kind by kind and policy by policy: all that the docs say of leaks.
 
-By `stem` or `any`, a target that is one stem shares none with its reference; a submix or a mix may share some, never all
-of them. By `apart` none is shared. An item without such a companion is its own reference, and the table counts it.
+By `stem` or `any`, a target that is one stem shares none with its reference; a submix or a mix may share some of its
+stems, never all. By `apart` none is shared. An item without such a companion is its own reference: the table counts it.
 """
 
 from pathlib import Path
