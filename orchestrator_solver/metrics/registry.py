@@ -46,7 +46,7 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
 # Of whole sets, see `distribution.interval` for what their scores are worth.
 SET_METRICS: dict[str, Callable[[], SetMetric]] = {"fad_recogniser": RecogniserFad, "fad_musicnn": TaggerFad}
 SETS: dict[str, tuple[str, ...]] = {
-    "offline": ("sim", "instruments", "kl_musicnn"),
+    "offline": ("sim", "melody_recall", "instruments", "kl_musicnn"),
     "paper": ("sim_audiocraft", "kl_passt", "kl_passt_independent", "clap"),
 }  # fmt: skip
 DEFAULT: tuple[str, ...] = SETS["offline"]
@@ -64,24 +64,30 @@ def names_of(text: str) -> tuple[str, ...]:
 
 
 def _require_known(names: Sequence[str]) -> None:
-    if unknown := [name for name in names if name not in METRICS]:
-        raise UserError(f"unknown metric {', '.join(unknown)}: expected one of {', '.join([*SETS, *METRICS])}")
+    known = {**METRICS, **SET_METRICS}
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(f"unknown metric {', '.join(unknown)}: expected one of {', '.join([*SETS, *known])}")
 
 
-def provenance_of(metrics: Mapping[str, ClipMetric]) -> dict[str, dict[str, str]]:
+def provenance_of(metrics: Mapping[str, ClipMetric | SetMetric]) -> dict[str, dict[str, str]]:
     """What files metrics were computed with, by their names; those that use none are left out."""
     return {name: metric.provenance() for name, metric in metrics.items() if hasattr(metric, "provenance")}
 
 
+def build_set_metrics(names: Sequence[str]) -> dict[str, SetMetric]:
+    """Those of the names that are metrics of whole sets."""
+    return {name: SET_METRICS[name]() for name in names if name in SET_METRICS}
+
+
 def build_metrics(names: Sequence[str] = DEFAULT, **settings: dict) -> dict[str, ClipMetric]:
-    """Metrics by name, in the order given.
+    """Metrics of clips by name, in the order given; those of `SET_METRICS` are left out.
 
     Args:
-        names: keys of `METRICS`.
+        names: keys of `METRICS` and `SET_METRICS`.
         settings: by metric, its keyword arguments: `clap={"checkpoint": path, "any_hash": True}`.
 
     Raises:
         UserError: an unknown name, or what a metric needs is missing.
     """
     _require_known(names)
-    return {name: METRICS[name](**settings.get(name, {})) for name in names}
+    return {name: METRICS[name](**settings.get(name, {})) for name in names if name in METRICS}
