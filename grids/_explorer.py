@@ -23,7 +23,7 @@ POLICIES: dict[str, Overrides] = {
 
 
 class OrchestratorExplorer(Explorer):
-    """Cross-entropy (nats per code) of each stage, the best epoch's beside the last one's; what it plays; optimizer, pace."""
+    """Cross-entropy (nats per code) of each stage, the best epoch's beside the last one's; what is played; pace."""
 
     def get_grid_metrics(self) -> list:
         """The table's columns, by stage."""

@@ -20,7 +20,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("evaluate", help="Table 1: score models on held-out works", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the table and of what was played")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the table, a page with its sound, and what was played"
+    )
     _add_models(parser)
     _add_excerpts(parser)
     _add_metrics(parser)
@@ -62,9 +64,9 @@ def _add_excerpts(parser: argparse.ArgumentParser) -> None:
 def _add_metrics(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", default="offline", metavar="NAME,...",
-        help="offline (sim, instruments, kl_musicnn), paper (the paper's sim_audiocraft, kl_passt and clap, and beside "
-        "them sim and kl_passt_independent, which are corrected), or names of metrics; a wrong name lists them "
-        "(default: offline)",
+        help="offline (sim, melody_recall, instruments, kl_musicnn), paper (its sim_audiocraft, kl_passt and clap, and "
+        "corrected beside them sim and kl_passt_independent), or names of metrics; a wrong name lists them (default: "
+        "offline)",
     )  # fmt: skip
     parser.add_argument(
         "--passt-checkpoint", type=Path, metavar="FILE",
@@ -103,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation.models import load_rows
     from ..evaluation.run import Evaluation, EvaluationSettings
     from ..metrics.registry import build_metrics, names_of
+    from ..page.table_page import write_table_page
 
     torch.set_num_threads(args.threads)
     shard, metrics = Shard.parse(args.shard), names_of(args.metrics)
@@ -121,5 +124,6 @@ def run(args: argparse.Namespace) -> int:
         return 0
     table = evaluation.table()
     table_formats.write(table, args.out)
+    write_table_page(args.out / "table1.html", table, evaluation.takes)
     print(table_formats.to_text(table))
     return 0

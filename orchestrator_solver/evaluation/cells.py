@@ -125,7 +125,7 @@ class _Heard:
     def clips(self) -> Clips:
         excerpts, requests = self.batch.excerpts, _requests(self.batch, self.rate)
         targets = [excerpt.target(self.rate) for excerpt in excerpts]
-        return clips_of(excerpts, requests, targets, self.played.wavs, self.rate)
+        return clips_of(excerpts, requests, targets, self.played.wavs, self.rate, self.batch.cell.policy)
 
 
 def _requests(batch: Batch, rate: int) -> list[Request]:

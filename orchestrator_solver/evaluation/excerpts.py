@@ -19,6 +19,7 @@ from ..data.reference_policy import best_reference
 from ..generation.reference_audio import ReferenceAudio
 from ..generation.request import Description, Request
 from ..metrics.clips import Clips
+from .reference_notes import notes_of
 from .rows import PROMPTINGS
 
 
@@ -109,12 +110,13 @@ class TestExcerpt:
 
 def clips_of(
     excerpts: Sequence[TestExcerpt], requests: Sequence[Request], targets: Sequence[np.ndarray],
-    generated: Sequence[np.ndarray], rate: int,
+    generated: Sequence[np.ndarray], rate: int, policy: str,
 ) -> Clips:  # fmt: skip
     """What metrics are given of excerpts: what was asked for, what stands in the data set and what was played `[T]`."""
     return Clips(
         generated, targets, [request.reference.wav for request in requests],
         [excerpt.sounding for excerpt in excerpts], [request.prompt for request in requests], rate,
+        [notes_of(e.references[policy], e.root, e.start, e.seconds) for e in excerpts],
     )  # fmt: skip
 
 

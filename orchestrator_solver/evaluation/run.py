@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from dataset_builder.errors import UserError
@@ -16,13 +17,16 @@ from dataset_builder.runtime.shards import Shard
 from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import versions
 from ..generation.sampling import SamplingSettings
-from ..metrics.registry import DEFAULT, build_metrics, provenance_of
-from .cells import Batch, Cell, batches_of, score_batch
+from ..metrics.clips import ClipMetric, SetMetric
+from ..metrics.distribution.interval import interval_of
+from ..metrics.registry import DEFAULT, build_metrics, build_set_metrics, provenance_of
+from ..statistics.bootstrap import Interval
+from .cells import Batch, Cell, batches_of, embed_batch, score_batch
 from .excerpts import TestExcerpt, choose
 from .players import ModelPlayer, OtherWork, Player, TheReference, TheTarget, ThroughCodec
 from .rows import PROMPTINGS, ClipScores, kind_of
 from .table import Table, columns_of
-from .tabulation import tabulate
+from .tabulation import Key, tabulate
 from .takes import Takes
 
 SEED = 2036  # of the intervals' resampling
@@ -99,7 +103,9 @@ class Evaluation:
         require_alike(models)
         self.models, self.settings = models, settings
         self.metrics = build_metrics(settings.metrics, **settings.options)
+        self.sets = build_set_metrics(settings.metrics)
         self.first = next(iter(models.values()))
+        self.rate = self.first.sample_rate
         self.seconds = settings.seconds or min(model.max_seconds for model in models.values())
         self.excerpts = self._chosen()
         self.takes = Takes(settings.out / "takes")
@@ -124,10 +130,9 @@ class Evaluation:
         return excerpts
 
     def _anchors(self) -> dict[str, Player]:
-        rate = self.first.sample_rate
         return {
-            "random": OtherWork(self.excerpts, rate), "reference": TheReference(rate), "target": TheTarget(rate),
-            "ceiling": ThroughCodec(self.first),
+            "random": OtherWork(self.excerpts, self.rate), "reference": TheReference(self.rate),
+            "target": TheTarget(self.rate), "ceiling": ThroughCodec(self.first),
         }  # fmt: skip
 
     def run(self, shard: Shard = WHOLE) -> None:
@@ -135,18 +140,41 @@ class Evaluation:
         atomic.write_json(self.settings.out / LISTED, [excerpt.record() for excerpt in self.excerpts])
         for batch in tqdm(shard.of(self.batches), desc="Table 1", unit="batch"):
             self._score(batch)
+            for name, metric in self.sets.items():
+                embed_batch(batch, self.players[batch.cell.row], metric, name, self.folder, self.rate)
 
     def table(self) -> Table:
         """The table; what is not there yet is played and scored."""
         scores = [clip for batch in self.batches for clip in self._score(batch)]
-        return tabulate(scores, columns_of(self.metrics), SEED, about=self._about())
+        both: dict[str, ClipMetric | SetMetric] = {**self.metrics, **self.sets}
+        columns = columns_of({name: both[name] for name in self.settings.metrics})
+        return tabulate(scores, columns, SEED, about=self._about(both), of_sets=self._of_sets())
+
+    def _of_sets(self) -> dict[Key, dict[str, Interval]]:
+        """How far what each row plays is, as a whole, from the targets."""
+        found: dict[Key, dict[str, Interval]] = {}
+        for name, metric in self.sets.items():
+            heard: dict[Key, list[np.ndarray]] = {}
+            for batch in self.batches:
+                embedded = embed_batch(batch, self.players[batch.cell.row], metric, name, self.folder, self.rate)
+                heard.setdefault(self._key_of(batch.cell), []).append(embedded)
+            sets = {key: np.concatenate(parts) for key, parts in heard.items()}
+            for key, clips in sets.items():
+                targets = sets[("target", "", key[2])]
+                repeats = len(clips) // len(targets)  # takes
+                works = [excerpt.work for excerpt in self.excerpts] * repeats
+                interval = interval_of(metric, clips, np.tile(targets, (repeats, 1)), works, SEED)
+                found.setdefault(key, {})[name] = interval
+        return found
+
+    def _key_of(self, cell: Cell) -> Key:
+        return cell.row, cell.prompting if kind_of(cell.row).prompted else "", cell.policy
 
     def _score(self, batch: Batch) -> list[ClipScores]:
-        cell, rate = batch.cell, self.first.sample_rate
-        records = score_batch(batch, self.players[cell.row], self.metrics, self.folder, rate)
-        prompting = cell.prompting if kind_of(cell.row).prompted else ""
+        row, prompting, policy = self._key_of(batch.cell)
+        records = score_batch(batch, self.players[row], self.metrics, self.folder, self.rate)
         return [
-            ClipScores(**record, row=cell.row, prompting=prompting, policy=cell.policy, take=cell.take)
+            ClipScores(**record, row=row, prompting=prompting, policy=policy, take=batch.cell.take)
             for record in records
         ]
 
@@ -168,7 +196,7 @@ class Evaluation:
             for take in range(self.settings.takes if kind_of(row).prompted else 1)
         ]
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self, metrics: Mapping[str, ClipMetric | SetMetric]) -> dict[str, Any]:
         """How the table's numbers came about."""
         settings, excerpts = self.settings, self.excerpts
         fallen = {
@@ -177,13 +205,13 @@ class Evaluation:
         }  # fmt: skip
         return {
             "excerpts": len(excerpts), "works": len({excerpt.work for excerpt in excerpts}), "takes": settings.takes,
-            "split": settings.split, "seconds": self.seconds, "scored at (Hz)": self.first.sample_rate,
+            "split": settings.split, "seconds": self.seconds, "scored at (Hz)": self.rate,
             "guidance": settings.sampling.guidance, "temperature": settings.sampling.temperature,
             "description": f"of the {settings.described}'s item, from the data set",
             "instrument words": excerpts[0].instrument_words,
             **{f"no reference for policy {policy}, so the target itself": count for policy, count in fallen.items()},
             **{f"model of {row}": model.title for row, model in self.models.items()},
-            **{f"network of {name}": facts for name, facts in provenance_of(self.metrics).items()},
+            **{f"network of {name}": facts for name, facts in provenance_of(metrics).items()},
             **self.first.placement.record(), "versions": versions(),
         }  # fmt: skip
 

@@ -77,13 +77,15 @@ def tables_of(record: Mapping[str, Any]) -> tuple[PageTable, ...]:
 
 
 def _row(line: Mapping[str, Any], columns: Sequence[Column], signed: bool) -> tuple[str, ...]:
-    intervals = (Interval.from_json(line["intervals"][column.name]) for column in columns)
-    stars = (_star(line["tests"][column.name]) if signed else "" for column in columns)
-    return (line["label"], *(one.text(signed, UNDEFINED) + star for one, star in zip(intervals, stars, strict=True)))
+    return (line["label"], *(_cell(line, column.name, signed) for column in columns))
 
 
-def _star(test: Mapping[str, float | None]) -> str:
-    return " *" if (corrected := test["corrected"]) is not None and corrected < LEVEL else ""
+def _cell(line: Mapping[str, Any], name: str, signed: bool) -> str:
+    if name not in line["intervals"]:  # a metric of whole sets, which has no pairs
+        return UNDEFINED
+    text = Interval.from_json(line["intervals"][name]).text(signed, UNDEFINED)
+    corrected = line["tests"][name]["corrected"] if signed else None
+    return text + (" *" if corrected is not None and corrected < LEVEL else "")
 
 
 def score_text(value: float | None) -> str:

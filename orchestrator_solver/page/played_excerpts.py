@@ -69,7 +69,7 @@ def play_excerpts(
     for number, (row, prompting) in enumerate(cells):
         requests = [e.request(reference, prompting, policy) for e, reference in zip(excerpts, references, strict=True)]
         generated = ModelPlayer(models[row], sampling)(excerpts, policy, requests, progress=share_done(number)).wavs
-        scores = _scores(metrics, clips_of(excerpts, requests, targets, generated, rate))
+        scores = _scores(metrics, clips_of(excerpts, requests, targets, generated, rate, policy))
         takes[row, prompting] = [
             Take(row, row_label(row, prompting), within_scale(wav), rate, score)
             for wav, score in zip(generated, scores, strict=True)

@@ -42,7 +42,8 @@ class Interval:
         sign = "+" if signed else ""
         if not math.isfinite(self.low):
             return f"{self.mean:{sign}.3f} (one work)"
-        return f"{self.mean:{sign}.3f} [{self.low:{sign}.3f}, {self.high:{sign}.3f}]"
+        mean, low, high = (round(value, 3) + 0.0 for value in (self.mean, self.low, self.high))  # no -0.000
+        return f"{mean:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; null where not defined."""
