@@ -23,8 +23,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     _add_excerpts(parser)
     parser.add_argument(
         "--metrics", default="offline", metavar="NAME,...",
-        help="offline (sim, melody_recall, instruments, kl_musicnn), paper (sim_audiocraft, kl_passt, clap), or names of metrics; a "
-        "wrong name lists them (default: offline)",
+        help="offline (sim, melody_recall, instruments, kl_musicnn), paper (sim_audiocraft, kl_passt, clap), or "
+        "names of metrics; a wrong one lists them (default: offline)",
     )  # fmt: skip
     parser.add_argument("--shard", metavar="I/N", default="1/1", help="play one part of N; the last run has none")
     add_sampling_options(parser)
