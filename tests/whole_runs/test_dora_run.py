@@ -22,8 +22,8 @@ from orchestrator_solver.weights import package
 # Three epochs in which everything is drawn at random, and lines of the log that tell how far it is.
 RANDOM = ("optim.epochs=3", "optim.updates_per_epoch=12", "transformer_lm.dropout=0.1", "logging.log_updates=6",
           "schedule.cosine.warmup=4", "classifier_free_guidance.training_dropout=0.3")  # fmt: skip
-WATCHED = ("logging.log_tensorboard=true", "tensorboard.with_media_logging=true", "logging.log_wandb=true", "checkpoint.save_every=1",
-           "checkpoint.keep_last=2", "checkpoint.keep_every_states=null")  # fmt: skip
+WATCHED = ("logging.log_tensorboard=true", "tensorboard.with_media_logging=true", "logging.log_wandb=true",
+           "checkpoint.save_every=1", "checkpoint.keep_last=2", "checkpoint.keep_every_states=null")  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
