@@ -153,6 +153,12 @@ def _checked(card: Any) -> dict[str, Any]:
         raise ValueError(f"trained on is {shown(taught)}: expected a count for some of the classes")
     if set(thresholds) != set(CLASSES) or not all(type(one) is float and 0 <= one <= 1 for one in thresholds.values()):
         raise ValueError(f"threshold is {shown(thresholds)}: expected a probability for each class")
+    groups, of_groups = card["groups"], card["threshold of groups"]
+    if len(of_groups) != len(groups) or not all(type(one) is float and 0 <= one <= 1 for one in of_groups):
+        raise ValueError(f"threshold of groups is {shown(of_groups)}: expected a probability for each group")
+    named = [name for group in groups for name in group]
+    if not all(groups) or len(named) != len(set(named)) or not set(named) <= set(CLASSES):
+        raise ValueError(f"groups is {shown(groups)}: expected some of the classes, each in one group")
     return dict(card)
 
 

@@ -26,6 +26,7 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
     "sim_audiocraft": lambda: Sim(AUDIOCRAFTS),
     "kl_musicnn": TaggerKL,
     "instruments": Instruments,
+    "instruments_grouped": lambda: Instruments(grouped=True),
     "instruments_precision": lambda: Instruments("precision"),
     "instruments_recall": lambda: Instruments("recall"),
     "presence": Presence,

@@ -219,6 +219,8 @@ def _open_recogniser(name: str) -> Callable[[Path], Opened]:
             "sha256": digest_of(folder / WEIGHTS),
             "trained on": {"violin": 3},
             "threshold": dict.fromkeys(CLASSES, 0.5),
+            "groups": [["violin", "viola"], ["drums"]],
+            "threshold of groups": [0.5, 0.4],
         }
         put(folder / CARD, json.dumps(card).encode())
 
@@ -226,7 +228,7 @@ def _open_recogniser(name: str) -> Callable[[Path], Opened]:
             put(folder / name, data)
             if name == WEIGHTS:
                 put(folder / CARD, json.dumps({**card, "sha256": digest_of(folder / WEIGHTS)}).encode())
-            ear = Instruments(recogniser=Recogniser.load(folder))
+            ear = Instruments(recogniser=Recogniser.load(folder), grouped=True)
             return ear(Clips([np.ones(SAMPLE_RATE)], [], [], [["violin"]], [], SAMPLE_RATE)).shape
 
         return Opened([(folder / name).read_bytes()], read)
