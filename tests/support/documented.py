@@ -10,6 +10,7 @@ RUN_BY: dict[str, str] = {
     "make demo": _DEMO,
     "make fuzz": "fuzz/test_fuzz.py",
     "dora run": _RUNS,
+    "dora run solver=orchestrator_nano execute_only=evaluate": f"{WHOLE}/test_run_evaluation.py",
     "dora grid orch_sweeps --dry_run --no_monitoring": f"{SOLVER}/configuration/test_grids.py",
     "orchestrator bench baseline": f"{SOLVER}/generation/test_devices.py",
     "orchestrator bench excerpt": f"{SOLVER}/bench/test_excerpt.py",
