@@ -95,8 +95,8 @@ class Recogniser:
         for places in by_length.values():  # no padding: neighbours in a batch change nothing
             for begin in range(0, len(places), _BATCH):
                 chosen = places[begin : begin + _BATCH]
-                batch = torch.from_numpy(np.stack([clips[place] for place in chosen]))
-                found[chosen] = self.net(batch).sigmoid().double().numpy()
+                batch = torch.from_numpy(np.stack([clips[place] for place in chosen])).to(self.net.window.device)
+                found[chosen] = self.net(batch).sigmoid().cpu().double().numpy()
         return found
 
     @classmethod
