@@ -87,6 +87,13 @@ def accept_old_hydra_behaviour(module: ModuleType) -> None:
     warnings.filterwarnings("ignore", message=r"\s*version_base=", category=UserWarning)
 
 
+@patches("audiocraft.environment")
+def keep_the_folder_to_ourselves(module: ModuleType) -> None:
+    """Why: whoever asks for the folder of runs makes audiocraft warn of it, before what the user has to read; a run
+    says itself where it is. Goes when: audiocraft says it as information."""
+    module.logger.setLevel("ERROR")
+
+
 def point_to_our_settings() -> None:
     """Why: audiocraft looks for its teams file in a checkout, and takes the cluster's name from the kernel's and the
     host's, so that any machine at Amazon would need an entry. The folder of runs is made absolute for processes
