@@ -62,7 +62,7 @@ def test_commands_of_further_exit_codes_say_them(main, command, capsys):
 
 @pytest.mark.parametrize(
     ("main", "words", "found", "see"),
-    [(orchestrator, "evaluate --data x --out y --spilt test", "unknown --spilt test, did you mean --split?", "evaluate"),
+    [(orchestrator, "evaluate --data x --out y --spilt test", "unknown --spilt test, did you mean --split", "evaluate"),
      (orchestrator, "--out evaluate --data x --out y", "unknown --out", ""),
      (orchestrator, "evaluate --out y", "required: --data", "evaluate"),
      (orchestrator, "evlauate", "invalid choice: 'evlauate' (choose from 'orchestrate'", ""),

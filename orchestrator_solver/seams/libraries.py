@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,6 +70,31 @@ def _disabled_if_loaded(disabled: Callable[..., Any]) -> Callable[..., Any]:
         return (disabled if "torch._dynamo" in sys.modules else plain)(*args, **kwargs)
 
     return call
+
+
+@patches("numba")
+def compile_when_called(module: ModuleType) -> None:
+    """Why: what librosa vectorizes by numba is built, or read from numba's cache, as librosa is imported, which takes
+    half as long as torch, and tempo and key call two of seven such functions. Each is built by its first call. Goes
+    when: librosa builds them so."""
+    for name in ("vectorize", "guvectorize"):
+        setattr(module, name, _compiled_late(getattr(module, name)))
+
+
+def _compiled_late(decorate: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(decorate)
+    def late(*signatures: Any, **options: Any) -> Any:
+        decorator = decorate(*signatures, **options)
+
+        def waits(function: Callable[..., Any]) -> Any:
+            if not function.__module__.startswith("librosa."):
+                return decorator(function)
+            built = cache(lambda: decorator(function))
+            return wraps(function)(lambda *args, **kwargs: built()(*args, **kwargs))
+
+        return decorator if signatures and callable(signatures[0]) else waits
+
+    return late
 
 
 @patches("torch.multiprocessing")
