@@ -8,6 +8,7 @@ from dora.explore import Launcher
 from dora.shep import Sheep
 
 Overrides = dict[str, Any]
+CLIPS, PLAYED = ("sim", "instruments", "kl_musicnn"), ("self", "stem")  # columns of Table 1, and its references
 
 # What is played from: weights of the reference policies (see orchestrator_solver/data/reference_policy.py).
 POLICIES: dict[str, Overrides] = {
@@ -22,7 +23,7 @@ POLICIES: dict[str, Overrides] = {
 
 
 class OrchestratorExplorer(Explorer):
-    """Cross-entropy (nats per code) of each stage, the best epoch's beside the last one's; optimizer, pace, samples."""
+    """Cross-entropy (nats per code) of each stage, the best epoch's beside the last one's; what is played; pace."""
 
     def get_grid_metrics(self) -> list:
         """The table's columns, by stage."""
@@ -32,15 +33,17 @@ class OrchestratorExplorer(Explorer):
                                tt.leaf("nonfinite", ".0f"), tt.leaf("audio_per_second", ".0f")], align=">"),
             tt.group("valid", [tt.leaf("ce", ".4f"), tt.leaf("best_ce", ".4f"), tt.leaf("best_epoch")], align=">"),
             tt.group("evaluate", [tt.leaf("ce", ".4f"), tt.leaf("ppl", ".2f")], align=">"),
+            *(tt.group(f"{policy} (w/o, w)", [tt.leaf(name) for name in CLIPS], align=">") for policy in PLAYED),
             tt.group("generate", [tt.leaf("sim", ".3f"), tt.leaf("presence", ".3f")], align=">"),
         ]  # fmt: skip
 
     def process_sheep(self, sheep: Sheep, history: list[dict]) -> dict:
         """One line of the table; `history` holds a dict of stages for every finished epoch."""
-        line: dict[str, dict] = {"train": {}, "valid": {}, "evaluate": {}, "generate": {}}
+        line: dict[str, dict] = {stage: {} for stage in ("train", "valid", "evaluate", "generate")}
         for stages in history:
             for stage in line.keys() & stages.keys():
                 line[stage].update(stages[stage])
+        line |= {f"{policy} (w/o, w)": _table_of(line["evaluate"], policy) for policy in PLAYED}
         trained = [stages["train"] for stages in history if "train" in stages]
         if trained:
             minutes = sum(stage.get("duration", 0.0) for stage in trained) / 60
@@ -49,6 +52,15 @@ class OrchestratorExplorer(Explorer):
         if losses:
             line["valid"]["best_ce"], line["valid"]["best_epoch"] = min(losses)
         return line
+
+
+def _table_of(evaluated: dict[str, float], policy: str) -> dict[str, str]:
+    """Scores of what a model played, without and with description."""
+    pairs = {name: [evaluated.get(f"{name}_{policy}_{which}") for which in ("without", "with")] for name in CLIPS}
+    return {
+        name: " ".join(f"{value:.3f}" for value in pair if value is not None)
+        for name, pair in pairs.items() if any(value is not None for value in pair)
+    }  # fmt: skip
 
 
 def on_cpu(launcher: Launcher) -> None:

@@ -10,7 +10,6 @@ by bit, under their names. Neither TensorFlow nor code of that package is run.
 import argparse
 import hashlib
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,16 +17,16 @@ import safetensors.numpy
 
 from ..errors import UserError
 from ..runtime import atomic
+from ..runtime.wheels import KnownPackage
 from . import tensor_bundle
 from .tagger import WEIGHTS
 
-PACKAGE = "musicnn 0.1.0"
 FOLDER = "musicnn/MTT_musicnn"
 INDEX, DATA = f"{FOLDER}/.index", f"{FOLDER}/.data-00000-of-00001"
-SHA256 = {
+PACKAGE = KnownPackage("musicnn", "0.1.0", {
     INDEX: "da2d7bb670b2b31e9bc441bb1bd75eca31b5b061f963cc1f9630c1aff3238f57",
     DATA: "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab",
-}
+})  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,26 +53,11 @@ def converted(package: Path) -> bytes:
     Raises:
         UserError: the package is missing, or not musicnn 0.1.0 byte for byte.
     """
-    variables = tensor_bundle.read(_known(package, INDEX), _known(package, DATA))
+    variables = tensor_bundle.read(PACKAGE.read(package, INDEX), PACKAGE.read(package, DATA))
     # Beside them the checkpoint holds what its optimizer kept: LAYER/VARIABLE/Adam, and two numbers of no layer.
     used = {name: value for name, value in variables.items() if "/" in name and "/Adam" not in name}
-    return safetensors.numpy.save(used, {"source": f"{PACKAGE}, ISC licence"})  # of several fields the order is random
-
-
-def _known(package: Path, name: str) -> bytes:
-    """A file of the package, once it has the hash that is known."""
-    try:
-        if package.is_dir():
-            content = (package / name).read_bytes()
-        else:
-            with zipfile.ZipFile(package) as archive:
-                content = archive.read(name)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{package}: no {name} can be read there ({error}); expected {PACKAGE}: "
-                        "pip download --no-deps musicnn==0.1.0") from error  # fmt: skip
-    if hashlib.sha256(content).hexdigest() != SHA256[name]:
-        raise UserError(f"{package}: its {name} is not the one of {PACKAGE}: pip download --no-deps musicnn==0.1.0")
-    return content
+    about = {"source": f"{PACKAGE.name} {PACKAGE.version}, ISC licence"}  # of several fields the order is random
+    return safetensors.numpy.save(used, about)
 
 
 if __name__ == "__main__":

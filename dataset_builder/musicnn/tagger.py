@@ -10,7 +10,7 @@ frames), and clips shorter than one patch are repeated, as in musicnn's training
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -130,19 +130,31 @@ class Tagger:
         Raises:
             UserError: no samples, or NaN or infinity among them.
         """
-        return self._run(self._patches(wav))
+        return self._run(self._patches(wav), self._forward)
 
     def mean_probabilities(self, wavs: Sequence[np.ndarray]) -> np.ndarray:
         """Tag probabilities of clips, averaged over each clip's patches: `[N, 50]` float32.
 
         Clips may differ in length; patches of all clips share forward passes. Errors as of `probabilities`.
         """
+        return self._means(wavs, self._forward, len(self.tags))
+
+    def mean_features(self, wavs: Sequence[np.ndarray]) -> np.ndarray:
+        """What the tags are told by, the last hidden layer, averaged over each clip's patches: `[N, 200]` float32.
+
+        Clips and errors are those of `mean_probabilities`.
+        """
+        return self._means(wavs, self._features, self.out_weight.shape[1])
+
+    def _means(
+        self, wavs: Sequence[np.ndarray], hear: Callable[[torch.Tensor], torch.Tensor], width: int
+    ) -> np.ndarray:
         patches = [self._patches(wav) for wav in wavs]
         if not patches:
-            return np.zeros((0, len(self.tags)), np.float32)
+            return np.zeros((0, width), np.float32)
         import torch
 
-        rows = self._run(torch.cat(patches))
+        rows = self._run(torch.cat(patches), hear)
         ends = np.cumsum([len(one) for one in patches])[:-1]
         return np.stack([part.mean(axis=0) for part in np.split(rows, ends)])
 
@@ -162,14 +174,20 @@ class Tagger:
         count = len(mel) // PATCH_FRAMES
         return mel[: count * PATCH_FRAMES].reshape(count, PATCH_FRAMES, MELS)
 
-    def _run(self, patches: torch.Tensor) -> np.ndarray:
+    def _run(self, patches: torch.Tensor, hear: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
-            return torch.cat([self._forward(part) for part in patches.split(_BATCH)]).cpu().numpy()
+            return torch.cat([hear(part) for part in patches.split(_BATCH)]).cpu().numpy()
 
     def _forward(self, patches: torch.Tensor) -> torch.Tensor:
         """`[B, 187, 96]` to `[B, 50]`."""
+        from torch.nn import functional
+
+        return functional.linear(self._features(patches), self.out_weight, self.out_bias).sigmoid()
+
+    def _features(self, patches: torch.Tensor) -> torch.Tensor:
+        """`[B, 187, 96]` to `[B, 200]`."""
         import torch
         from torch.nn import functional
 
@@ -186,8 +204,7 @@ class Tagger:
         pooled = torch.stack((stacked.amax(dim=2), stacked.mean(dim=2)), dim=2).flatten(1)
         pooled = _apply(self.pool_norm, pooled, channel=1)
         hidden = functional.linear(pooled, self.dense.weight, self.dense.bias).relu()
-        hidden = _apply(self.dense.norm, hidden, channel=1)
-        return functional.linear(hidden, self.out_weight, self.out_bias).sigmoid()
+        return _apply(self.dense.norm, hidden, channel=1)
 
 
 @cache

@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import shutil
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import pretty_midi
 import yaml
 
+from ..audio.loudness import integrated_loudness
 from ..audio.reading import write_flac
 from ..errors import UserError
 from ..music import midi_synth
@@ -31,7 +31,6 @@ LOUDNESS = -13.0  # LUFS of every stem, as in Slakh
 PEAK = -1.0  # dBFS the mix may reach before all is turned down
 RESOLUTION = 480  # ticks a quarter
 FULL_SCALE = 32767
-BLOCK = 0.4  # seconds: a shorter sound has no loudness after BS.1770
 
 
 def write_track(arrangement: Arrangement, folder: Path) -> None:
@@ -68,7 +67,7 @@ def render_track(folder: Path) -> None:
     sounds: dict[str, np.ndarray] = {}
     for name, stem in stems.items():
         wav = midi_synth.play(files[name], int(stem["program_num"]), bool(stem["is_drum"]), duration)
-        loudness = integrated_loudness(wav)
+        loudness = integrated_loudness(wav, midi_synth.SAMPLE_RATE)
         stem["audio_rendered"] = bool(np.isfinite(loudness))
         stem.pop("integrated_loudness", None)
         if stem["audio_rendered"]:
@@ -88,17 +87,6 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("stems"), dict):
         raise UserError(f"{folder / 'metadata.yaml'} lists no stems: expected a track's metadata as Slakh writes it")
     return metadata
-
-
-def integrated_loudness(wav: np.ndarray) -> float:
-    """Return the integrated loudness (ITU-R BS.1770-4) of mono audio [T] at 44.1 kHz in LUFS; -inf for silence."""
-    from pyloudnorm import Meter
-
-    if len(wav) < BLOCK * midi_synth.SAMPLE_RATE or not np.any(wav):
-        return -np.inf
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of no block, when all are below the gate
-        return float(Meter(midi_synth.SAMPLE_RATE).integrated_loudness(wav.astype(np.float64)))
 
 
 def _write_audio(folder: Path, sounds: dict[str, np.ndarray]) -> float:

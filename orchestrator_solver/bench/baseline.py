@@ -19,8 +19,8 @@ from ..features.chroma import Chroma
 from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import orchestrate
 from ..generation.sampling import SamplingSettings
-from ..metrics.bootstrap import Interval, bootstrap, lines_of, paired_bootstrap
 from ..metrics.sim import sim
+from ..statistics.bootstrap import Interval, bootstrap, lines_of, paired_bootstrap
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ def bench_melody(
     played, given = [], []
     for begin in tqdm(range(0, len(excerpts), BATCH), "melody", unit="batch"):
         batch = excerpts[begin : begin + BATCH]
-        requests = [excerpt.request(excerpt.reference(policy, rate), "with") for excerpt in batch]
-        sampling = SamplingSettings(seed_of(batch[0].item.id, "melody") % 2**31)
-        played.append(_stacked([recording.wav for recording in orchestrate(model, requests, sampling, seconds)]))
+        requests = [excerpt.request(excerpt.reference(policy, rate), "with", policy) for excerpt in batch]
+        seeds = [seed_of(excerpt.item.id, "melody") % 2**31 for excerpt in batch]
+        recordings = orchestrate(model, requests, SamplingSettings(), seconds, seeds=seeds)
+        played.append(_stacked([recording.wav for recording in recordings]))
         given.append(_stacked([request.reference.wav for request in requests]))
     chroma = Chroma(rate)
     generated, references = torch.cat(played), torch.cat(given)

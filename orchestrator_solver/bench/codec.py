@@ -21,10 +21,10 @@ from dataset_builder.seeds import rng_for
 from ..evaluation.excerpts import work_namer
 from ..evaluation.players import through_codec
 from ..features.chroma import Chroma
-from ..metrics.bootstrap import Interval, bootstrap, lines_of
 from ..metrics.sim import sim
 from ..models import loading
 from ..runtime.placement import Placement
+from ..statistics.bootstrap import Interval, bootstrap, lines_of
 from ..weights.package import Package
 
 BATCH = 16

@@ -25,10 +25,10 @@ from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import orchestrate
 from ..generation.request import Request
 from ..generation.sampling import SamplingSettings
-from ..metrics.bootstrap import Interval, bootstrap, lines_of
 from ..metrics.instruments import as_mask
 from ..metrics.recogniser import Recogniser, shipped_recogniser
 from ..metrics.sim import sim
+from ..statistics.bootstrap import Interval, bootstrap, lines_of
 
 SEED, POLICY = 2036, "stem"
 
@@ -124,7 +124,7 @@ def _played(
     model: OrchestratorModel, pairs: Sequence[_Pair], sampling: SamplingSettings
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Takes of each pair's reference on its own instruments, and on the other's."""
-    settings = SamplingSettings(seed_of(pairs[0].own.item.id, "swap") % 2**31, sampling.guidance, sampling.temperature)
+    seeds, seconds = [seed_of(pair.own.item.id, "swap") % 2**31 for pair in pairs], pairs[0].own.seconds
     references = [pair.own.reference(POLICY, model.sample_rate) for pair in pairs]
     asked = [pair.own for pair in pairs], [pair.other for pair in pairs]
     requests = (
@@ -132,7 +132,7 @@ def _played(
         for side in asked
     )
     own, other = (
-        [recording.wav for recording in orchestrate(model, side, settings, pairs[0].own.seconds)] for side in requests
+        [recording.wav for recording in orchestrate(model, side, sampling, seconds, seeds=seeds)] for side in requests
     )
     return own, other
 

@@ -1,9 +1,14 @@
-"""`orchestrator evaluate`: the paper's Table 1, on held-out works, with intervals over works."""
+"""`orchestrator evaluate`: the paper's Table 1, on held-out works, with intervals over works.
+
+A model is a shipped one's name (nano), an exported folder, the signature of a run of this machine, or a name at the hub
+(facebook/musicgen-melody). What was played is kept under --out: run again after a stop, with another metric, or on
+several machines with --shard, nothing is played twice, and the table comes out the same.
+"""
 
 import argparse
 from pathlib import Path
 
-from ..generation.sampling import add_sampling_options, sampling_of
+from ..generation.sampling import add_sampling_options, number_between, sampling_of
 from ..runtime.placement import add_placement_options, placement
 
 
@@ -11,47 +16,86 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("evaluate", help="Table 1: score models on held-out works", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
-    parser.add_argument("--finetuned", default="nano", help="a shipped model or an exported folder (default: nano)")
-    parser.add_argument("--baseline", default="nano-baseline", help="default: nano-baseline")
-    parser.add_argument("--control", help="the baseline trained on with its own data (no row without it)")
-    parser.add_argument("--excerpts", type=int, default=200, help="how many, one an item (default: 200)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
-    parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument(
-        "--policies", nargs="+", choices=["self", "stem", "any"], default=["self", "stem"],
-        help="what is played from (default: self stem)",
-    )  # fmt: skip
+        "--out", type=Path, required=True, help="folder of the table, a page with its sound, and what was played"
+    )
+    _add_models(parser)
+    _add_excerpts(parser)
     parser.add_argument(
-        "--metrics", type=lambda text: tuple(name.strip() for name in text.split(",")),
-        default=("sim", "kl_musicnn", "presence"), metavar="NAME,...",
-        help="also instruments, instruments_precision, instruments_recall, sim_soft, "
-        "sim_all_frames, kl_passt, clap (default: sim,kl_musicnn,presence)",
+        "--metrics", default="offline", metavar="NAME,...",
+        help="offline (sim, melody_recall, instruments, kl_musicnn), paper (sim_audiocraft, kl_passt, clap), or "
+        "names of metrics; a wrong one lists them (default: offline)",
     )  # fmt: skip
+    parser.add_argument("--shard", metavar="I/N", default="1/1", help="play one part of N; the last run has none")
     add_sampling_options(parser)
     add_placement_options(parser)
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the table (text, Markdown, CSV, JSON)")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--finetuned", default="nano", metavar="MODEL", help="default: nano")
+    parser.add_argument("--baseline", metavar="MODEL", help="default: what --finetuned says it started from; or none")
+    parser.add_argument("--control", metavar="MODEL", help="the baseline trained on with its own data")
+    parser.add_argument(
+        "--other", type=_other_model, action="append", default=[], metavar="NAME=MODEL",
+        help="a further row; may be given several times",
+    )  # fmt: skip
+
+
+def _add_excerpts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--excerpts", type=int, default=200, help="how many, one an item (default: 200)")
+    parser.add_argument("--seconds", type=float, help="length of an excerpt (default: what the models play at once)")
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument(
+        "--policies", nargs="+", choices=["self", "stem", "any", "apart"], default=["self", "stem"],
+        help="what is played from: the target itself (the paper's), a stem, any item of the track, or one that shares "
+        "no stem with the target (default: self stem)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--description", choices=["target", "reference"], default="target",
+        help="whose description models get: the target's (the paper's), or the reference's, which is what a user has "
+        "(default: target)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seeds", type=number_between(int, 1, 100), default=1, metavar="N", help="takes of each excerpt (default: 1)"
+    )
+
+
+def _other_model(text: str) -> tuple[str, str]:
+    name, _, model = text.partition("=")
+    if not name or not model:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=MODEL")
+    return name, model
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print the table; returns the exit code."""
     import torch
 
+    from dataset_builder.runtime.shards import Shard
+
     from ..evaluation import table_formats
-    from ..evaluation.run import EvaluationSettings, evaluate
-    from ..generation.model import load_model
-    from ..metrics.registry import build_metrics
+    from ..evaluation.models import load_rows
+    from ..evaluation.run import Evaluation, EvaluationSettings
+    from ..metrics.registry import build_metrics, names_of
+    from ..page.table_page import write_table_page
 
     torch.set_num_threads(args.threads)
-    build_metrics(args.metrics)  # what one of them lacks is told before anything is played
+    shard, metrics = Shard.parse(args.shard), names_of(args.metrics)
+    build_metrics(metrics)  # what one of them lacks is told before anything is played
     where = placement(args.device, args.precision)
-    names = {"baseline": args.baseline, "control": args.control, "finetuned": args.finetuned}
-    models = {row: load_model(name, where) for row, name in names.items() if name}
     settings = EvaluationSettings(
-        args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args),
-        args.metrics,
+        args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args), metrics,
+        args.seeds, args.description,
     )  # fmt: skip
-    table = evaluate(models, settings)
+    models = load_rows(args.finetuned, args.baseline, args.control, dict(args.other), where)
+    evaluation = Evaluation(models, settings)
+    evaluation.run(shard)
+    if shard.count > 1:
+        print(f"part {args.shard} is done: when all are, run again without --shard for the table")
+        return 0
+    table = evaluation.table()
     table_formats.write(table, args.out)
+    write_table_page(args.out / "table1.html", table, evaluation.takes)
     print(table_formats.to_text(table))
     return 0

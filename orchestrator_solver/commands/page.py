@@ -21,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument(
-        "--policy", choices=["self", "stem", "any"], default="stem", help="what is played from (default: stem)"
+        "--policy", choices=["self", "stem", "any", "apart"], default="stem", help="what is played from (default: stem)"
     )
     add_sampling_options(parser)
     add_placement_options(parser)

@@ -1,10 +1,10 @@
-"""What an item is conditioned on: itself, a stem of its track, or any item of its track."""
+"""What an item is conditioned on: itself, a stem of its track, any item of it, or one that shares no stem with it."""
 
 import numpy as np
 
 from dataset_builder.items.item import Item
 
-POLICIES = ("self", "stem", "any")
+POLICIES = ("self", "stem", "any", "apart")
 
 
 def policy_weights(reference: str | dict[str, float]) -> dict[str, float]:
@@ -33,6 +33,8 @@ def _candidates(item: Item, policy: str, known: dict[str, Item]) -> list[tuple[I
     allowed = [(known[ref.item], ref.melody) for ref in item.references if ref.item in known]
     if policy == "stem":
         allowed = [(other, melody) for other, melody in allowed if other.kind == "stem"]
+    if policy == "apart":
+        return [(other, melody) for other, melody in allowed if not target & {stem.id for stem in other.stems}]
     return [
         (other, melody)
         for other, melody in allowed

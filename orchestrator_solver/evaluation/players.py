@@ -1,8 +1,7 @@
-"""Who fills the rows of the table: models, another work's target, and the target through the codec."""
+"""Who fills the rows of the table: models, and anchors that are made of the targets."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,8 +14,21 @@ from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import orchestrate
 from ..generation.request import Request
 from ..generation.sampling import SamplingSettings
-from ..weights.package import state_hash
 from .excerpts import TestExcerpt
+from .takes import Takes, name_of
+
+
+@dataclass(frozen=True)
+class Played:
+    """A batch of a row.
+
+    Attributes:
+        wavs: audio `[T]` of each excerpt.
+        names: of the takes that were kept (`Takes.path`), none of an anchor.
+    """
+
+    wavs: list[np.ndarray]
+    names: tuple[str, ...] = ()
 
 
 class Player(Protocol):
@@ -27,17 +39,24 @@ class Player(Protocol):
         """Tells weights from other weights, so that another model's scores are never taken for this one's."""
         ...
 
-    def __call__(self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request]) -> list[np.ndarray]:
-        """Audio `[T]` of each excerpt, of which the same was asked under one policy."""
+    def __call__(self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request], take: int) -> Played:
+        """What is heard in place of each excerpt, of which the same was asked under one policy."""
         ...
 
 
 @dataclass(frozen=True)
 class ModelPlayer:
-    """A model; the seed depends on the first excerpt and the policy, not on the model or on the description."""
+    """A model; the seed depends on excerpt, policy and take, not on the model or on the description.
+
+    Attributes:
+        model: who plays.
+        sampling: how; its seed is not used.
+        takes: where takes are kept and found, if they are to be.
+    """
 
     model: OrchestratorModel
     sampling: SamplingSettings
+    takes: Takes | None = None
 
     @property
     def version(self) -> str:
@@ -45,11 +64,30 @@ class ModelPlayer:
         return self.model.sha256[:12]
 
     def __call__(
-        self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request],
+        self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request], take: int = 0,
         progress: Callable[[float], None] | None = None,
+    ) -> Played:  # fmt: skip
+        seeds = [seed_of(excerpt.item.id, policy, str(take)) % 2**31 for excerpt in excerpts]
+        seconds = excerpts[0].seconds
+        if self.takes is None:
+            return Played(self._play(requests, seeds, seconds, progress))
+        names = tuple(
+            name_of(self.model, request, self.sampling, seed, seconds)
+            for request, seed in zip(requests, seeds, strict=True)
+        )
+        kept = self.takes.read(names)
+        if kept is None:
+            for name, wav in zip(names, self._play(requests, seeds, seconds, progress), strict=True):
+                self.takes.keep(name, wav, self.model.sample_rate)
+            kept = self.takes.read(names)
+        assert kept is not None
+        return Played(kept, names)
+
+    def _play(
+        self, requests: Sequence[Request], seeds: Sequence[int], seconds: float,
+        progress: Callable[[float], None] | None,
     ) -> list[np.ndarray]:  # fmt: skip
-        sampling = replace(self.sampling, seed=seed_of(excerpts[0].item.id, policy) % 2**31)
-        played = orchestrate(self.model, requests, sampling, excerpts[0].seconds, progress=progress)
+        played = orchestrate(self.model, requests, self.sampling, seconds, progress=progress, seeds=seeds)
         return [recording.wav for recording in played]
 
 
@@ -65,24 +103,46 @@ class OtherWork:
             turned = [*excerpts[place + 1 :], *excerpts[:place]]
             self.others[excerpt.item.id] = next((e for e in turned if e.work != excerpt.work), excerpt)
 
-    def __call__(self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request]) -> list[np.ndarray]:
-        return [self.others[excerpt.item.id].target(self.rate) for excerpt in excerpts]
+    def __call__(self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request], take: int) -> Played:
+        return Played([self.others[excerpt.item.id].target(self.rate) for excerpt in excerpts])
 
 
-@dataclass
+@dataclass(frozen=True)
+class TheReference:
+    """What was to be followed, given back."""
+
+    rate: int
+    version = "data"
+
+    def __call__(self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request], take: int) -> Played:
+        return Played([request.reference.at(self.rate) for request in requests])
+
+
+@dataclass(frozen=True)
+class TheTarget:
+    """What stands in the data set."""
+
+    rate: int
+    version = "data"
+
+    def __call__(self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request], take: int) -> Played:
+        return Played([excerpt.target(self.rate) for excerpt in excerpts])
+
+
+@dataclass(frozen=True)
 class ThroughCodec:
     """An excerpt's target, encoded and decoded."""
 
-    codec: CompressionModel
+    model: OrchestratorModel
 
-    @cached_property
+    @property
     def version(self) -> str:
         """Of the codec's weights."""
-        return state_hash(self.codec.state_dict())[:12]
+        return self.model.codec_sha256[:12]
 
-    def __call__(self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request]) -> list[np.ndarray]:
-        wavs = np.stack([excerpt.target(self.codec.sample_rate) for excerpt in excerpts])
-        return list(through_codec(self.codec, torch.from_numpy(wavs)[:, None])[:, 0].numpy())
+    def __call__(self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request], take: int) -> Played:
+        wavs = np.stack([excerpt.target(self.model.sample_rate) for excerpt in excerpts])
+        return Played(list(through_codec(self.model.codec, torch.from_numpy(wavs)[:, None])[:, 0].numpy()))
 
 
 @torch.no_grad()

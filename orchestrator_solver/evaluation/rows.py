@@ -20,14 +20,29 @@ class RowKind:
     explanation: str
 
 
-ROWS: dict[str, RowKind] = {
+MODELS: dict[str, RowKind] = {
     "baseline": RowKind("Baseline", True, "the melody-conditioned model before fine-tuning"),
     "control": RowKind("Control", True, "the baseline trained on with its own data for as many updates as fine-tuning"),
     "finetuned": RowKind("Fine-tuned", True, "the Music Orchestrator"),
     "shipped": RowKind("Shipped", True, "the model that comes with the project, fine-tuned for longer on more works"),
+}
+ANCHORS: dict[str, RowKind] = {
     "random": RowKind("Random", False, "another work's target in place of generated audio: what chance scores"),
+    "reference": RowKind("Reference", False, "what was to be followed, given back as it is"),
+    "target": RowKind("Target", False, "what stands in the data set"),
     "ceiling": RowKind("Codec ceiling", False, "the target itself through the codec: the best that can come out of it"),
 }
+
+
+def kind_of(row: str) -> RowKind:
+    """What a row is; one that is none of `MODELS` and `ANCHORS` is another model, of this name."""
+    return {**MODELS, **ANCHORS}.get(row) or RowKind(row, True, "another model")
+
+
+def in_order(rows: set[str]) -> list[str]:
+    """Rows as the table has them: models, others by name, anchors."""
+    others = sorted(rows - MODELS.keys() - ANCHORS.keys())
+    return [*(row for row in MODELS if row in rows), *others, *(row for row in ANCHORS if row in rows)]
 
 
 @dataclass(frozen=True)
@@ -38,10 +53,14 @@ class ClipScores:
         item: id of the target item.
         start: of the excerpt, in seconds; together with `item` it pairs clips across rows.
         work: what the intervals resample; clips of one work are alike.
-        row: key of `ROWS`.
+        row: key of `MODELS` or `ANCHORS`, or another model's name.
         prompting: `without` or `with` description, "" for a row that is not prompted.
         policy: which reference the model followed and SIM compares with: `self`, `stem` ...
         scores: by metric name, NaN where not defined.
+        take: number of the seed.
+        kind: of the item: mix, stem, or submix.
+        instruments: that were asked for.
+        audio: name of the take (`Takes.path`), "" of an anchor.
     """
 
     item: str
@@ -51,8 +70,12 @@ class ClipScores:
     prompting: str
     policy: str
     scores: dict[str, float]
+    take: int = 0
+    kind: str = ""
+    instruments: tuple[str, ...] = ()
+    audio: str = ""
 
     @property
-    def clip(self) -> tuple[str, float]:
-        """The same for the same excerpt in every row."""
-        return self.item, self.start
+    def clip(self) -> tuple[str, float, int]:
+        """The same for the same excerpt and seed in every row."""
+        return self.item, self.start, self.take

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import torch
 from audiocraft.models.encodec import CompressionModel
@@ -16,7 +18,10 @@ from dataset_builder.music.instruments import ordered
 from ..features.chroma import seconds_between_common_frames
 from ..features.conditions import audio_reference
 from ..models import loading
+from ..models.runs import is_run, package_of_run
 from ..runtime.placement import Placement, placement
+from ..seams.row_draws import drawn_with
+from ..weights.package import folder_of, state_hash
 from ..weights.published import language_model_package
 from .reference_audio import ReferenceAudio
 from .sampling import SamplingSettings
@@ -46,6 +51,11 @@ class OrchestratorModel:
     placement: Placement = field(default_factory=lambda: placement("cpu"))
     facts: dict = field(default_factory=dict)
 
+    @cached_property
+    def codec_sha256(self) -> str:
+        """Of the codec's state."""
+        return state_hash(self.codec.state_dict())
+
     @property
     def sample_rate(self) -> int:
         """Hz of what is generated."""
@@ -56,6 +66,12 @@ class OrchestratorModel:
         """Seconds between the times that begin a frame of the codec and one of the reference's chroma alike."""
         chroma = self.lm.condition_provider.conditioners["self_wav"]
         return seconds_between_common_frames(self.codec.frame_rate, chroma.frame_rate)
+
+    @property
+    def hearing(self) -> dict[str, Any]:
+        """What models must have in common to be compared: rate, grid of times, and how the reference is heard."""
+        chroma = self.lm.condition_provider.conditioners["self_wav"]
+        return {"rate": f"{self.sample_rate} Hz", "frames": f"{self.grid:g} s", "chroma": chroma.identity.strip()}
 
     @property
     def trained_instruments(self) -> tuple[str, ...]:
@@ -86,9 +102,9 @@ class OrchestratorModel:
     @torch.no_grad()
     def generate(
         self, prompts: Sequence[str | None], references: Sequence[ReferenceAudio], seconds: float,
-        sampling: SamplingSettings, progress: Progress | None = None,
+        sampling: SamplingSettings, progress: Progress | None = None, seeds: Sequence[int] | None = None,
     ) -> torch.Tensor:  # fmt: skip
-        """Play each reference as its prompt says, all at once.
+        """Play each reference as its prompt says, all at once; what one gets is not drawn together with the others.
 
         Args:
             prompts: what to play, see `dataset_builder.items.prompt.compose`.
@@ -96,6 +112,7 @@ class OrchestratorModel:
             seconds: of output.
             sampling: how codes are drawn.
             progress: called with the share that is done, 0..1.
+            seeds: of each one's draws, in place of `sampling.seed`.
 
         Returns:
             Audio `[B, 1, T]` at `sample_rate`, on the CPU.
@@ -105,8 +122,7 @@ class OrchestratorModel:
         """
         device = self.placement.device
         try:
-            with torch.random.fork_rng([device] if device.type == "cuda" else []), self.placement.autocast():
-                torch.manual_seed(sampling.seed)
+            with drawn_with(seeds or [sampling.seed] * len(prompts)), self.placement.autocast():
                 codes = self._codes(prompts, references, seconds, sampling, progress or (lambda share: None))
             return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
         except (MemoryError, RuntimeError) as error:
@@ -165,7 +181,10 @@ def _part_of(progress: Progress, first: float, last: float) -> Callable[[int, in
 
 
 def load_model(name: str, where: Placement | None = None) -> OrchestratorModel:
-    """The model of this name: `nano`, `nano-baseline`, an exported folder, or `//pretrained/NAME`, and its codec.
+    """The model of this name, and its codec.
+
+    It may be a shipped one (`nano`, `nano-baseline`), an exported one's folder, the signature of a run of this machine,
+    or one at the hub (`facebook/musicgen-melody`, with or without `//pretrained/`).
 
     Args:
         name: of the model.
@@ -175,7 +194,7 @@ def load_model(name: str, where: Placement | None = None) -> OrchestratorModel:
         UserError: if there is none, it is torn, or the device has too little memory for it.
     """
     where = where or placement("cpu")
-    package = language_model_package(name)
+    package = package_of_run(name) if is_run(name) and not folder_of(name) else language_model_package(name)
     try:
         lm = loading.build_lm_from_package(package, where.device)
         codec = loading.load_codec(package.cfg.compression_model_checkpoint, where.device)

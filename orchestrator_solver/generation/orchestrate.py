@@ -24,6 +24,7 @@ _VERSIONED = ("music-orchestrator", "audiocraft", "torch", "numpy", "soundfile",
 def orchestrate(
     model: OrchestratorModel, requests: Sequence[Request], sampling: SamplingSettings, seconds: float | None = None,
     metrics: Mapping[str, ClipMetric] | None = None, progress: Progress | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> list[Recording]:  # fmt: skip
     """Play all requests at once.
 
@@ -34,6 +35,7 @@ def orchestrate(
         seconds: of every recording; by default as long as the longest reference.
         metrics: score each recording against its reference, for its record.
         progress: called with the share of playing that is done, 0..1.
+        seeds: of each request's draws, in place of `sampling.seed`.
 
     Returns:
         A recording of each request, in order.
@@ -41,26 +43,27 @@ def orchestrate(
     seconds = seconds or max(request.reference.seconds for request in requests)
     begun = time.perf_counter()
     prompts, references = [request.prompt for request in requests], [request.reference for request in requests]
-    wavs = list(model.generate(prompts, references, seconds, sampling, progress)[:, 0].float().numpy())
+    seeds = seeds or [sampling.seed] * len(requests)
+    wavs = list(model.generate(prompts, references, seconds, sampling, progress, seeds)[:, 0].float().numpy())
     took = time.perf_counter() - begun
     scores = _scores(requests, wavs, metrics or {}, model.sample_rate)
     return [
         Recording(wav, model.sample_rate, {
             "reference": request.reference.record(), "prompt": request.prompt,
             "instruments": list(request.instruments), "description": asdict(request.description),
-            "model": {"name": model.name, "sha256": model.sha256}, **_settings(sampling, seconds), "scores": score,
-            "computed": model.placement.record(),
+            "model": {"name": model.name, "sha256": model.sha256}, **_settings(sampling, seed, seconds),
+            "scores": score, "computed": model.placement.record(),
             "seconds": {"audio": round(len(wav) / model.sample_rate, 3), "generating": round(took, 2)},
             "sample_rate": model.sample_rate, "versions": versions(), "warnings": warnings_of(model, request, seconds),
         })
-        for request, wav, score in zip(requests, wavs, scores, strict=True)
+        for request, wav, seed, score in zip(requests, wavs, seeds, scores, strict=True)
     ]  # fmt: skip
 
 
-def _settings(sampling: SamplingSettings, seconds: float) -> dict[str, Any]:
+def _settings(sampling: SamplingSettings, seed: int, seconds: float) -> dict[str, Any]:
     """Seed and settings, as a record names them."""
-    settings = asdict(sampling)
-    return {"seed": settings.pop("seed"), "settings": {"seconds": seconds, **settings}}
+    settings = {name: value for name, value in asdict(sampling).items() if name != "seed"}
+    return {"seed": seed, "settings": {"seconds": seconds, **settings}}
 
 
 def _scores(

@@ -12,6 +12,7 @@ import numpy as np
 from dataset_builder.music.instruments import CLASSES
 
 from .clips import Clips
+from .instrument_groups import of_groups
 from .recogniser import Recogniser, shipped_recogniser
 
 
@@ -38,6 +39,7 @@ class Instruments:
     Args:
         score: a name in `SCORES`.
         recogniser: who hears; by default the shipped one.
+        grouped: whether classes that it cannot tell apart count as one, see its card.
 
     Raises:
         UserError: if there is none.
@@ -45,16 +47,19 @@ class Instruments:
 
     higher_is_better = True
 
-    def __init__(self, score: str = "F1", recogniser: Recogniser | None = None):
-        self.score, self.label = SCORES[score], f"instruments {score}"
+    def __init__(self, score: str = "F1", recogniser: Recogniser | None = None, grouped: bool = False):
+        self.score, self.label = SCORES[score], f"{'groups of ' if grouped else ''}instruments {score}"
         self.recogniser = recogniser or shipped_recogniser()
+        card = self.recogniser.card
+        self.groups, self.thresholds = [(name,) for name in CLASSES], [card["threshold"][name] for name in CLASSES]
+        if grouped:
+            self.groups, self.thresholds = [tuple(group) for group in card["groups"]], card["threshold of groups"]
 
     def __call__(self, clips: Clips) -> np.ndarray:
-        probabilities = self.recogniser.probabilities(clips.generated, clips.sample_rate)
-        card = self.recogniser.card
-        taught = np.array([name in card["trained on"] for name in CLASSES])
-        heard = (probabilities > [card["threshold"][name] for name in CLASSES]) & taught
-        asked = as_mask(clips.instruments) & taught
+        probabilities = of_groups(self.recogniser.probabilities(clips.generated, clips.sample_rate), self.groups)
+        taught = np.array([not self.recogniser.card["trained on"].keys().isdisjoint(group) for group in self.groups])
+        heard = (probabilities > self.thresholds) & taught
+        asked = of_groups(as_mask(clips.instruments), self.groups) & taught
         hits, called, wanted = ((heard & asked).sum(1), heard.sum(1), asked.sum(1))
         with np.errstate(invalid="ignore", divide="ignore"):
             values = self.score(hits.astype(np.float64), called, wanted)

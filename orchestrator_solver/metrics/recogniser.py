@@ -4,7 +4,7 @@ A log-mel spectrogram and five convolutions, trained on stems and on sums of the
 (`workflows/recogniser_training.py`). What it reaches on works that no training saw is in its package's card.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -23,6 +23,8 @@ from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import CLASSES
 from dataset_builder.runtime.checksums import digest_of
 from dataset_builder.runtime.untrusted import parse_json, read_regular, shown
+
+from .clips import is_silent
 
 SAMPLE_RATE, HOP, N_FFT, MELS = 16_000, 320, 1024, 96
 LEAST_SECONDS = 1.0  # a shorter clip is repeated
@@ -50,11 +52,16 @@ class RecogniserNet(nn.Module):
 
     def forward(self, wav: torch.Tensor) -> torch.Tensor:
         """Logits `[B, 34]`."""
+        logits: torch.Tensor = self.classify(self.features(wav))
+        return logits
+
+    def features(self, wav: torch.Tensor) -> torch.Tensor:
+        """What the classes are told by `[B, 384]`."""
         wav = wav / (wav.pow(2).mean(-1, keepdim=True).sqrt() + 1e-4)  # how loud it is tells no instrument
         spectrum = torch.stft(wav, N_FFT, HOP, window=self.window, return_complex=True).abs()
         mel = self.scale((self.filters @ spectrum + 1e-3).log())
         found = self.convolutions(mel[:, None]).mean(2)  # [B, C, S]
-        return self.classify(torch.cat([found.mean(-1), found.amax(-1)], dim=-1))
+        return torch.cat([found.mean(-1), found.amax(-1)], dim=-1)
 
 
 def _block(narrow: int, wide: int) -> nn.Module:
@@ -77,7 +84,6 @@ class Recogniser:
     card: dict[str, Any]
     sha256: str
 
-    @torch.no_grad()
     def probabilities(self, wavs: Sequence[np.ndarray], sample_rate: int) -> np.ndarray:
         """How sure it is of each class `[B, 34]` in mono clips `[T]` of any length; NaN for a silent clip.
 
@@ -85,18 +91,29 @@ class Recogniser:
             wavs: the clips.
             sample_rate: of all, in Hz.
         """
+        return self._heard(wavs, sample_rate, len(CLASSES), lambda batch: self.net(batch).sigmoid())
+
+    def features(self, wavs: Sequence[np.ndarray], sample_rate: int) -> np.ndarray:
+        """What it tells the classes by `[B, 384]`: arguments and silent clips as of `probabilities`."""
+        return self._heard(wavs, sample_rate, 2 * _CHANNELS[-1], self.net.features)
+
+    @torch.no_grad()
+    def _heard(
+        self, wavs: Sequence[np.ndarray], sample_rate: int, width: int, hear: Callable[[torch.Tensor], torch.Tensor]
+    ) -> np.ndarray:
+        """What `hear` makes of batches `[B, T]` at 16 kHz: `[N, width]` float64."""
         clips = [soxr.resample(np.asarray(wav, np.float32), sample_rate, SAMPLE_RATE) for wav in wavs]
-        found = np.full((len(clips), len(CLASSES)), np.nan)
+        found = np.full((len(clips), width), np.nan)
         by_length: dict[int, list[int]] = {}
         for place, clip in enumerate(clips):
-            if np.abs(clip).max(initial=0.0) > 1e-4:
+            if not is_silent(clip):
                 clips[place] = _long_enough(clip)
                 by_length.setdefault(len(clips[place]), []).append(place)
         for places in by_length.values():  # no padding: neighbours in a batch change nothing
             for begin in range(0, len(places), _BATCH):
                 chosen = places[begin : begin + _BATCH]
                 batch = torch.from_numpy(np.stack([clips[place] for place in chosen])).to(self.net.window.device)
-                found[chosen] = self.net(batch).sigmoid().cpu().double().numpy()
+                found[chosen] = hear(batch).cpu().double().numpy()
         return found
 
     @classmethod
@@ -136,6 +153,12 @@ def _checked(card: Any) -> dict[str, Any]:
         raise ValueError(f"trained on is {shown(taught)}: expected a count for some of the classes")
     if set(thresholds) != set(CLASSES) or not all(type(one) is float and 0 <= one <= 1 for one in thresholds.values()):
         raise ValueError(f"threshold is {shown(thresholds)}: expected a probability for each class")
+    groups, of_groups = card["groups"], card["threshold of groups"]
+    if len(of_groups) != len(groups) or not all(type(one) is float and 0 <= one <= 1 for one in of_groups):
+        raise ValueError(f"threshold of groups is {shown(of_groups)}: expected a probability for each group")
+    named = [name for group in groups for name in group]
+    if not all(groups) or len(named) != len(set(named)) or not set(named) <= set(CLASSES):
+        raise ValueError(f"groups is {shown(groups)}: expected some of the classes, each in one group")
     return dict(card)
 
 

@@ -2,14 +2,17 @@
 
 The paper's SIM is audiocraft's `chroma_cosine`: the cosine of one-hot argmax chroma, which is 1 where the strongest
 pitch class agrees and 0 elsewhere, over all frames. There a silent frame counts as a C, so that silence against silence
-scores 1. `sim` is the same measure over the frames in which the reference sounds, and silence never agrees with sound.
+scores 1; `audiocraft_sim` is that measure, to compare with published figures. `sim` takes the frames in which the
+reference sounds, and silence never agrees with sound.
 """
+
+import math
 
 import numpy as np
 import torch
 
 from ..features.chroma import Chroma, ChromaFrames
-from .clips import Clips
+from .clips import Clips, require_numbers
 
 
 def sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
@@ -37,10 +40,16 @@ def soft_sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -
     return _mean(cosine * ours.voiced, theirs.voiced)
 
 
-def all_frames_sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
-    """audiocraft's `chroma_cosine` by clip: all frames, silence taken for a C; to compare with published figures."""
+def audiocraft_sim(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> torch.Tensor:
+    """audiocraft's `ChromaCosineSimilarityMetric` by clip `[B]`: all frames but one centred on the very end.
+
+    Audio is given as to `sim`; silence is taken for a C, and no audio at all has NaN. audiocraft itself has one number
+    for all clips, the mean over their frames: that of clips of one length is the mean of these.
+    """
     ours, theirs = _frames(generated, reference, chroma)
-    return (ours.classes == theirs.classes).double().mean(dim=1)
+    length = min(generated.shape[-1], reference.shape[-1])
+    agree = ours.classes == theirs.classes
+    return agree[:, : math.ceil(length / chroma.hop)].double().mean(dim=1)
 
 
 def _frames(generated: torch.Tensor, reference: torch.Tensor, chroma: Chroma) -> tuple[ChromaFrames, ChromaFrames]:
@@ -53,7 +62,9 @@ def _mean(score: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (score * mask).sum(dim=1) / mask.sum(dim=1)
 
 
-MEASURES = {"SIM": sim, "SIM (soft)": soft_sim, "SIM (all frames)": all_frames_sim}
+AUDIOCRAFTS = "SIM (audiocraft)"
+AUDIOCRAFTS_WINDOW = 14  # as a power of two, at every rate: `metrics.chroma_cosine` of audiocraft's solver/musicgen
+MEASURES = {"SIM": sim, "SIM (soft)": soft_sim, AUDIOCRAFTS: audiocraft_sim}
 
 
 class Sim:
@@ -66,7 +77,8 @@ class Sim:
         self.measure = MEASURES[label]
 
     def __call__(self, clips: Clips) -> np.ndarray:
-        chroma = Chroma(clips.sample_rate)
+        require_numbers(clips.generated, "the generated audio")
+        chroma = Chroma(clips.sample_rate, AUDIOCRAFTS_WINDOW if self.label == AUDIOCRAFTS else None)
         pairs = zip(clips.generated, clips.references, strict=True)
         return np.array([self.measure(_batch(ours), _batch(theirs), chroma).item() for ours, theirs in pairs])
 

@@ -14,6 +14,13 @@ def tag_probabilities(tagger: Tagger, wavs: Sequence[np.ndarray], sample_rate: i
     Raises:
         UserError: an empty clip, or NaN in one.
     """
-    if sample_rate != SAMPLE_RATE:
-        wavs = [soxr.resample(wav, sample_rate, SAMPLE_RATE) for wav in wavs]
-    return tagger.mean_probabilities(wavs)
+    return tagger.mean_probabilities(_at_its_rate(wavs, sample_rate))
+
+
+def tag_features(tagger: Tagger, wavs: Sequence[np.ndarray], sample_rate: int) -> np.ndarray:
+    """Mean of the tagger's last hidden layer `[B, 200]` over mono clips `[T]`; errors as of `tag_probabilities`."""
+    return tagger.mean_features(_at_its_rate(wavs, sample_rate))
+
+
+def _at_its_rate(wavs: Sequence[np.ndarray], sample_rate: int) -> Sequence[np.ndarray]:
+    return wavs if sample_rate == SAMPLE_RATE else [soxr.resample(wav, sample_rate, SAMPLE_RATE) for wav in wavs]

@@ -5,7 +5,7 @@ from typing import Any
 import flashy
 from audiocraft.solvers.base import StandardSolver
 
-from .sample_table import SampleTable, wandb_table
+from .sample_table import SampleTable, show_at_tensorboard, wandb_table
 from .stage_progress import TimeLeftBar
 
 STEPS = "steps"  # prefix of scalars by update
@@ -27,8 +27,15 @@ class MonitoredSolver(StandardSolver):
             logger.log_metrics(STEPS, metrics, update)
 
     def log_samples(self, table: SampleTable) -> dict[str, float]:
-        """Write a table of samples, and show it at wandb, with audio if media are on; returns its mean scores."""
+        """Write a table of samples, and show it at wandb and TensorBoard, with audio if media are on.
+
+        Returns:
+            Its mean scores.
+        """
         samples = table.write()
+        board = self._loggers().get("tensorboard")
+        if board is not None and board.with_media_logging and flashy.distrib.is_rank_zero():
+            show_at_tensorboard(board, samples, table.folder, self.epoch)
         wandb_logger = self._loggers().get("wandb")
         if wandb_logger is not None and flashy.distrib.is_rank_zero():
             audio = table.folder if wandb_logger.with_media_logging else None

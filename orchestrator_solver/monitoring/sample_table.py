@@ -124,3 +124,16 @@ def wandb_table(samples: Sequence[Sample], folder: Path | None) -> Any:
         for sample in samples
     ]
     return wandb.Table(columns=[*facts, *heard], data=rows)
+
+
+def show_at_tensorboard(logger: Any, samples: Sequence[Sample], folder: Path, epoch: int) -> None:
+    """Audio, prompt and scores of the rows, as TensorBoard shows them, under the number of each."""
+    for number, sample in enumerate(samples):
+        for name in AUDIO:
+            wav, rate = soundfile.read(folder / getattr(sample, name), dtype="float32")
+            logger.log_audio(
+                prefix="samples", key=f"{number:02d}_{name}", audio=torch.from_numpy(wav)[None], sample_rate=rate,
+                step=epoch,
+            )  # fmt: skip
+        facts = "\n".join(f"- {name}: {value}" for name, value in asdict(sample).items() if name not in AUDIO)
+        logger.log_text(prefix="samples", key=f"{number:02d}", text=facts, step=epoch)

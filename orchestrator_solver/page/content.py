@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..evaluation.table import Column
-from ..metrics.bootstrap import Interval
+from ..statistics.bootstrap import Interval
+from ..statistics.significance import LEVEL
 
 UNDEFINED = "–"
 
@@ -70,14 +71,21 @@ def tables_of(record: Mapping[str, Any]) -> tuple[PageTable, ...]:
         for part, title, signed in (("lines", "Means", False), ("differences", "Paired differences", True)):
             rows = [_row(line, columns, signed) for line in record[part] if line["policy"] == policy]
             if rows:
-                note = "Starred where the interval excludes 0." if signed else ""
+                note = "Starred where p < 0.05 after correction for all tests." if signed else ""
                 tables.append(PageTable(f"{title}, reference by policy “{policy}”", head, rows, note))
     return tuple(tables)
 
 
 def _row(line: Mapping[str, Any], columns: Sequence[Column], signed: bool) -> tuple[str, ...]:
-    intervals = (Interval.from_json(line["intervals"][column.name]) for column in columns)
-    return (line["label"], *(interval.text(signed, UNDEFINED) for interval in intervals))
+    return (line["label"], *(_cell(line, column.name, signed) for column in columns))
+
+
+def _cell(line: Mapping[str, Any], name: str, signed: bool) -> str:
+    if name not in line["intervals"]:  # a metric of whole sets, which has no pairs
+        return UNDEFINED
+    text = Interval.from_json(line["intervals"][name]).text(signed, UNDEFINED)
+    corrected = line["tests"][name]["corrected"] if signed else None
+    return text + (" *" if corrected is not None and corrected < LEVEL else "")
 
 
 def score_text(value: float | None) -> str:

@@ -67,9 +67,9 @@ def play_excerpts(
         return None if progress is None else lambda share: progress((cell + share) / len(cells))
 
     for number, (row, prompting) in enumerate(cells):
-        requests = [e.request(reference, prompting) for e, reference in zip(excerpts, references, strict=True)]
-        generated = ModelPlayer(models[row], sampling)(excerpts, policy, requests, share_done(number))
-        scores = _scores(metrics, clips_of(excerpts, requests, targets, generated, rate))
+        requests = [e.request(reference, prompting, policy) for e, reference in zip(excerpts, references, strict=True)]
+        generated = ModelPlayer(models[row], sampling)(excerpts, policy, requests, progress=share_done(number)).wavs
+        scores = _scores(metrics, clips_of(excerpts, requests, targets, generated, rate, policy))
         takes[row, prompting] = [
             Take(row, row_label(row, prompting), within_scale(wav), rate, score)
             for wav, score in zip(generated, scores, strict=True)
@@ -100,7 +100,7 @@ def _page_excerpt(
     lines = [[take for (_, prompting), take in takes.items() if prompting == which] for which in PROMPTINGS]
     ordered = [*given[:1], *lines[0], *given[1:], *lines[1]]
     note = f"{excerpt.item.id}, from {excerpt.start:.1f} s; played from {source.id}"
-    prompts = {PROMPT_LABELS[which]: text for which, text in excerpt.prompts.items()}
+    prompts = {PROMPT_LABELS[which]: text for which, text in excerpt.prompts(policy).items()}
     return PageExcerpt(title_of(excerpt.item, excerpt.root), excerpt.sounding, prompts, ordered, note)
 
 

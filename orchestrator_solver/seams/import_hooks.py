@@ -15,6 +15,7 @@ from . import (  # noqa: F401 - each registers its patches
     audio_files,
     chroma_filters,
     libraries,
+    row_draws,
     seldom_used,
     stand_ins,
     unpickling,
@@ -25,10 +26,10 @@ from .registry import FALLBACKS, LATE_IMPORTS, PATCHES, STAND_INS, Patch, stands
 
 
 class _PatchingLoader(Loader):
-    """The module's own loader, some of whose imports may wait, then our patch."""
+    """The module's own loader, some of whose imports may wait, then our patches."""
 
-    def __init__(self, loader: Any, patch: Patch | None) -> None:
-        self.loader, self.patch = loader, patch
+    def __init__(self, loader: Any, patches: Sequence[Patch]) -> None:
+        self.loader, self.patches = loader, patches
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.loader, name)
@@ -38,23 +39,25 @@ class _PatchingLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         if late := LATE_IMPORTS.get(module.__name__):
-            LateImports(module, late.modules).execute(self.loader.exec_module)
+            LateImports(module, late.modules, late.may_be_absent).execute(self.loader.exec_module)
         else:
             self.loader.exec_module(module)
-        if self.patch:
-            self.patch(module)
+        for patch in self.patches:
+            patch(module)
 
 
 class FallbackLoader(_PatchingLoader):
     """The module's own loader; our stand-in only where it links a library that is missing, or of another build."""
 
-    patch: Patch
+    def __init__(self, loader: Any, fill: Patch) -> None:
+        super().__init__(loader, ())
+        self.fill = fill
 
     def exec_module(self, module: ModuleType) -> None:
         try:
             self.loader.exec_module(module)
         except (OSError, RuntimeError):
-            self.patch(module)
+            self.fill(module)
 
 
 class _StandInLoader(Loader):
@@ -83,7 +86,9 @@ class _PatchFinder(MetaPathFinder):
         if spec is not None:
             fallback = FALLBACKS.get(name)
             spec.loader = (
-                FallbackLoader(spec.loader, fallback) if fallback else _PatchingLoader(spec.loader, PATCHES.get(name))
+                FallbackLoader(spec.loader, fallback)
+                if fallback
+                else _PatchingLoader(spec.loader, PATCHES.get(name, ()))
             )
         return spec
 
@@ -116,6 +121,6 @@ def install(entry_point: str) -> None:
     libraries.point_to_our_settings()
     sys.meta_path.insert(0, _PatchFinder())
     sys.meta_path.append(_Supplier())
-    for name, patch in PATCHES.items():
-        if name in sys.modules:  # torch or flashy may have been imported before us
+    for name in PATCHES.keys() & sys.modules.keys():  # torch or flashy may have been imported before us
+        for patch in PATCHES[name]:
             patch(sys.modules[name])

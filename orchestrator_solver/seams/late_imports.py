@@ -23,10 +23,11 @@ class LateImports:
     Args:
         importer: the module.
         late: the modules whose import waits.
+        may_be_absent: whether one of them that cannot be found is missed only when it is used.
     """
 
-    def __init__(self, importer: ModuleType, late: Collection[str]) -> None:
-        self._importer, self._late = importer, late
+    def __init__(self, importer: ModuleType, late: Collection[str], may_be_absent: bool = False) -> None:
+        self._importer, self._late, self._may_be_absent = importer, late, may_be_absent
         self.running = False  # the importer's own code
 
     def execute(self, code: Callable[[ModuleType], None]) -> None:
@@ -65,11 +66,12 @@ class LateImports:
         """Whether a module is on the list.
 
         Raises:
-            ModuleNotFoundError: if it is, and its package is not there.
+            ModuleNotFoundError: if it is, and its package cannot be found although it has to be there.
         """
         if module not in self._late:
             return False
-        if module not in sys.modules and find_spec(module.partition(".")[0]) is None:  # of a submodule imports packages
+        package = module.partition(".")[0]  # to look for a submodule would import it
+        if not self._may_be_absent and module not in sys.modules and find_spec(package) is None:
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
         return True
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 Patch = Callable[[ModuleType], None]
-PATCHES: dict[str, Patch] = {}  # by the module that is patched after its own code has run
+PATCHES: dict[str, tuple[Patch, ...]] = {}  # by the module that is patched after its own code has run
 STAND_INS: dict[str, Patch] = {}  # by the module that may be absent: what fills an empty one
 FALLBACKS: dict[str, Patch] = {}  # by the module whose own code may fail for want of a library: what fills it then
 
@@ -24,7 +24,7 @@ def patches(*modules: str) -> Callable[[Patch], Patch]:
     """Register a function as what is done to these modules."""
 
     def register(patch: Patch) -> Patch:
-        PATCHES.update(dict.fromkeys(modules, patch))
+        PATCHES.update({module: (*PATCHES.get(module, ()), patch) for module in modules})
         return patch
 
     return register
@@ -68,25 +68,28 @@ class LateImport:
     Attributes:
         modules: whose import waits: packages, or modules that are named after `from`.
         reason: why they are seldom used there, and when the entry can go.
+        may_be_absent: whether a module that is not installed is missed only when it is used.
     """
 
     modules: frozenset[str]
     reason: str
+    may_be_absent: bool = False
 
 
 LATE_IMPORTS: dict[str, LateImport] = {}  # by the module that imports
 
 
-def imports_late(importer: str, *modules: str, why: str) -> None:
+def imports_late(importer: str, *modules: str, why: str, may_be_absent: bool = False) -> None:
     """Let imports of a module wait until they are used. They must name modules, classes and functions alone.
 
     Args:
         importer: the module.
         modules: what it imports.
         why: when it uses them.
+        may_be_absent: whether one that is not installed is missed only when it is used.
     """
     reason = f"Why: {why}. Goes when: Python 3.15 is the oldest in use: `sys.set_lazy_imports_filter` does the same."
-    LATE_IMPORTS[importer] = LateImport(frozenset(modules), reason)
+    LATE_IMPORTS[importer] = LateImport(frozenset(modules), reason, may_be_absent)
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,8 @@ def _owner(factory: Factory) -> Any:
 
 def reasons() -> Iterator[tuple[str, str]]:
     """Everything that is replaced: what, and why and when it can go."""
-    for module, patch in {**PATCHES, **STAND_INS, **FALLBACKS}.items():
+    replaced = [(module, patch) for module, several in PATCHES.items() for patch in several]
+    for module, patch in [*replaced, *STAND_INS.items(), *FALLBACKS.items()]:
         yield module, " ".join((patch.__doc__ or "").split())
     for importer, late in LATE_IMPORTS.items():
         yield f"{importer} imports late {', '.join(sorted(late.modules))}", late.reason

@@ -1,4 +1,7 @@
-"""Imports that every start would pay for and that few commands use: they wait, see `late_imports`."""
+"""Imports that wait until they are used, see `late_imports`: what every start would pay for and few commands use.
+
+Those of the networks behind the paper's scores wait for good: their packages also train, by much that is not installed.
+"""
 
 from .registry import imports_late
 
@@ -26,3 +29,13 @@ imports_late("librosa.core.harmonic", "scipy.interpolate", why="only energies of
 imports_late("librosa.sequence", "scipy.spatial.distance", why="only time warping uses it")
 imports_late("symusic.soundfont", "pySmartDL", why="no sound font is downloaded here")
 imports_late("librosa.feature.rhythm", "scipy", why="an annotation there names scipy.stats, which is loaded for it")
+
+for importer, modules, used in (
+    ("laion_clap", ["laion_clap.hook"], "it tokenizes by three models of the hub as it is imported"),
+    ("laion_clap.clap_module.utils", ["h5py", "torchvision.ops.misc"], "they read training data, freeze a network"),
+    ("laion_clap.clap_module.tokenizer", ["ftfy"], "it cleans texts for another text tower than RoBERTa"),
+    ("laion_clap.clap_module.transform", ["torchvision.transforms"], "they are for images"),
+    ("laion_clap.clap_module.loss", ["sklearn.metrics"], "it scores classifiers in training"),
+    ("hear21passt.models.helpers.vit_helpers", ["timm.models._hub"], "it downloads weights, which we are given"),
+):
+    imports_late(importer, *modules, why=f"{used}; only CLAP's and PaSST's networks are used", may_be_absent=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from dataset_builder.errors import UserError
@@ -134,3 +134,18 @@ def read_clap_safely(module: ModuleType) -> None:
         clap_model.model.load_state_dict(read_clap(path))
 
     module.load_clap_state_dict = load_clap_state_dict  # type: ignore[attr-defined]
+
+
+@patches("laion_clap.clap_module.model")
+def leave_the_text_tower_empty(module: ModuleType) -> None:
+    """Why: CLAP's network downloads the weights of RoBERTa (0.5 GB), which its own checkpoint then overwrites. Goes
+    when: laion_clap builds its text tower by a configuration."""
+
+    def of_its_shape(name: str) -> Any:
+        from transformers import RobertaConfig, RobertaModel
+
+        if name != "roberta-base":
+            raise UserError(f"CLAP's text tower is {name}: expected roberta-base, which LAION's checkpoint has")
+        return RobertaModel(RobertaConfig(max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5))
+
+    module.RobertaModel = SimpleNamespace(from_pretrained=of_its_shape)  # type: ignore[attr-defined]

@@ -130,7 +130,18 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
         return prepared.conditions, prepared.codes, prepared.mask
 
     def evaluate(self) -> dict:
-        """The base metrics (cross-entropy) of the test split; Table 1 is made by `orchestrator evaluate`."""
+        """Cross-entropy of the test split, and what the model plays, scored as for Table 1 (`evaluate.metrics`)."""
         self.model.eval()
         with torch.no_grad():
-            return self.common_train_valid("evaluate") if self.cfg.evaluate.metrics.base else {}
+            metrics = self.common_train_valid("evaluate") if self.cfg.evaluate.metrics.base else {}
+            return {**metrics, **(self._table() if self.cfg.evaluate.metrics.clips else {})}
+
+    def _table(self) -> dict[str, float]:
+        from ..evaluation import table_formats
+        from .clip_scores import means_of, table_of_run
+
+        out = self.folder / "evaluation"
+        table = table_of_run(self.cfg, self.model, self.compression_model, out)
+        if flashy.distrib.is_rank_zero():
+            table_formats.write(table, out)
+        return means_of(table)

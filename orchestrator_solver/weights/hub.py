@@ -55,6 +55,7 @@ MODELS: dict[str, Model] = {
         Model("facebook/musicgen-small", _MUSICGEN, 1.1, "CC-BY-NC 4.0"),
         Model("facebook/encodec_32khz", _TRANSFORMERS, 0.3, "CC-BY-NC 4.0"),
         Model("t5-base", _T5, 0.9, "Apache-2.0"),
+        Model("roberta-base", (("tokenizer.json", "vocab.json"),), 0.001, "MIT"),  # CLAP's tokenizer
         Model(HTDEMUCS, ("htdemucs.yaml", "955717e8.safetensors"), 0.1, "MIT"),
     )
 }

@@ -1,5 +1,6 @@
 """Language models by name, as packages: ours, or as audiocraft publishes them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from . import package_rules
 from .hub import from_hub, require
 from .package import PREFIX, Package, folder_of, load, state_hash
 
+_AT_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # owner/name
 # What audiocraft drops, too: folders of its authors, and data options that are no longer.
 _OF_ITS_TRAINING = {"chroma_stem": ("cache_path",), "args": ("merge_text_conditions_p", "drop_desc_p")}
 
@@ -23,11 +25,14 @@ _OF_ITS_TRAINING = {"chroma_stem": ("cache_path",), "args": ("merge_text_conditi
 def language_model_package(name: str) -> Package:
     """The language model of this name: a shipped one's, an exported one's folder, or `//pretrained/NAME`.
 
-    NAME may also be a repository at the hub (`facebook/musicgen-melody`), or a folder of audiocraft's format.
+    NAME may also be a repository at the hub (`facebook/musicgen-melody`, for which the prefix can be left out), or a
+    folder of audiocraft's format.
 
     Raises:
         UserError: if there is none, it cannot be had, or it is torn.
     """
+    if _AT_THE_HUB.fullmatch(name) and not Path(name).exists():
+        name = PREFIX + name
     if folder_of(name) or not name.startswith(PREFIX):
         return load(name, "lm")
     if not Path(name.removeprefix(PREFIX)).exists():

@@ -27,7 +27,7 @@ PINNED = {"955717e8-8726e21a.th": "8726e21a993978c7ba086d3872e7608d7d5bfca646ca4
 
 
 def _containers() -> list[Any]:
-    """audiocraft's exports: dictionaries of tensors, and the configuration as YAML text."""
+    """audiocraft's exports: dictionaries of tensors, and the configuration as YAML text. PaSST's: a state alone."""
     return []
 
 
@@ -55,6 +55,7 @@ ALLOWED: dict[str, Callable[[], list[Any]]] = {
     "audiocraft": _containers,
     "demucs": _demucs_models,
     "clap": _numpy_numbers,
+    "passt": _containers,
 }
 
 
@@ -150,11 +151,44 @@ def read_clap(path: str | Path) -> dict[str, torch.Tensor]:
     """The state of LAION's CLAP, as audiocraft wants it: without the prefix of its training's wrapper.
 
     `position_ids` is a buffer that transformers no longer has.
+
+    Raises:
+        UserError: as `read`, or if the file has no state of tensors.
     """
     package = read(path, "clap")
-    state = package.get("state_dict", package) if isinstance(package, dict) else package
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise UserError(f"{path} is not a checkpoint of LAION's CLAP: expected a state_dict of tensors")
+    state = _tensors(package.get("state_dict", package) if isinstance(package, dict) else package, path, "LAION's CLAP")
     state = {name.removeprefix("module."): value for name, value in state.items()}
     state.pop("text_branch.embeddings.position_ids", None)
     return state
+
+
+def read_passt(path: str | Path) -> dict[str, torch.Tensor]:
+    """The state of PaSST, which is all that its files hold.
+
+    Raises:
+        UserError: as `read`, or if the file holds no state of tensors.
+    """
+    return _tensors(read(path, "passt"), path, "PaSST")
+
+
+def _tensors(state: Any, path: str | Path, whose: str) -> dict[str, torch.Tensor]:
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise UserError(f"{path} is not a checkpoint of {whose}: expected a state_dict of tensors")
+    return state
+
+
+def fill(network: torch.nn.Module, state: dict[str, torch.Tensor], path: str | Path) -> None:
+    """Give a network the weights of a file, all of them and no others.
+
+    Raises:
+        UserError: if they are another network's, naming the first that does not fit.
+    """
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in state.items()}
+    for name in sorted(expected.keys() | found.keys(), key=str):
+        if expected.get(name) != found.get(name):
+            shapes = [str(shapes.get(name, "nothing")) for shapes in (expected, found)]
+            raise UserError(f"{path} has another network's weights: expected {shapes[0]} as {name}, found {shapes[1]}")
+    if broken := next((name for name, value in state.items() if not value.isfinite().all()), None):
+        raise UserError(f"{path} is damaged: {broken} is not finite; download it again")
+    network.load_state_dict(state)

@@ -154,6 +154,7 @@ def _finetune(data: Path, out: Path, settings: DemoSettings, where: Placement) -
         f"schedule.cosine.warmup={min(100, settings.epochs * settings.updates // 3)}",
         "dataset.valid.num_samples=32",
         "dataset.evaluate.num_samples=32",
+        "evaluate.metrics.clips=[]",  # the stage after the next plays and scores it beside the others
         "dataset.generate.num_samples=2",
         f"num_threads={settings.workers}",
         f"device={where.device.type}",

@@ -2,17 +2,11 @@
 
 from pathlib import Path
 
-from audiocraft.utils.checkpoint import load_checkpoint
-
 from dataset_builder.dataset import manifest
-from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import class_of_word, ordered
 
-from .. import train
-from ..models import lora
+from ..models.runs import best_of_run
 from ..weights import package
-
-KINDS = {"orchestrator": "lm", "orchestrator_codec": "codec"}  # by solver
 
 
 def export_run(sig: str, out: Path, data: Path | None = None) -> None:
@@ -26,20 +20,13 @@ def export_run(sig: str, out: Path, data: Path | None = None) -> None:
     Raises:
         UserError: if there is no such run, or it has not finished an epoch.
     """
-    path = Path(train.main.dora.dir) / "xps" / sig / "checkpoint.th"
-    if not path.is_file():
-        raise UserError(f"no checkpoint {path}: expected the signature of a run that finished an epoch")
-    state = load_checkpoint(path)
-    cfg = state["xp.cfg"]
-    facts = {"run": sig, "solver": cfg.solver, "epochs": len(state["history"])}
-    if "orchestrator" in cfg:  # a codec's run has no prompts
-        facts["instrument_words"] = cfg.orchestrator.instrument_words
+    best = best_of_run(sig)
+    facts = best.facts
     if data:
         facts["instruments"] = instruments_of(data)
         if facts.get("instrument_words", "classes") != "classes":  # by class, it read none of them
             facts["own_words"] = own_words_of(data)
-    weights = state.get("fsdp_best_state") or state["best_state"]
-    package.save(out, KINDS[cfg.solver], cfg, lora.merged_state(weights["model"]), facts)
+    package.save(out, best.kind, best.cfg, best.state, facts)
 
 
 def instruments_of(root: Path) -> list[str]:

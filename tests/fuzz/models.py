@@ -20,12 +20,12 @@ from orchestrator_solver.evaluation.table_formats import to_json
 from orchestrator_solver.features.feature_store import Entry, Store
 from orchestrator_solver.features.pitch_classes import PitchCache
 from orchestrator_solver.features.text_store import TextStore, bucket_of
-from orchestrator_solver.metrics.bootstrap import Interval
 from orchestrator_solver.metrics.clips import Clips
 from orchestrator_solver.metrics.instruments import Instruments
 from orchestrator_solver.metrics.recogniser import CARD, SAMPLE_RATE, WEIGHTS, Recogniser, RecogniserNet
 from orchestrator_solver.models import loading
 from orchestrator_solver.page.build import read_tables
+from orchestrator_solver.statistics.bootstrap import Interval
 from orchestrator_solver.weights import safe_load
 from orchestrator_solver.weights.package import load
 from orchestrator_solver.weights.published import published
@@ -208,6 +208,8 @@ def _open_recogniser(name: str) -> Callable[[Path], Opened]:
             "sha256": digest_of(folder / WEIGHTS),
             "trained on": {"violin": 3},
             "threshold": dict.fromkeys(CLASSES, 0.5),
+            "groups": [["violin", "viola"], ["drums"]],
+            "threshold of groups": [0.5, 0.4],
         }
         put(folder / CARD, json.dumps(card).encode())
 
@@ -215,7 +217,7 @@ def _open_recogniser(name: str) -> Callable[[Path], Opened]:
             put(folder / name, data)
             if name == WEIGHTS:
                 put(folder / CARD, json.dumps({**card, "sha256": digest_of(folder / WEIGHTS)}).encode())
-            ear = Instruments(recogniser=Recogniser.load(folder))
+            ear = Instruments(recogniser=Recogniser.load(folder), grouped=True)
             return ear(Clips([np.ones(SAMPLE_RATE)], [], [], [["violin"]], [], SAMPLE_RATE)).shape
 
         return Opened([(folder / name).read_bytes()], read)

@@ -1,6 +1,7 @@
 """A model without networks: it plays its references back."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,11 @@ RATE = 16_000
 class EchoModel(OrchestratorModel):
     """Plays its references back, with some of the seed's noise, and remembers what it was asked."""
 
-    sample_rate, grid = RATE, 0.32
+    sample_rate, grid, codec_sha256 = RATE, 0.32, "c" * 64
+
+    @property
+    def hearing(self) -> dict[str, Any]:
+        return {"rate": f"{self.sample_rate} Hz", "frames": f"{self.grid} s", "chroma": "none"}
 
     def __init__(self, noise: float = 0.0) -> None:
         super().__init__("echo", "e" * 64, None, None, 8.0, facts={"run": "1", "instruments": ["violin", "drums"]})
@@ -24,11 +29,12 @@ class EchoModel(OrchestratorModel):
 
     def generate(
         self, prompts: Sequence[str | None], references: Sequence[ReferenceAudio], seconds: float,
-        sampling: SamplingSettings, progress: Progress | None = None,
+        sampling: SamplingSettings, progress: Progress | None = None, seeds: Sequence[int] | None = None,
     ) -> torch.Tensor:  # fmt: skip
         self.asked.append((list(prompts), seconds, sampling))
-        noise = np.random.default_rng(sampling.seed).standard_normal(round(seconds * RATE)).astype(np.float32)
-        wavs = np.stack([self.noise * noise] * len(prompts))
+        samples = round(seconds * RATE)
+        streams = [np.random.default_rng(seed) for seed in seeds or [sampling.seed] * len(prompts)]
+        wavs = np.stack([self.noise * stream.standard_normal(samples).astype(np.float32) for stream in streams])
         for wav, reference in zip(wavs, references, strict=True):
             played = reference.at(RATE)[: len(wav)]
             wav[: len(played)] += played

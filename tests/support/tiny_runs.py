@@ -15,13 +15,14 @@ TINY = [
     "dataset.num_workers=1", "dataset.valid.num_samples=4", "dataset.evaluate.num_samples=4",
     "dataset.generate.num_samples=4", "orchestrator.store=false", "autocast=false", "num_threads=1",
     "optim.updates_per_epoch=3", "schedule.cosine.warmup=1",
-    "generate.lm.top_k=16",
+    "generate.lm.top_k=16", "evaluate.metrics.clips=[]",
 ]  # fmt: skip
 SHORT = [  # the paper's run, of which only what takes time is made less: layers, seconds, updates
     "solver=orchestrator", "device=cpu", "autocast=false", "transformer_lm.num_layers=1",
     "dataset.segment_duration=1.92", "dataset.batch_size=2", "dataset.num_workers=0", "dataset.valid.num_samples=2",
     "dataset.evaluate.num_samples=2", "dataset.generate.num_samples=2", "generate.lm.gen_duration=0.5",
     "optim.epochs=1", "optim.updates_per_epoch=1", "schedule.cosine.warmup=0", "num_threads=1",
+    "evaluate.metrics.clips=[]",
 ]  # fmt: skip
 DEADLINE = 600  # seconds that one run may take on a busy machine
 

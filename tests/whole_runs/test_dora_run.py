@@ -22,8 +22,8 @@ from orchestrator_solver.weights import package
 # Three epochs in which everything is drawn at random, and lines of the log that tell how far it is.
 RANDOM = ("optim.epochs=3", "optim.updates_per_epoch=12", "transformer_lm.dropout=0.1", "logging.log_updates=6",
           "schedule.cosine.warmup=4", "classifier_free_guidance.training_dropout=0.3")  # fmt: skip
-WATCHED = ("logging.log_tensorboard=true", "logging.log_wandb=true", "checkpoint.save_every=1",
-           "checkpoint.keep_last=2", "checkpoint.keep_every_states=null")  # fmt: skip
+WATCHED = ("logging.log_tensorboard=true", "tensorboard.with_media_logging=true", "logging.log_wandb=true",
+           "checkpoint.save_every=1", "checkpoint.keep_last=2", "checkpoint.keep_every_states=null")  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +76,7 @@ def test_all_stages_and_loggers(straight: Path) -> None:
     updates = [event.step for event in shown.Scalars("steps/ce")]
     assert len(updates) == 15 and updates == sorted(set(updates)) and updates[-1] < 36
     assert [event.step for event in shown.Scalars("valid/ce_q2")] == [1, 2, 3]
+    assert {f"samples/00_{name}" for name in ("reference", "output", "target")} <= set(shown.Tags()["audio"])
     kept = {path.name for path in straight.glob("xps/*/checkpoint*")}
     assert kept == {"checkpoint.th", "checkpoint_2.th", "checkpoint_3.th"}
 

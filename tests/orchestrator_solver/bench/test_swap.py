@@ -27,7 +27,9 @@ class Player(OrchestratorModel):
         super().__init__("player", "p" * 64, None, codec, 8.0)  # type: ignore[arg-type]
         self.deaf, self.prompts = deaf, ["nothing"]
 
-    def generate(self, prompts: Sequence[str | None], references, seconds, sampling, progress=None) -> torch.Tensor:
+    def generate(
+        self, prompts: Sequence[str | None], references, seconds, sampling, progress=None, seeds=None
+    ) -> torch.Tensor:
         if not self.deaf or len(self.prompts) == 1:
             self.prompts += [str(prompt) for prompt in prompts]
         levels = [0.01 * (1 if self.deaf else self.prompts.index(str(prompt))) for prompt in prompts]

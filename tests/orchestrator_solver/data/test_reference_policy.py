@@ -41,6 +41,17 @@ def test_policies(known: dict[str, Item]) -> None:
     assert _drawn(known, "stem", 8, 10) == {"stem-a", "stem-late"}
 
 
+def test_apart_shares_nothing_with_the_target(known: dict[str, Item]) -> None:
+    """The target is violin and drums: a stem of it may be its reference by other policies, by this one never."""
+    assert _drawn(known, "apart", 0, 4) == {"target"}, "all others hold its violin: it falls back to itself"
+    flute = dataclasses.replace(known["mix"], id="flute", kind="stem", stems=known["mix"].stems[1:])
+    references = (*known["target"].references, Reference("flute", 0.2))
+    more = {**known, "flute": flute, "target": dataclasses.replace(known["target"], references=references)}
+    assert (
+        _drawn(more, "apart", 0, 4) == {"flute"} and best_reference(more["target"], 0, 4, more, "apart").id == "flute"
+    )
+
+
 def test_an_item_without_companions_is_its_own_reference(known: dict[str, Item]) -> None:
     alone = {"target": known["target"]}
     assert best_reference(known["target"], 0, 4, alone, "stem").id == "target"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from orchestrator_solver.metrics.bootstrap import Interval, bootstrap, lines_of, paired_bootstrap
+from orchestrator_solver.statistics.bootstrap import Interval, bootstrap, lines_of, paired_bootstrap
 
 
 def test_equals_scipy_when_every_clip_is_its_own_work():
@@ -70,6 +70,16 @@ def test_the_seed_decides():
     assert bootstrap(scores, groups, seed=1) != bootstrap(scores, groups, seed=2)
 
 
+def test_seeds_are_a_further_level():
+    """Where seeds differ more than works, the interval is theirs; with one seed it is that of works alone."""
+    rng = np.random.default_rng(7)
+    works, seeds = np.repeat(np.arange(40), 3), np.tile(np.arange(3), 40)
+    scores = rng.normal(size=3)[seeds] + 0.1 * rng.normal(size=120)
+    alone, crossed = bootstrap(scores, works, seed=0), bootstrap(scores, works, seed=0, takes=seeds)
+    assert crossed.mean == alone.mean and crossed.high - crossed.low > 5 * (alone.high - alone.low)
+    assert bootstrap(scores, works, seed=0, takes=np.zeros(120, int)) == alone
+
+
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="3 scores but 2 groups"):
         bootstrap([1, 2, 3], [1, 2], seed=0)
@@ -79,7 +89,7 @@ def test_lengths_must_agree():
 
 def test_how_an_interval_is_written():
     assert Interval(0.5, 0.25, 0.75, 9, 3, 0).text() == "0.500 [0.250, 0.750]"
-    assert Interval(0.5, 0.25, 0.75, 9, 3, 0).text(signed=True) == "+0.500 [+0.250, +0.750] *"
+    assert Interval(0.5, 0.25, 0.75, 9, 3, 0).text(signed=True) == "+0.500 [+0.250, +0.750]"
     assert Interval(0.5, -0.25, 0.75, 9, 3, 0).text(signed=True) == "+0.500 [-0.250, +0.750]"
     assert bootstrap([0.5], ["a"], seed=0).text() == "0.500 (one work)"
     assert bootstrap([np.nan], ["a"], seed=0).text() == "-"

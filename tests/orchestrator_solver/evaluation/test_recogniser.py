@@ -16,6 +16,7 @@ from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import CLASSES
 from orchestrator_solver import cli
 from orchestrator_solver.metrics.clips import Clips
+from orchestrator_solver.metrics.instrument_groups import group_by_confusion, precisions_of
 from orchestrator_solver.metrics.instruments import Instruments
 from orchestrator_solver.metrics.recogniser import SAMPLE_RATE, Recogniser, RecogniserNet
 from orchestrator_solver.models.loading import load_codec
@@ -173,6 +174,39 @@ def test_what_is_asked_for_against_what_is_heard(
     clips = Clips([np.zeros(4)] * 4, [], [], asked, [], SAMPLE_RATE)
     found = Instruments(score, replace(untrained, card=card))(clips)
     assert np.allclose(found, [*values, np.nan], equal_nan=True)
+    card |= {"groups": [["violin", "cello", "tuba"], ["drums"]], "threshold of groups": [0.4, 0.4]}
+    grouped = Instruments("F1", replace(untrained, card=card), grouped=True)(clips)
+    assert np.allclose(grouped, [2 / 3, 0.0, 1.0, 1.0]), "what cannot be told apart counts as one, asked or heard"
+
+
+def test_groups_are_what_is_confused() -> None:
+    """Violin and viola are heard as one another, flute and drums as themselves: two are merged and no more."""
+    rng, names = np.random.default_rng(0), ("violin", "viola", "pipe", "drums")
+    wanted, found = np.zeros((400, 34), dtype=bool), rng.uniform(0, 0.3, (400, 34))
+    for clip in range(400):
+        name = names[clip % 4]
+        wanted[clip, CLASSES.index(name)] = True
+        heard = rng.choice(["violin", "viola"]) if name in ("violin", "viola") else name
+        found[clip, CLASSES.index(heard)] = 0.9
+    assert group_by_confusion(found, wanted, 0.9) == [("violin", "viola"), ("pipe",), ("drums",)]
+    assert len(group_by_confusion(found, wanted, 0.1)) == 4, "nothing is merged without need"
+    assert len(group_by_confusion(rng.uniform(size=(400, 34)), wanted, 1.0)) == 2
+
+
+def test_precisions_are_those_of_the_library() -> None:
+    rng = np.random.default_rng(1)
+    found, wanted = rng.uniform(size=(50, 34)), rng.uniform(size=(50, 34)) < 0.2
+    wanted[:, 3] = False
+    ours = precisions_of(found, wanted)
+    theirs = [average_precision(found[:, place], wanted[:, place]) for place in range(34) if place != 3]
+    assert np.isnan(ours[3]) and np.allclose(np.delete(ours, 3), theirs, atol=1e-6)
+
+
+def average_precision(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Mean of the precisions at every clip that is wanted, from the surest on."""
+    order = np.argsort(-found)
+    hits = wanted[order].cumsum()
+    return float((hits / np.arange(1, len(hits) + 1))[wanted[order]].mean())
 
 
 def test_thresholds_are_where_f1_is_best() -> None:

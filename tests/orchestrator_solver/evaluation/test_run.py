@@ -13,7 +13,8 @@ from dataset_builder.errors import UserError
 from dataset_builder.seeds import seed_of
 from orchestrator_solver import cli
 from orchestrator_solver.evaluation.excerpts import choose
-from orchestrator_solver.evaluation.players import ModelPlayer, OtherWork, ThroughCodec
+from orchestrator_solver.evaluation.players import ModelPlayer, OtherWork, TheTarget, ThroughCodec
+from orchestrator_solver.evaluation.rows import ANCHORS
 from orchestrator_solver.evaluation.run import EvaluationSettings, evaluate
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
 from orchestrator_solver.generation.orchestrate import orchestrate
@@ -44,7 +45,8 @@ def test_rows_and_resuming(
         (row, prompting, policy)
         for policy in ("self", "stem")
         for row, promptings in {
-            "baseline": ("without", "with"), "finetuned": ("without", "with"), "random": ("",), "ceiling": ("",),
+            "baseline": ("without", "with"), "finetuned": ("without", "with"),
+            **dict.fromkeys(ANCHORS, ("",)),
         }.items()
         for prompting in promptings
     }  # fmt: skip
@@ -75,20 +77,20 @@ def test_models_of_two_rates_are_not_compared(settings: EvaluationSettings) -> N
     class Brighter(EchoModel):
         sample_rate = 32_000
 
-    with pytest.raises(UserError, match=r"echo plays at 16000 Hz and echo plays at 32000 Hz .*: expected baseline and"):
+    with pytest.raises(UserError, match=r"echo \(rate 16000 Hz.*and echo \(rate 32000 Hz.*: expected baseline and"):
         evaluate({"baseline": EchoModel(), "finetuned": Brighter()}, settings)
 
 
 def test_a_row_is_what_orchestrate_plays(tiny_data: Path, models: Mapping[str, OrchestratorModel]) -> None:
     model = models["baseline"]
     excerpts = choose(tiny_data, "test", 2, SECONDS, ("stem",), model.grid)
-    requests = [excerpt.request(excerpt.reference("stem", model.sample_rate), "with") for excerpt in excerpts]
-    seed = seed_of(excerpts[0].item.id, "stem") % 2**31
-    recordings = orchestrate(model, requests, SamplingSettings(seed), SECONDS)
-    row = ModelPlayer(model, SamplingSettings())(excerpts, "stem", requests)
+    requests = [excerpt.request(excerpt.reference("stem", model.sample_rate), "with", "stem") for excerpt in excerpts]
+    seeds = [seed_of(excerpt.item.id, "stem", "0") % 2**31 for excerpt in excerpts]
+    recordings = orchestrate(model, requests, SamplingSettings(), SECONDS, seeds=seeds)
+    row = ModelPlayer(model, SamplingSettings())(excerpts, "stem", requests).wavs
     for wav, recording, excerpt in zip(row, recordings, excerpts, strict=True):
         assert np.array_equal(wav, recording.wav)
-        assert recording.record["prompt"] == excerpt.prompts["with"]
+        assert recording.record["prompt"] == excerpt.prompts("stem")["with"]
 
 
 def test_anchors_are_targets(tiny_data: Path, models: Mapping[str, OrchestratorModel]) -> None:
@@ -96,9 +98,10 @@ def test_anchors_are_targets(tiny_data: Path, models: Mapping[str, OrchestratorM
     model = models["baseline"]
     excerpts = choose(tiny_data, "test", 2, SECONDS, ("self",), model.grid)
     targets = [excerpt.target(model.sample_rate) for excerpt in excerpts]
-    chance = OtherWork(excerpts, model.sample_rate)(excerpts, "self", [])
+    chance = OtherWork(excerpts, model.sample_rate)(excerpts, "self", [], 0).wavs
     assert all(np.array_equal(wav, target) for wav, target in zip(chance, targets, strict=True))
-    ceiling = ThroughCodec(model.codec)(excerpts, "self", [])
+    assert all(map(np.array_equal, TheTarget(model.sample_rate)(excerpts, "self", [], 0).wavs, targets))
+    ceiling = ThroughCodec(model)(excerpts, "self", [], 0).wavs
     assert [wav.shape for wav in ceiling] == [target.shape for target in targets]
     assert not np.array_equal(ceiling[0], targets[0])
 
@@ -111,7 +114,7 @@ def test_excerpts_are_fixed_and_sound(tiny_data: Path) -> None:
         assert excerpt.item.split == "test" and excerpt.item.instruments != ("drums",)
         assert excerpt.sounding == excerpt.instruments
         assert excerpt.references["self"].id == excerpt.item.id
-        assert excerpt.prompts["without"] in excerpt.prompts["with"]
+        assert excerpt.prompts("self")["without"] in excerpt.prompts("self")["with"]
         assert excerpt.start / 0.32 == pytest.approx(round(excerpt.start / 0.32))
     wider = choose(tiny_data, "test", 5, SECONDS, ("self",), 0.64)
     assert [e.start for e in wider] != [e.start for e in many]
@@ -120,8 +123,8 @@ def test_excerpts_are_fixed_and_sound(tiny_data: Path) -> None:
 
 @pytest.mark.parametrize(
     ("metrics", "line"),
-    [("sim,nope", "unknown metric nope: expected one of sim, "), ("", "unknown metric : expected one of"),
-     ("clap", "clap")],
+    [("sim,nope", "unknown metric nope: expected one of offline, paper, sim, "),
+     ("", "unknown metric : expected one of"), ("clap", "clap")],
 )  # fmt: skip
 def test_metrics_are_chosen_and_what_one_lacks_is_told_first(
     tmp_path: Path, metrics: str, line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,8 @@ import torch
 
 from orchestrator_solver.features.chroma import Chroma, window_exponent
 from orchestrator_solver.metrics.clips import Clips
-from orchestrator_solver.metrics.sim import Sim, all_frames_sim, sim, soft_sim
+from orchestrator_solver.metrics.registry import build_metrics
+from orchestrator_solver.metrics.sim import Sim, audiocraft_sim, sim, soft_sim
 
 RATE = 16_000
 MELODY = (60, 62, 64, 65, 67, 69, 71, 72)
@@ -22,6 +23,11 @@ def melody(notes=MELODY, rate=RATE, seconds=0.5, harmonics=4) -> torch.Tensor:
         tone = sum(np.sin(2 * np.pi * frequency * k * time) / k**2 for k in range(1, harmonics + 1))
         parts.append(tone * np.minimum(1, np.minimum(time, time[::-1]) / 0.01))
     return torch.tensor(np.concatenate(parts) * 0.2, dtype=torch.float32)[None, None]
+
+
+def clips_of(generated: list[np.ndarray], references: list[np.ndarray], rate: int) -> Clips:
+    count = len(generated)
+    return Clips(generated, references, references, [("violin",)] * count, ["violin"] * count, rate)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +89,7 @@ def test_half_of_the_melody_is_half(chroma):
 def test_silence_never_scores(chroma):
     in_c, silent = melody((60,) * 8), torch.zeros(1, 1, 4 * RATE)
     assert sim(silent, in_c, chroma).item() == 0  # audiocraft takes silence for a C
-    assert all_frames_sim(silent, in_c, chroma).item() > 0.9
+    assert audiocraft_sim(silent, in_c, chroma).item() > 0.9
     assert torch.isnan(sim(in_c, silent, chroma)).all()
     assert torch.isnan(sim(silent, silent, chroma)).all()
 
@@ -92,7 +98,7 @@ def test_the_references_rests_do_not_count(chroma):
     reference = melody((60, None, 64, None), seconds=1.5)
     filled = melody((60, 61, 64, 66), seconds=1.5)
     assert sim(filled, reference, chroma).item() > 0.8
-    assert all_frames_sim(filled, reference, chroma).item() < 0.65
+    assert audiocraft_sim(filled, reference, chroma).item() < 0.65
 
 
 def test_drums_are_near_chance(chroma):
@@ -115,15 +121,43 @@ def test_batch_equals_one_by_one(chroma):
     assert sim(ours, theirs, chroma).tolist() == single
 
 
-def test_all_frames_equals_audiocrafts_metric(chroma):
-    from audiocraft.metrics.chroma_cosinesim import ChromaCosineSimilarityMetric
+@pytest.mark.parametrize("rate", [16_000, 32_000, 44_100, 48_000])
+@pytest.mark.parametrize("excess", [0, 1, 4_095], ids=["whole frames", "a sample more", "a sample less"])
+def test_audiocrafts_sim_is_audiocrafts_metric(rate: int, excess: int) -> None:
+    """As its own settings build it: a window of 2^14 at the models' rate. Its number for a batch is the mean here."""
+    from audiocraft.metrics import ChromaCosineSimilarityMetric
 
-    metric = ChromaCosineSimilarityMetric(sample_rate=RATE, n_chroma=12, radix2_exp=12, argmax=True)
-    generated, reference = melody((60, 62, 65, None, 69)), melody((60, 61, 65, None, 69))
-    length = 1024 * (generated.shape[-1] // 1024) + 1  # the metric leaves out a last frame that is half padding
-    generated, reference = generated[..., :length], reference[..., :length]
-    metric.update(generated, reference, torch.tensor([length]), torch.tensor([RATE]))
-    assert all_frames_sim(generated, reference, chroma).item() == pytest.approx(metric.compute(), abs=0.02)
+    rng = np.random.default_rng(rate + excess)
+    length = 4_096 * 14 + excess
+    tunes = [melody(rng.permutation(MELODY), rate)[0, 0].numpy()[:length] for _ in range(2)]
+    noise = rng.normal(scale=0.1, size=length).astype(np.float32)
+    rest = np.where(np.arange(length) < length // 2, tunes[0], 0).astype(np.float32)
+    generated, references = [tunes[0], noise, rest, noise * 0], [tunes[1], tunes[0], noise, rest]
+    ours = build_metrics(["sim_audiocraft"])["sim_audiocraft"](clips_of(generated, references, rate))
+    theirs = []
+    for chosen in ([0], [1], [2], [3], [0, 1, 2, 3]):
+        metric = ChromaCosineSimilarityMetric(sample_rate=rate, n_chroma=12, radix2_exp=14, argmax=True)
+        preds, targets = (torch.from_numpy(np.stack([wavs[n] for n in chosen]))[:, None] for wavs in
+                          (generated, references))  # fmt: skip
+        metric.update(preds, targets, torch.tensor([length] * len(chosen)), torch.tensor([rate] * len(chosen)))
+        theirs.append(metric.compute())
+    assert [*ours, ours.mean()] == pytest.approx(theirs, abs=1e-6)
+    assert len(set(ours)) > 1
+
+
+def test_audiocrafts_sim_of_clips_shorter_than_its_window() -> None:
+    from audiocraft.metrics import ChromaCosineSimilarityMetric
+
+    one, other = melody((60, 67))[0, 0].numpy()[4_000:9_000], melody((67, 60))[0, 0].numpy()[4_000:9_000]
+    metric = ChromaCosineSimilarityMetric(sample_rate=RATE, n_chroma=12, radix2_exp=14, argmax=True)
+    metric.update(
+        torch.from_numpy(one)[None, None],
+        torch.from_numpy(other)[None, None],
+        torch.tensor([5_000]),
+        torch.tensor([RATE]),
+    )
+    scores = build_metrics(["sim_audiocraft"])["sim_audiocraft"](clips_of([one, one[:0]], [other, other], RATE))
+    assert scores[0] == pytest.approx(metric.compute(), abs=1e-6) and np.isnan(scores[1])
 
 
 def test_voiced_agreement_is_the_cosine_of_one_hot_chroma(chroma):

@@ -118,8 +118,8 @@ def test_presence_hears_a_drum_beat():
 
 
 def test_metrics_are_built_by_name():
-    metrics = build_metrics(["sim", "sim_soft", "sim_all_frames"])
-    assert [metric.label for metric in metrics.values()] == ["SIM", "SIM (soft)", "SIM (all frames)"]
+    metrics = build_metrics(["sim", "sim_soft", "sim_audiocraft"])
+    assert [metric.label for metric in metrics.values()] == ["SIM", "SIM (soft)", "SIM (audiocraft)"]
     with pytest.raises(UserError, match="unknown metric fad: expected one of sim, "):
         build_metrics(["fad"])
 
