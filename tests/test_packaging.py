@@ -31,6 +31,18 @@ def test_the_lock_holds_what_is_required_and_nothing_that_is_left_out():
     assert required <= locked and "tensorboard" not in required and "tensorboard" in locked
 
 
+def test_the_papers_metrics_bring_their_networks_and_nothing_that_these_do_not_call():
+    """Beside numpy 2, which laion_clap's own requirements forbid."""
+    locked = {Requirement(line).name: Requirement(line) for line in LOCK.splitlines()}
+    extra = [Requirement(line) for line in SETTINGS["project"]["optional-dependencies"]["metrics"]]
+    assert {one.name for one in extra} == {"hear21passt", "laion-clap", "torchlibrosa"}
+    assert all(str(locked[one.name].specifier) == str(one.specifier) for one in extra)
+    described = {one["name"]: one["version"] for one in SETTINGS["tool"]["uv"]["dependency-metadata"]}
+    assert described == {one.name: str(one.specifier).removeprefix("==") for one in extra if one.name in described}
+    assert not locked.keys() & {"timm", "torchvision", "pandas", "h5py", "webdataset", "wget", "ftfy", "braceexpand"}
+    assert {line[:9] for line in LOCK.splitlines() if line.startswith("numpy==")} == {"numpy==2."}
+
+
 @pytest.mark.parametrize("package", ["dataset_builder", "orchestrator_solver"])
 def test_type_checkers_see_the_types_of_an_installed_package(package):
     """And what a wheel holds beside modules is there: each pattern of pyproject.toml finds files."""

@@ -7,9 +7,13 @@ several machines with --shard, nothing is played twice, and the table comes out 
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..generation.sampling import add_sampling_options, number_between, sampling_of
 from ..runtime.placement import add_placement_options, placement
+
+if TYPE_CHECKING:
+    import torch
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -21,11 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     _add_models(parser)
     _add_excerpts(parser)
-    parser.add_argument(
-        "--metrics", default="offline", metavar="NAME,...",
-        help="offline (sim, melody_recall, instruments, kl_musicnn), paper (sim_audiocraft, kl_passt, clap), or "
-        "names of metrics; a wrong one lists them (default: offline)",
-    )  # fmt: skip
+    _add_metrics(parser)
     parser.add_argument("--shard", metavar="I/N", default="1/1", help="play one part of N; the last run has none")
     add_sampling_options(parser)
     add_placement_options(parser)
@@ -61,6 +61,33 @@ def _add_excerpts(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_metrics(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--metrics", default="offline", metavar="NAME,...",
+        help="offline (sim, melody_recall, instruments, kl_musicnn), paper (its sim_audiocraft, kl_passt and clap, and "
+        "corrected beside them sim and kl_passt_independent), or names of metrics; a wrong name lists them (default: "
+        "offline)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--passt-checkpoint", type=Path, metavar="FILE",
+        help="PaSST's weights, for kl_passt; they are downloaded by hand, see docs/researchers.md (default: in torch's "
+        "folder, hub/checkpoints below TORCH_HOME)",
+    )  # fmt: skip
+    parser.add_argument("--clap-checkpoint", type=Path, metavar="FILE", help="LAION's CLAP, for clap; likewise")
+    parser.add_argument(
+        "--any-checkpoint", action="store_true",
+        help="take weights whose SHA-256 is not that of the published file; the results say so",
+    )  # fmt: skip
+
+
+def _options(args: argparse.Namespace, device: "torch.device") -> dict[str, dict[str, Any]]:
+    """Which weights metrics are to use, by the metrics' names."""
+    common = {"any_hash": args.any_checkpoint, "device": device}
+    passt = {"checkpoint": args.passt_checkpoint, **common}
+    clap = {"checkpoint": args.clap_checkpoint, **common}
+    return {"kl_passt": passt, "kl_passt_independent": passt, "clap": clap}
+
+
 def _other_model(text: str) -> tuple[str, str]:
     name, _, model = text.partition("=")
     if not name or not model:
@@ -82,11 +109,12 @@ def run(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(args.threads)
     shard, metrics = Shard.parse(args.shard), names_of(args.metrics)
-    build_metrics(metrics)  # what one of them lacks is told before anything is played
     where = placement(args.device, args.precision)
+    options = _options(args, where.device)
+    build_metrics(metrics, **options)  # what one of them lacks is told before anything is played
     settings = EvaluationSettings(
         args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args), metrics,
-        args.seeds, args.description,
+        args.seeds, args.description, options,
     )  # fmt: skip
     models = load_rows(args.finetuned, args.baseline, args.control, dict(args.other), where)
     evaluation = Evaluation(models, settings)

@@ -46,7 +46,7 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
 SET_METRICS: dict[str, Callable[[], SetMetric]] = {"fad_recogniser": RecogniserFad, "fad_musicnn": TaggerFad}
 SETS: dict[str, tuple[str, ...]] = {
     "offline": ("sim", "melody_recall", "instruments", "kl_musicnn"),
-    "paper": ("sim_audiocraft", "kl_passt", "kl_passt_independent", "clap"),
+    "paper": ("sim_audiocraft", "sim", "kl_passt", "kl_passt_independent", "clap"),
 }  # fmt: skip
 DEFAULT: tuple[str, ...] = SETS["offline"]
 

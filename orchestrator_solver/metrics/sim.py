@@ -78,6 +78,7 @@ class Sim:
 
     def __call__(self, clips: Clips) -> np.ndarray:
         require_numbers(clips.generated, "the generated audio")
+        require_numbers(clips.references, "the references")
         chroma = Chroma(clips.sample_rate, AUDIOCRAFTS_WINDOW if self.label == AUDIOCRAFTS else None)
         pairs = zip(clips.generated, clips.references, strict=True)
         return np.array([self.measure(_batch(ours), _batch(theirs), chroma).item() for ours, theirs in pairs])

@@ -88,7 +88,10 @@ def imports_late(importer: str, *modules: str, why: str, may_be_absent: bool = F
         why: when it uses them.
         may_be_absent: whether one that is not installed is missed only when it is used.
     """
-    reason = f"Why: {why}. Goes when: Python 3.15 is the oldest in use: `sys.set_lazy_imports_filter` does the same."
+    goes = "Python 3.15 is the oldest in use: `sys.set_lazy_imports_filter` does the same"
+    if may_be_absent:
+        goes = "that package imports it on use"
+    reason = f"Why: {why}. Goes when: {goes}."
     LATE_IMPORTS[importer] = LateImport(frozenset(modules), reason, may_be_absent)
 
 

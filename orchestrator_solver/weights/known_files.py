@@ -44,8 +44,8 @@ class KnownFile:
         found = Path(path) if path else self.usual_place()
         if not found.is_file():
             raise UserError(
-                f"{found} is no file: expected {self.name} ({self.size / 1e9:.2f} GB) of {self.url}; download it, then "
-                f"put it there or name it by {self.option}"
+                f"{found} is no file: download {self.url} ({self.size / 1e9:.2f} GB) and put it there, or name it by "
+                f"{self.option}"
             )
         return found
 

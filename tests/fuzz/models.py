@@ -139,6 +139,17 @@ def _open_clap(folder: Path) -> Opened:
     return Opened([_saved({"epoch": 1, "state_dict": {"module.a": torch.zeros(2, 3), "b": torch.ones(1)}})], read)
 
 
+def _open_passt(folder: Path) -> Opened:
+    network = torch.nn.Linear(3, 2)
+
+    def read(data: bytes) -> object:
+        put(folder / "x.pt", data)
+        safe_load.fill(network, safe_load.read_passt(folder / "x.pt"), folder / "x.pt")
+        return None
+
+    return Opened([_saved(network.state_dict())], read)
+
+
 def _open_store(folder: Path) -> Opened:
     root = tiny_set(folder)
     (item,) = [item for item in manifest.load(root, "train") if item.id == ITEM]
@@ -239,6 +250,7 @@ DOORS = {
     "a published configuration": _door(_open_published_cfg, yaml_of),
     "a separator of demucs": _door(_open_separator, zip_of),
     "weights of CLAP": _door(_open_clap, zip_of),
+    "weights of PaSST": _door(_open_passt, zip_of),
     "a store of features": _door(_open_store, safetensors_of, sealed=True),
     "a store of texts": _door(_open_texts, safetensors_of, sealed=True),
     "kept pitch classes": _door(_open_pitches, bytes_of),

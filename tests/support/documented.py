@@ -19,6 +19,9 @@ RUN_BY: dict[str, str] = {
     "orchestrator dashboard": f"{SOLVER}/training/test_monitoring.py",
     "orchestrator doctor": f"{SOLVER}/configuration/test_doctor.py",
     "orchestrator evaluate": _STEMS,
+    "orchestrator evaluate --data data/slakh --finetuned my-model --metrics paper": (
+        f"{SOLVER}/evaluation/test_paper_metrics.py"
+    ),
     "orchestrator export": _STEMS,
     "orchestrator memory": f"{SOLVER}/training/test_gpu_memory.py",
     "orchestrator orchestrate": _STEMS,

@@ -4,6 +4,7 @@ They are audiocraft's scores to 1e-6; whose weights they are is checked and told
 have few layers; test_paper_networks.py has all of them.
 """
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -15,12 +16,14 @@ import pytest
 import torch
 from support import hub_cache, paper_networks
 from support.paper_networks import audiocrafts_kl, clips, sounds
+from support.tiny_models import SECONDS
 
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.checksums import digest_of
+from orchestrator_solver import cli
 from orchestrator_solver.metrics.clips import Clips
 from orchestrator_solver.metrics.paper import clap, passt
-from orchestrator_solver.metrics.registry import build_metrics, provenance_of
+from orchestrator_solver.metrics.registry import SETS, build_metrics, provenance_of
 from orchestrator_solver.weights import known_files
 
 RATE = paper_networks.RATE
@@ -266,3 +269,43 @@ def test_a_missing_tokenizer_is_told(hub: Path, tmp_path: Path, monkeypatch: pyt
     with pytest.raises(UserError, match="hf download roberta-base"):
         metrics_of(hub, "clap")
     _forget()
+
+
+def evaluate(*options: str | Path) -> int:
+    return cli.main(["evaluate", *map(str, options)])
+
+
+@pytest.mark.slow
+def test_table_1_by_the_papers_metrics_names_their_weights(
+    hub: Path, tiny_data: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    weights = ["--passt-checkpoint", hub / "passt.pt", "--clap-checkpoint", hub / "clap.pt", "--any-checkpoint"]
+    what = ["--data", tiny_data, "--finetuned", tiny_models, "--excerpts", "2", "--seconds", SECONDS, "--device", "cpu"]
+    assert evaluate(*what, "--policies", "self", "--metrics", "paper", *weights, "--out", tmp_path) == 0
+    table = json.loads((tmp_path / "table1.json").read_text())
+    assert [column["name"] for column in table["columns"]] == list(SETS["paper"])
+    about = json.dumps(table["about"])
+    assert digest_of(hub / "passt.pt") in about and digest_of(hub / "clap.pt") in about
+    assert str(known_files.CLAP.sha256) in about and "not checked" in about
+    means = {name: line["intervals"][name]["mean"] for line in table["lines"] for name in SETS["paper"]}
+    assert all(np.isfinite(mean) for mean in means.values())
+
+
+def test_evaluate_refuses_another_checkpoint_before_anything_is_played(
+    hub: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data", tmp_path, "--out", tmp_path, "--metrics", "clap", "--clap-checkpoint", hub / "clap.pt"]
+    assert evaluate(*arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert digest_of(hub / "clap.pt") in line and str(known_files.CLAP.sha256) in line
+
+
+def test_a_clip_is_heard_once_by_both_metrics(hub: Path) -> None:
+    metrics, played = metrics_of(hub, *PASST_METRICS), sounds(seconds=0.7)
+    network = metrics["kl_passt"].passt.network
+    calls: list[object] = []
+    hook = network.register_forward_hook(lambda *heard: calls.append(heard))
+    first = metrics["kl_passt"](clips(played[:1], played[1:2]))
+    metrics["kl_passt_independent"](clips(played[1:2], played[:1]))
+    assert len(calls) == 2 and metrics["kl_passt"](clips(played[:1], played[1:2])) == first
+    hook.remove()

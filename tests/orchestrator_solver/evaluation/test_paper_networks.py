@@ -20,7 +20,7 @@ def test_networks_of_full_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     clap = {"checkpoint": paper_networks.put_clap(tmp_path / "clap.pt"), "any_hash": True}
     of_passt = {name: {"checkpoint": weights} for name in ("kl_passt", "kl_passt_independent")}
     metrics = build_metrics([*of_passt, "clap"], **of_passt, clap=clap)
-    played = paper_networks.sounds(seconds=21)
+    played = paper_networks.sounds(seconds=2)
     batch = paper_networks.clips(played[:2], played[1:])
     scores = {name: metric(batch) for name, metric in metrics.items()}
     assert all(np.isfinite(values).all() and len(set(values)) == 2 for values in scores.values())

@@ -1,7 +1,5 @@
 """KL from the tagger's probabilities, against other formulas and on known sounds."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,7 @@ from scipy.special import rel_entr
 from dataset_builder.errors import UserError
 from orchestrator_solver.metrics.clips import Clips
 from orchestrator_solver.metrics.kl import TaggerKL, kl_divergence
-from orchestrator_solver.metrics.registry import METRICS, build_metrics
+from orchestrator_solver.metrics.registry import build_metrics
 
 RATE = 16_000
 
@@ -56,21 +54,5 @@ def test_kl_of_sounds():
 def test_metrics_are_built_by_name():
     metrics = build_metrics(["sim", "sim_soft", "sim_audiocraft"])
     assert [metric.label for metric in metrics.values()] == ["SIM", "SIM (soft)", "SIM (audiocraft)"]
-    with pytest.raises(UserError, match="unknown metric fad: expected one of sim, "):
+    with pytest.raises(UserError, match="unknown metric fad: expected one of offline, "):
         build_metrics(["fad"])
-
-
-@pytest.mark.parametrize(("name", "package"), [("kl_passt", "hear21passt"), ("clap", "laion_clap")])
-def test_the_papers_metrics_say_what_is_missing(name, package):
-    if importlib.util.find_spec(package):
-        pytest.skip(f"{package} is installed")
-    with pytest.raises(UserError, match=f"pip install.*{package}|{package}.*pip install") as raised:
-        build_metrics([name])
-    assert "\n" not in str(raised.value)
-    assert name in METRICS
-
-
-def test_clap_says_when_the_checkpoint_is_missing(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    with pytest.raises(UserError, match=r"nowhere\.pt is not a file"):
-        build_metrics(["clap"], clap={"checkpoint": "nowhere.pt"})

@@ -153,3 +153,14 @@ def test_a_module_that_is_missing_is_missed_where_it_is_imported(write: Write, t
     names = write("try:\n    import HEAVY\nexcept ModuleNotFoundError:\n    HEAVY = None\n")
     (tmp_path / f"{names.heavy}.py").unlink()
     assert vars(import_module(names.importer))[names.heavy] is None
+
+
+def test_one_that_may_be_absent_is_missed_only_where_it_is_used(write: Write, tmp_path: Path) -> None:
+    names = write("from HEAVY.part import Thing, made\nimport HEAVY\ndef use(): return made()\n")
+    (tmp_path / f"{names.heavy}.py").unlink()
+    waiting = (names.heavy, f"{names.heavy}.part")
+    registry.imports_late(names.importer, *waiting, why="a test wants it", may_be_absent=True)
+    importer = import_module(names.importer)
+    assert find_spec(names.heavy) is None  # nobody is told that it is there
+    with pytest.raises(ModuleNotFoundError, match=names.heavy):
+        importer.use()

@@ -104,6 +104,32 @@ def test_clap_is_read_without_unpickling(tmp_path: Path, harm: Path) -> None:
     assert not harm.exists()
 
 
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [({"weight": torch.ones(2, 2)}, r"expected \(1, 2\) as weight, found \(2, 2\)"),
+     ({"bias": None}, r"expected \(1,\) as bias, found nothing"),
+     ({"more": torch.ones(1)}, r"expected nothing as more, found \(1,\)"),
+     ({"bias": torch.tensor([float("nan")])}, "damaged: bias is not finite")],
+)  # fmt: skip
+def test_a_network_takes_its_own_weights_alone(changed: dict, line: str) -> None:
+    state = {"weight": torch.ones(1, 2), "bias": torch.zeros(1), **changed}
+    with pytest.raises(UserError, match=line) as raised:
+        safe_load.fill(
+            torch.nn.Linear(2, 1), {name: value for name, value in state.items() if value is not None}, "x.pt"
+        )
+    assert "\n" not in str(raised.value)
+
+
+def test_passt_is_read_without_unpickling(tmp_path: Path, harm: Path) -> None:
+    """Its files hold a state and nothing else."""
+    assert safe_load.read_passt(_saved(tmp_path / "passt.pt", {"w": torch.ones(1)})).keys() == {"w"}
+    with pytest.raises(UserError, match="refused"):
+        safe_load.read_passt(_saved(tmp_path / "passt.pt", {"w": Harmful()}))
+    with pytest.raises(UserError, match="not a checkpoint of PaSST"):
+        safe_load.read_passt(_saved(tmp_path / "passt.pt", {"w": 1}))
+    assert not harm.exists()
+
+
 def test_libraries_cannot_unpickle(tmp_path: Path, harm: Path) -> None:
     """Even one that asks for it, as those of PaSST and CLAP do; afterwards all is as before."""
     path = _saved(tmp_path / "a.pt", Harmful())
