@@ -9,8 +9,9 @@ import io
 import platform
 import sys
 from collections.abc import Container, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module, metadata
-from typing import Any
+from typing import Any, NoReturn
 
 from .errors import FREE_SOME, NO_ROOM, NOT_OURS, UserError, is_out_of_memory
 
@@ -30,6 +31,26 @@ EXIT_CODES = """exit codes:
   2     a mistake that you can mend, such as an option, a file, a key or a full disk: one line says which and how
   130   stopped; the same command goes on
 """
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser, and those of its subcommands, whose mistakes are one line: what was found and expected, where to read.
+
+    argparse prints all options before, and names what is no option by the program, not by the command.
+    """
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:  # type: ignore[override]
+        """What argparse finds; ends the program if something is left, since whoever asks would leave it, too."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            known = [option for action in self._actions for option in action.option_strings]
+            near = get_close_matches(left[0].partition("=")[0], known, 1)
+            self.error(f"unknown {' '.join(left)}" + (f", did you mean {near[0]}?" if near else ""))
+        return found, left
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with code 2 and a line."""
+        self.exit(USER_ERROR, f"{self.prog}: error: {_line(message)} (see {self.prog} --help)\n")
 
 
 class _Version(argparse.Action):
@@ -52,7 +73,7 @@ def parser_for(
     name: str, description: str | None, commands: Mapping[str, str], package: str, chosen: Container[str]
 ) -> argparse.ArgumentParser:
     """A program's parser: of the commands only the chosen are imported, the others are named."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog=name, description=description, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", nargs=0, action=_Version, help="print the versions of this program and of torch")
@@ -63,6 +84,10 @@ def parser_for(
         else:
             subparsers.add_parser(command, help=help_line)
     return parser
+
+
+def _line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def printable(text: str) -> str:
@@ -111,13 +136,14 @@ def run_program(
         if isinstance(stream, io.TextIOWrapper):  # a file's name need not be one that the terminal can show
             stream.reconfigure(errors="backslashreplace")
     try:
-        args = parser_for(name, description, commands, package, words[:1]).parse_args(words)
+        chosen = [word for word in words if word in commands][:1]
+        args = parser_for(name, description, commands, package, chosen).parse_args(words)
         return int(import_module(f"{package}.{args.command}").run(args))
     except (UserError, OSError, MemoryError, RuntimeError, ImportError) as error:
         line = line_of(error, package)
         if line is None:
             raise
-        print(f"error: {printable(' '.join(line.split()))}", file=sys.stderr)
+        print(f"error: {_line(line)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("stopped; run it again to go on", file=sys.stderr)

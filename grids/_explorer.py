@@ -34,7 +34,7 @@ class OrchestratorExplorer(Explorer):
             tt.group("valid", [tt.leaf("ce", ".4f"), tt.leaf("best_ce", ".4f"), tt.leaf("best_epoch")], align=">"),
             tt.group("evaluate", [tt.leaf("ce", ".4f"), tt.leaf("ppl", ".2f")], align=">"),
             *(tt.group(f"{policy} (w/o, w)", [tt.leaf(name) for name in CLIPS], align=">") for policy in PLAYED),
-            tt.group("generate", [tt.leaf("sim", ".3f"), tt.leaf("presence", ".3f")], align=">"),
+            tt.group("generate", [tt.leaf("sim", ".3f"), tt.leaf("instruments", ".3f")], align=">"),
         ]  # fmt: skip
 
     def process_sheep(self, sheep: Sheep, history: list[dict]) -> dict:

@@ -18,6 +18,7 @@ from audiocraft.modules.transformer import set_efficient_attention_backend
 from audiocraft.solvers.base import StandardSolver
 from audiocraft.utils.cluster import get_slurm_parameters
 from dora import XP, get_xp, git_save
+from dora.distrib import get_distrib_spec
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
@@ -122,7 +123,8 @@ def _prepare_process(cfg: DictConfig) -> None:
     set_efficient_attention_backend(cfg.efficient_attention_backend)
     log_name = f"{cfg.execute_only}.log.{{rank}}" if cfg.execute_only else "solver.log.{rank}"
     flashy.setup_logging(level=cfg.logging.level.upper(), log_name=log_name)
-    flashy.distrib.init()
+    if get_distrib_spec().world_size > 1:  # else it would only say so
+        flashy.distrib.init()
 
 
 def _prepare_store(cfg: DictConfig) -> None:

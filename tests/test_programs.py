@@ -1,4 +1,4 @@
-"""What both programs have: `--version` at once, and help that says the exit codes."""
+"""What both programs have: `--version` at once, help that says the exit codes, and mistakes of one line."""
 
 import re
 import subprocess
@@ -58,3 +58,24 @@ def test_commands_of_further_exit_codes_say_them(main, command, capsys):
     with pytest.raises(SystemExit):
         main([command, "--help"])
     assert re.search(r"exit\s+code", capsys.readouterr().out, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("main", "words", "found", "see"),
+    [(orchestrator, "evaluate --data x --out y --spilt test", "unknown --spilt test, did you mean --split", "evaluate"),
+     (orchestrator, "--out evaluate --data x --out y", "unknown --out", ""),
+     (orchestrator, "evaluate --out y", "required: --data", "evaluate"),
+     (orchestrator, "evlauate", "invalid choice: 'evlauate' (choose from 'orchestrate'", ""),
+     (orchestrator, "", "required: COMMAND", ""),
+     (orchestrator, "bench codec --data x --precision half", "invalid choice: 'half'", "bench codec"),
+     (orchestrator, "prepare x --workers \x1b[2J", "invalid int value: '\\x1b[2J'", "prepare"),
+     (builder, "build --out x --source nano extra", "unknown extra", "build"),
+     (builder, "biuld", "invalid choice: 'biuld'", "")],
+)  # fmt: skip
+def test_a_wrong_word_is_one_line(main, words, found, see, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(words.split())
+    (line,) = capsys.readouterr().err.splitlines()
+    command = f"{'orchestrator' if main is orchestrator else 'python -m dataset_builder'} {see}".strip()
+    assert caught.value.code == 2 and line.startswith(f"{command}: error: ") and found in line
+    assert line.endswith(f" (see {command} --help)") and line.isprintable()

@@ -47,14 +47,31 @@ def place_of(path: str) -> tuple[Path, str]:
     """The data set's folder and the split of a manifest's folder `ROOT/egs/SPLIT`.
 
     Raises:
-        UserError: if there is no manifest.
+        UserError: if there is no such data set or split.
     """
-    folder = Path(path)
-    if not (folder / "data.jsonl.gz").is_file():
-        raise UserError(
-            f"no manifest {folder}/data.jsonl.gz: build the data set first (python -m dataset_builder build)"
-        )
-    return folder.parent.parent, folder.name
+    root, split = Path(path).parent.parent, Path(path).name
+    if Path(path).parent.name != "egs":
+        raise UserError(f"{path} is no split's folder: expected DATA/egs/SPLIT")
+    _require_split(root, split)
+    return root, split
+
+
+def _require_split(root: Path, split: str) -> None:
+    """Tell a folder that is not there, one that is no data set, and a split that this data set does not have.
+
+    Raises:
+        UserError: in each of these cases.
+    """
+    if (root / split_path(split)).is_file():
+        return
+    build = f"python -m dataset_builder build --out {root}"
+    if not root.is_dir():
+        raise UserError(f"there is no folder {root}: expected a data set; correct its name, or make it ({build})")
+    there = [path.parent.name for path in sorted((root / "egs").glob("*/data.jsonl.gz"))]
+    if not there:
+        raise UserError(f"{root} is no data set (it has no {split_path(split)}): name another, or make it ({build})")
+    known = [*(name for name in SPLITS if name in there), *(shown(name) for name in there if name not in SPLITS)]
+    raise UserError(f"{root} has no split {split!r}: expected one of those that are there: {', '.join(known[:9])}")
 
 
 def sidecar(item: Item, instrument_words: str = "classes") -> dict[str, Any]:
@@ -93,8 +110,7 @@ def read_split(root: Path, split: str) -> list[dict[str, Any]]:
         UserError: if there is no such manifest, or it is broken.
     """
     path = root / split_path(split)
-    if not path.is_file():
-        raise UserError(f"no manifest {path}: build the data set first (python -m dataset_builder build --out {root})")
+    _require_split(root, split)
     lines = read_lines(path)
     for line in lines:
         if not _names_sidecar(line.get("info_path")):

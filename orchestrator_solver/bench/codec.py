@@ -23,6 +23,7 @@ from ..evaluation.players import through_codec
 from ..features.chroma import Chroma
 from ..metrics.sim import sim
 from ..models import loading
+from ..runtime.placement import Placement
 from ..statistics.bootstrap import Interval, bootstrap, lines_of
 from ..weights.package import Package
 
@@ -76,8 +77,10 @@ def _clips(items: list[Item], count: int, seconds: float, root: Path, rate: int)
     return torch.from_numpy(np.stack(wavs))[:, None], works
 
 
-def _through(codec: CompressionModel, wavs: torch.Tensor) -> torch.Tensor:
-    return torch.cat([through_codec(codec, part) for part in tqdm(wavs.split(BATCH), "codec", unit="batch")])
+def _through(codec: CompressionModel, wavs: torch.Tensor, where: Placement) -> torch.Tensor:
+    with where.autocast():
+        parts = [through_codec(codec, part) for part in tqdm(wavs.split(BATCH), "codec", unit="batch")]
+    return torch.cat(parts).float()
 
 
 def _log_mel_distance(a: torch.Tensor, b: torch.Tensor, rate: int) -> np.ndarray:
@@ -87,14 +90,14 @@ def _log_mel_distance(a: torch.Tensor, b: torch.Tensor, rate: int) -> np.ndarray
 
 
 def bench_codec(
-    root: Path, package: Package, split: str = "test", count: int = 240, seconds: float = 4.0
+    root: Path, package: Package, where: Placement, split: str = "test", count: int = 240, seconds: float = 4.0
 ) -> CodecReport:
-    """Measure a codec on `count` clips of single pitched stems and as many of mixes.
+    """Measure a codec, where and as precisely as is said, on `count` clips of single pitched stems and of mixes each.
 
     Raises:
         UserError: if the data set is missing.
     """
-    codec = loading.build_codec_from_package(package)
+    codec = loading.build_codec_from_package(package, where.device)
     items = manifest.load(root, split)
     stems = [item for item in items if item.kind == "stem" and set(item.instruments) & PITCHED]
     mixes = [item for item in items if item.kind == "mix"]
@@ -102,8 +105,8 @@ def bench_codec(
     stem_wavs, stem_works = _clips(stems, count, seconds, root, rate)
     mix_wavs, mix_works = _clips(mixes, count, seconds, root, rate)
     both, works = torch.cat([stem_wavs, mix_wavs]), stem_works + mix_works
-    decoded = _through(codec, both)
-    plain = _through(untrained(package.cfg, both[:: max(1, len(both) // 64)]), both)
+    decoded = _through(codec, both, where)
+    plain = _through(untrained(package.cfg, both[:: max(1, len(both) // 64)]).to(where.device), both, where)
     chroma = Chroma(rate)
     pairs = zip(decoded.split(BATCH), both.split(BATCH), strict=True)
     agreement = torch.cat([sim(ours, original, chroma) for ours, original in pairs]).numpy()

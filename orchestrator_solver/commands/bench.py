@@ -14,7 +14,7 @@ from dataset_builder.bench.measurement import (
 )
 
 from ..generation.sampling import add_sampling_options, sampling_of
-from ..runtime.placement import add_placement_options, placement
+from ..runtime.placement import PRECISIONS, add_device_option, add_placement_options, placement
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -51,13 +51,16 @@ def _model_options(parser: argparse.ArgumentParser, model: str, clips: int = 240
 
 def _codec_options(parser: argparse.ArgumentParser) -> None:
     _model_options(parser, "nano-codec")
+    add_device_option(parser)
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the codec (default: float32)")
 
 
 def _codec(args: argparse.Namespace) -> Report:
     from ..bench.codec import bench_codec
     from ..weights.package import load
 
-    return bench_codec(args.data, load(args.model, "codec"), split=args.split, count=args.clips)
+    where = placement(args.device, args.precision)
+    return bench_codec(args.data, load(args.model, "codec"), where, split=args.split, count=args.clips)
 
 
 def _baseline_options(parser: argparse.ArgumentParser) -> None:

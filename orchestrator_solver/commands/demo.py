@@ -10,7 +10,7 @@ import time
 import webbrowser
 from pathlib import Path
 
-from ..runtime.placement import add_device_option
+from ..runtime.placement import add_placement_options
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -26,7 +26,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--shown", type=int, default=4, help="excerpts on the page (default: 4)")
     parser.add_argument("--workers", type=int, default=2, help="processes, and threads of torch (default: 2)")
     parser.add_argument("--no-open", dest="open", action="store_false", help="do not open the page in a browser")
-    add_device_option(parser)
+    add_placement_options(parser, "of all stages (default: auto, playing in float16 on a GPU of CUDA, else in float32; "
+                          "a store in float32; training as configured, in bfloat16)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     check_writable(out)
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory
     sizes = (args.works, args.epochs, args.updates, args.excerpts, args.shown)
-    settings = DemoSettings(out, *sizes, workers=args.workers, device=args.device)
+    settings = DemoSettings(out, *sizes, workers=args.workers, device=args.device, precision=args.precision)
     begin = time.monotonic()
     result = run_demo(settings, lambda page: _show(page, args.open, time.monotonic() - begin))
     print(result.table)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..generation.reference_audio import ReferenceAudio
     from ..generation.request import Description
 
-SCORES = ("sim", "presence")  # of a recording's record
+SCORES = ("sim", "instruments")  # of a recording's record
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

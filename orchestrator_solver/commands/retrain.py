@@ -22,6 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--out", type=Path, help="--only: the recogniser's folder (default: that of the shipped one)")
     parser.add_argument("--updates", type=at_least_one, help="--only: how many (default: 3000)")
+    parser.add_argument("--device", help="--only: auto, cpu, cuda, cuda:N or mps (default: cpu)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,11 +34,12 @@ def run(args: argparse.Namespace) -> int:
     if args.only:
         from ..workflows.recogniser_training import RecogniserSettings, make_recogniser
 
-        card = make_recogniser(data, args.out, args.updates or RecogniserSettings.updates, args.workers)
+        updates, device = args.updates or RecogniserSettings.updates, args.device or "cpu"
+        card = make_recogniser(data, args.out, updates, args.workers, device)
         print("mean average precision: " + ", ".join(f"{way} {value}" for way, value in card.items()))
         return 0
-    if args.out or args.updates:
-        raise UserError("--out and --updates are of the recogniser: expected --only recogniser beside them")
+    if args.out or args.updates or args.device:
+        raise UserError("--out, --updates and --device are of the recogniser: expected --only recogniser beside them")
     os.chdir(PROJECT)  # dora looks for the package to run in the working directory
     for folder in make_models(data, args.workers):
         print(folder)

@@ -148,5 +148,9 @@ class ThroughCodec:
 @torch.no_grad()
 def through_codec(codec: CompressionModel, wav: torch.Tensor) -> torch.Tensor:
     """What is left of `wav` `[B, 1, T]` after encoding and decoding, on the CPU."""
-    device = next(iter(codec.parameters())).device
-    return codec.decode(codec.encode(wav.to(device))[0], None)[..., : wav.shape[-1]].cpu()
+    return codec.decode(codec.encode(wav.to(device_of(codec)))[0], None)[..., : wav.shape[-1]].cpu()
+
+
+def device_of(codec: CompressionModel) -> torch.device:
+    """Where a codec computes."""
+    return next(iter(codec.parameters())).device

@@ -1,10 +1,11 @@
 """Codes and pitch classes of whole items, computed once and read by memory map.
 
 A store is a folder `DATA/store/KEY` with one file a track, `TRACK.safetensors`, which holds `ITEM.codes` (int16
-`[K, S]`) and `ITEM.chroma` (int8 `[S']`, -1 where silent) of each of its items. `KEY` is a hash of the codec's weights
-and of all that the chroma is computed by, so that another model never reads these. The file's metadata say what each
-item was made of (`contents_of`), and hold a checksum of each entry, which is compared when a process first reads it: a
-file that is torn, or whose items have changed, is made again, and so is one of before that has no checksums.
+`[K, S]`) and `ITEM.chroma` (int8 `[S']`, -1 where silent) of each of its items. `KEY` is a hash of the codec's weights,
+of the precision, and of all that the chroma is computed by, so that another model never reads these. The file's
+metadata say what each item was made of (`contents_of`), and hold a checksum of each entry, which is compared when a
+process first reads it: a file that is torn, or whose items have changed, is made again, and so is one of before that
+has no checksums.
 """
 
 import hashlib
@@ -70,12 +71,12 @@ class Store:
 
     Args:
         root: the data set's folder.
-        codec_hash: `state_hash` of the codec.
+        codec: its weights' hash, and in which precision it computed, see `FrozenEncoders`.
         chroma: what decides pitch classes beside the audio, see `MelodyConditioner.identity`.
     """
 
-    def __init__(self, root: Path, codec_hash: str, chroma: str) -> None:
-        key = hashlib.sha256(f"{codec_hash} {chroma}".encode()).hexdigest()[:16]
+    def __init__(self, root: Path, codec: str, chroma: str) -> None:
+        key = hashlib.sha256(f"{codec} {chroma}".encode()).hexdigest()[:16]
         self.root = root
         self.folder = root / FOLDER / key
         self._open: Callable[[str], _File] = lru_cache(maxsize=_OPEN)(self._load)

@@ -36,7 +36,8 @@ def pitch_classes_in_pieces(chroma: Chroma, wav: torch.Tensor, melodic: Melodic 
     """The pitch class of each frame of a whole item `[S']`, -1 where silent, in memory that its length does not change.
 
     Each piece is computed with what is around it, and what is silent is judged by the whole. Without `melodic` the
-    frames are those of `pitch_classes` of the whole; separation depends a little on where its own pieces lie.
+    frames are those of `pitch_classes` of the whole; separation depends a little on where its own pieces lie, and on
+    the precision of the autocast around it, which chroma does not.
 
     Args:
         chroma: what computes frames.
@@ -50,8 +51,9 @@ def pitch_classes_in_pieces(chroma: Chroma, wav: torch.Tensor, melodic: Melodic 
     for start in range(0, wav.shape[-1], piece):
         first = max(0, start - margin)
         part = wav[..., first : start + piece + margin].float()
+        part = melodic(part, chroma.sample_rate) if melodic else part
         with torch.autocast(wav.device.type, enabled=False):
-            frames = chroma(melodic(part, chroma.sample_rate) if melodic else part)
+            frames = chroma(part)
         last = start + piece >= wav.shape[-1]
         here = slice((start - first) // hop, None if last else (start - first + piece) // hop)
         classes.append(frames.classes[:, here])

@@ -51,15 +51,19 @@ class Separator:
 
     @torch.no_grad()
     def melodic(self, wav: torch.Tensor, sample_rate: int) -> torch.Tensor:
-        """The melodic stems' sum `[B, 1, T]` of mixes `[B, 1, T]`; a mix that has none is returned as it is."""
+        """The melodic stems' sum `[B, 1, T]` of mixes `[B, 1, T]`; a mix that has none is returned as it is.
+
+        The network computes in the precision of the autocast around it; what comes before and after in float32.
+        """
         from demucs.apply import apply_model
         from demucs.audio import convert_audio
 
-        network = self.network
-        with torch.autocast(torch.device(self.device).type, enabled=False):
+        network, kind = self.network, torch.device(self.device).type
+        with torch.autocast(kind, enabled=False):
             full = convert_audio(wav.float(), sample_rate, network.samplerate, network.audio_channels)
-            stems = apply_model(network, full, shifts=0, device=self.device)
-            chosen = stems[:, _indices(network.sources)].sum(1)
+        stems = apply_model(network, full, shifts=0, device=self.device)
+        with torch.autocast(kind, enabled=False):
+            chosen = stems[:, _indices(network.sources)].float().sum(1)
             melodic = convert_audio(chosen, network.samplerate, sample_rate, 1)
         length = wav.shape[-1]  # going to another rate and back may end a sample earlier or later
         melodic = functional.pad(melodic, (0, max(0, length - melodic.shape[-1])))[..., :length]

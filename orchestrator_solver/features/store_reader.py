@@ -20,7 +20,7 @@ class EncoderIdentity:
     """Which frozen models entries are of, and how many frames a second these have.
 
     Attributes:
-        codec: hash of its weights.
+        codec: hash of its weights, and the precision of what was computed, unless it is float32.
         codec_frame_rate: in Hz.
         melody: what decides pitch classes beside the audio.
         melody_frame_rate: in Hz.
@@ -75,7 +75,8 @@ class StoreReader:
             return None
         return (
             f"{self.store.folder} lacks {len(lacking)} of {len(by_track)} tracks, such as {lacking[0]}, or they have "
-            "changed: run `orchestrator prepare` with this run's settings, or set orchestrator.store=false"
+            "changed: run `orchestrator prepare` with this run's settings (its orchestrator.store_precision, too), or "
+            "set orchestrator.store=false"
         )
 
     def codes(self, item: Item, start: float, seconds: float) -> torch.Tensor:

@@ -112,8 +112,8 @@ class Recogniser:
         for places in by_length.values():  # no padding: neighbours in a batch change nothing
             for begin in range(0, len(places), _BATCH):
                 chosen = places[begin : begin + _BATCH]
-                batch = torch.from_numpy(np.stack([clips[place] for place in chosen]))
-                found[chosen] = hear(batch).double().numpy()
+                batch = torch.from_numpy(np.stack([clips[place] for place in chosen])).to(self.net.window.device)
+                found[chosen] = hear(batch).cpu().double().numpy()
         return found
 
     @classmethod

@@ -15,7 +15,6 @@ from .instruments import Instruments
 from .kl import TaggerKL
 from .paper.clap import ClapScore
 from .paper.passt import INDEPENDENT, PasstKL
-from .presence import Presence
 from .sim import AUDIOCRAFTS, Sim
 from .transcription.melody import Melody
 
@@ -29,7 +28,6 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
     "instruments_grouped": lambda: Instruments(grouped=True),
     "instruments_precision": lambda: Instruments("precision"),
     "instruments_recall": lambda: Instruments("recall"),
-    "presence": Presence,
     "melody_recall": Melody,
     "melody_precision": lambda: Melody("precision"),
     "melody_f1": lambda: Melody("F1"),

@@ -112,13 +112,17 @@ class MelodyConditioner(WaveformConditioner):
 
     @torch.no_grad()
     def pitch_classes_of(self, wav: torch.Tensor, one_stem: bool) -> torch.Tensor:
-        """Pitch classes `[S]` of audio `[1, 1, T]`, -1 where silent; from the cache if they were computed before."""
+        """Pitch classes `[S]` of audio `[1, 1, T]`, -1 where silent; from the cache if they were computed before.
+
+        In float32, whatever the precision of training: what is kept is found by the audio alone.
+        """
         separator = None if one_stem else self.separator
         key = self._key(wav, separator) if self.cache else ""
         if self.cache and (kept := self.cache.get(key)) is not None:
             return kept
         if separator is not None:
-            wav = separator.melodic(wav, self.pitch.sample_rate)
+            with torch.autocast(wav.device.type, enabled=False):
+                wav = separator.melodic(wav, self.pitch.sample_rate)
         classes = pitch_classes(self.pitch, wav)[0]
         if self.cache:
             self.cache.put(key, classes)

@@ -41,7 +41,7 @@ class MonitoredSolver(StandardSolver):
             audio = table.folder if wandb_logger.with_media_logging else None
             wandb_logger.log_metrics("samples", {"table": wandb_table(samples, audio)}, self.epoch)
         means = {}
-        for name in ("sim", "presence"):
+        for name in ("sim", "instruments"):
             found = [value for value in (getattr(sample, name) for sample in samples) if value is not None]
             if found:
                 means[name] = sum(found) / len(found)

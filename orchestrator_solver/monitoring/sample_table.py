@@ -12,12 +12,11 @@ import soundfile
 import torch
 from audiocraft.modules.conditioners import SegmentWithAttributes
 
-from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import find_instruments
 from dataset_builder.runtime import atomic
 
-from ..metrics.clips import Clips
-from ..metrics.presence import Presence
+from ..metrics.clips import ClipMetric, Clips
+from ..metrics.instruments import Instruments
 from ..metrics.sim import Sim
 
 FOLDER = "sample_tables"
@@ -33,7 +32,7 @@ class Sample:
         start: of the excerpt, in seconds.
         prompt: as the model was given it.
         sim: of the output against the reference; None where that is silent.
-        presence: of the instruments that the prompt names; None if musicnn can hear none of them.
+        instruments: F1 of those that the prompt names; None if the recogniser was taught none of them, and for silence.
         reference: file that the model was to follow, relative to the table.
         output: file that it played.
         target: file of what stands in the data set.
@@ -43,7 +42,7 @@ class Sample:
     start: float
     prompt: str
     sim: float | None
-    presence: float | None
+    instruments: float | None
     reference: str
     output: str
     target: str
@@ -73,26 +72,20 @@ class SampleTable:
 
     def write(self) -> list[Sample]:
         """Score the rows and write them, with their audio; returns them."""
-        scores = self._scores(Sim()), self._presence()
+        scores = self._scores(Sim()), self._scores(Instruments())
         samples = []
         for number, (info, sounds) in enumerate(self.rows):
             names = {name: f"{self.rank}_{number:03d}_{name}.flac" for name in AUDIO}
             for name, wav in sounds.items():
                 with atomic.replacing(self.folder / names[name]) as temporary:
                     soundfile.write(temporary, np.clip(wav, -1.0, 1.0), self.sample_rate, subtype="PCM_16")
-            sim, presence = (values[number] for values in scores)
-            samples.append(Sample(str(info.meta.path), float(info.seek_time), _prompt(info), sim, presence, **names))
+            sim, heard = (values[number] for values in scores)
+            samples.append(Sample(str(info.meta.path), float(info.seek_time), _prompt(info), sim, heard, **names))
         lines = "".join(json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in samples)
         atomic.write_text(self.folder / f"{self.rank}.jsonl", lines)
         return samples
 
-    def _presence(self) -> list[float | None]:
-        try:
-            return self._scores(Presence())
-        except UserError:  # NaN was played: no score, and the run goes on
-            return [None] * len(self.rows)
-
-    def _scores(self, metric: Sim | Presence) -> list[float | None]:
+    def _scores(self, metric: ClipMetric) -> list[float | None]:
         if not self.rows:
             return []
         sounds = [row for _, row in self.rows]
@@ -117,7 +110,7 @@ def wandb_table(samples: Sequence[Sample], folder: Path | None) -> Any:
     """The rows as a table of Weights and Biases; with the folder of their audio, to be played."""
     import wandb
 
-    facts = ("item", "start", "prompt", "sim", "presence")
+    facts = ("item", "start", "prompt", "sim", "instruments")
     heard = AUDIO if folder else ()
     rows = [
         [getattr(sample, name) for name in facts] + [wandb.Audio(f"{folder}/{getattr(sample, name)}") for name in heard]

@@ -39,7 +39,7 @@ SECTIONS: dict[str, list[Any]] = {
         _lines("minutes an epoch", "train/duration", "valid/duration"),
     ],
     "Samples": [
-        _lines("scores of samples", "generate/sim", "generate/presence"),
+        _lines("scores of samples", "generate/sim", "generate/instruments"),
         panels.WeavePanelSummaryTable(table_name="samples/table"),
     ],
     "Runs": [

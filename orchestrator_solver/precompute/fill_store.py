@@ -73,10 +73,11 @@ class _Entries(_Audio):
 
 @torch.no_grad()
 def entry_of(encoders: FrozenEncoders, item: Item, wav: torch.Tensor) -> Entry:
-    """What is kept of an item whose audio is `[T]`, computed on the models' device."""
+    """What is kept of an item whose audio is `[T]`, computed on the models' device and in their precision."""
     audio = wav[None, None].to(encoders.device)
-    classes = encoders.melody.pitch_classes_of_item(audio, one_stem=item.kind == "stem")
-    return Entry(encode(encoders.codec, audio)[0].cpu(), classes.cpu())
+    with encoders.placement.autocast():
+        classes = encoders.melody.pitch_classes_of_item(audio, one_stem=item.kind == "stem")
+        return Entry(encode(encoders.codec, audio)[0].cpu(), classes.cpu())
 
 
 def encode(codec: CompressionModel, wav: torch.Tensor) -> torch.Tensor:

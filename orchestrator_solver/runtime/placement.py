@@ -26,14 +26,15 @@ class Placement:
 
     Attributes:
         device: of torch, with its number if it is a GPU of several.
-        precision: of the language model's products; its weights and the codec stay in float32.
+        precision: of the products of what computes within `autocast`; weights stay in float32, and so does the codec
+            of a model that plays.
     """
 
     device: "torch.device"
     precision: "torch.dtype"
 
     def autocast(self) -> AbstractContextManager:
-        """The context in which the language model computes."""
+        """The context in which a model computes so precisely."""
         import torch
 
         if self.precision == torch.float32:
@@ -56,13 +57,36 @@ def add_device_option(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_placement_options(parser: argparse.ArgumentParser) -> None:
-    """Add device and precision to a command's parser."""
+def add_placement_options(
+    parser: argparse.ArgumentParser,
+    what: str = "of the language model (default: auto, float16 on a GPU of CUDA, else float32)",
+) -> None:
+    """Add device and precision to a command's parser.
+
+    Args:
+        parser: of the command.
+        what: has the precision, and what auto means.
+    """
     add_device_option(parser)
-    parser.add_argument(
-        "--precision", choices=[AUTO, *PRECISIONS], default=AUTO,
-        help="of the language model (default: auto, float16 on a GPU of CUDA, else float32)",
-    )  # fmt: skip
+    parser.add_argument("--precision", choices=[AUTO, *PRECISIONS], default=AUTO, help=what)
+
+
+def stated_precision(word: str, where: str) -> "torch.dtype":
+    """The precision of a word that leaves nothing to choose.
+
+    Args:
+        word: one of `PRECISIONS`.
+        where: what it was said by, for the error.
+
+    Raises:
+        UserError: for any other word.
+    """
+    import torch
+
+    if word not in PRECISIONS:
+        raise UserError(f"{where}={str(word)[:80]}: expected one of {', '.join(PRECISIONS)}")
+    precision: torch.dtype = getattr(torch, word)
+    return precision
 
 
 def placement(device: str = AUTO, precision: str = AUTO) -> Placement:

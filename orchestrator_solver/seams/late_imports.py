@@ -47,8 +47,9 @@ class LateImports:
         names = fromlist or ()
         if locals is self._importer.__dict__:  # what a function imports is used at once
             source = resolve_name("." * level + name, self._importer.__package__) if level else name
-            if not names and "." not in source and self._waits(source):
-                return Late(self, source)
+            if not names and self._waits(source):
+                # `import a.b` binds a, which is asked for b when b is used: packages that wait so import it then
+                return builtins.__import__(source.partition(".")[0]) if "." in source else Late(self, source)
             if late := self._late_names(source, names):
                 now = [one for one in names if one not in late]
                 module = builtins.__import__(name, globals, locals, now, level) if now else None
@@ -65,11 +66,12 @@ class LateImports:
         """Whether a module is on the list.
 
         Raises:
-            ModuleNotFoundError: if it is, and cannot be found although it has to be there.
+            ModuleNotFoundError: if it is, and its package cannot be found although it has to be there.
         """
         if module not in self._late:
             return False
-        if not self._may_be_absent and module not in sys.modules and find_spec(module) is None:
+        package = module.partition(".")[0]  # to look for a submodule would import it
+        if not self._may_be_absent and module not in sys.modules and find_spec(package) is None:
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
         return True
 

@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,6 +72,31 @@ def _disabled_if_loaded(disabled: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+@patches("numba")
+def compile_when_called(module: ModuleType) -> None:
+    """Why: what librosa vectorizes by numba is built, or read from numba's cache, as librosa is imported, which takes
+    half as long as torch, and tempo and key call two of seven such functions. Each is built by its first call. Goes
+    when: librosa builds them so."""
+    for name in ("vectorize", "guvectorize"):
+        setattr(module, name, _compiled_late(getattr(module, name)))
+
+
+def _compiled_late(decorate: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(decorate)
+    def late(*signatures: Any, **options: Any) -> Any:
+        decorator = decorate(*signatures, **options)
+
+        def waits(function: Callable[..., Any]) -> Any:
+            if not function.__module__.startswith("librosa."):
+                return decorator(function)
+            built = cache(lambda: decorator(function))
+            return wraps(function)(lambda *args, **kwargs: built()(*args, **kwargs))
+
+        return decorator if signatures and callable(signatures[0]) else waits
+
+    return late
+
+
 @patches("torch.multiprocessing")
 def preload_in_workers(module: ModuleType) -> None:
     """Why: workers of the forkserver (Python's default on Linux from 3.14) import audiocraft anew, without these
@@ -85,6 +110,13 @@ def accept_old_hydra_behaviour(module: ModuleType) -> None:
     """Why: every command would print a page of warnings that Hydra 1.4 drops `version_base="1.1"`, which audiocraft's
     and Dora's way of changing folders rests on; hydra-core is pinned below 1.4. Goes when: Dora supports 1.3's."""
     warnings.filterwarnings("ignore", message=r"\s*version_base=", category=UserWarning)
+
+
+@patches("audiocraft.environment")
+def keep_the_folder_to_ourselves(module: ModuleType) -> None:
+    """Why: whoever asks for the folder of runs makes audiocraft warn of it, before what the user has to read; a run
+    says itself where it is. Goes when: audiocraft says it as information."""
+    module.logger.setLevel("ERROR")
 
 
 def point_to_our_settings() -> None:

@@ -35,6 +35,7 @@ class DemoSettings:
         shown: excerpts on the page.
         workers: processes, and threads of torch.
         device: a word of `runtime.placement`.
+        precision: another; auto plays as `placement` says, keeps a store in float32, and trains as configured.
     """
 
     out: Path
@@ -45,6 +46,20 @@ class DemoSettings:
     shown: int = 4
     workers: int = 2
     device: str = AUTO
+    precision: str = AUTO
+
+    @property
+    def placement(self) -> Placement:
+        """Where it computes, and how precisely it plays."""
+        return placement(self.device, self.precision)
+
+    @property
+    def training_precision(self) -> tuple[str, ...]:
+        """Overrides of a run, and of the store that it reads."""
+        if self.precision == AUTO:
+            return ()
+        half = (f"autocast_dtype={self.precision}",) if self.precision != "float32" else ()
+        return f"orchestrator.store_precision={self.precision}", f"autocast={bool(half)}".lower(), *half
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,7 @@ def run_demo(settings: DemoSettings, show: Callable[[Path], None] = lambda page:
     Raises:
         UserError: if a step fails, with what to do, or the device is not there or not the first GPU.
     """
-    begin, where, stages = time.monotonic(), placement(settings.device), Stages(STAGES)
+    begin, where, stages = time.monotonic(), settings.placement, Stages(STAGES)
     if where.device.index:
         raise UserError(f"the demo trains on the first GPU that it sees: set CUDA_VISIBLE_DEVICES={where.device.index}")
     data, finetuned, page = settings.out / "data", settings.out / "finetuned", settings.out / "index.html"
@@ -93,7 +108,7 @@ def run_demo(settings: DemoSettings, show: Callable[[Path], None] = lambda page:
     stages.begin(CORPUS)
     build(BuildSettings(source="nano", out=data, caption_windows=1, workers=settings.workers, nano=nano))
     stages.begin(STORE)
-    _prepare(data, settings.workers, where)
+    _prepare(data, settings, where)
     stages.begin(FINETUNE)
     _finetune(data, finetuned, settings, where)
     stages.begin(TABLE)
@@ -119,14 +134,14 @@ def _first_takes(data: Path, nano: NanoSettings, page: Path, workers: int, where
     return takes
 
 
-def _prepare(data: Path, workers: int, where: Placement) -> None:
+def _prepare(data: Path, settings: DemoSettings, where: Placement) -> None:
     import torch
 
     from .nano_models import prepare_nano
 
     torch.set_num_threads(1)
-    prepare_nano(data, workers, str(where.device))
-    torch.set_num_threads(workers)
+    prepare_nano(data, settings.workers, (f"device={where.device}", *settings.training_precision))
+    torch.set_num_threads(settings.workers)
 
 
 def _finetune(data: Path, out: Path, settings: DemoSettings, where: Placement) -> None:
@@ -143,6 +158,7 @@ def _finetune(data: Path, out: Path, settings: DemoSettings, where: Placement) -
         "dataset.generate.num_samples=2",
         f"num_threads={settings.workers}",
         f"device={where.device.type}",
+        *settings.training_precision,
     )
     train(data, Training("orchestrator_nano", "demo"), overrides, out)
 

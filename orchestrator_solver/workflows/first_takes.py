@@ -91,7 +91,7 @@ def _played(tune: Tune, model: OrchestratorModel) -> PageExcerpt:
     description = describe(tune.reference)
     requests = [Request(tune.reference, parse_instruments(names), description) for names in ENSEMBLES]
     sampling = SamplingSettings(seed_of(tune.work.id, "first") % 2**31, guidance=GUIDANCE)
-    recordings = orchestrate(model, requests, sampling, SECONDS, build_metrics(("sim", "presence")))
+    recordings = orchestrate(model, requests, sampling, SECONDS, build_metrics(("sim", "instruments")))
     rate = tune.reference.sample_rate
     takes = [Take("reference", f"The tune, on {tune.instrument}", tune.reference.wav, rate)]
     for names, recording in zip(ENSEMBLES, recordings, strict=True):

@@ -51,10 +51,10 @@ def train(data: Path, training: Training, overrides: tuple[str, ...] = (), out: 
     return folder
 
 
-def prepare_nano(data: Path, workers: int, device: str = "cpu") -> None:
-    """Fill the store of a data set for the nano models."""
-    overrides = [f"solver={FINETUNED.solver}", f"dset_root={data.absolute()}", f"device={device}"]
-    fill_for(composed(overrides), workers=workers)
+def prepare_nano(data: Path, workers: int, overrides: tuple[str, ...] = ()) -> None:
+    """Fill the store of a data set for the nano models, or for what overrides make of them."""
+    given = [f"solver={FINETUNED.solver}", f"dset_root={data.absolute()}", *overrides]
+    fill_for(composed(given), workers=workers)
 
 
 def make_models(data: Path, workers: int) -> list[Path]:

@@ -30,10 +30,11 @@ from dataset_builder.runtime import atomic
 from dataset_builder.runtime.checksums import digest_of
 from dataset_builder.seeds import rng_for, seed_of
 
-from ..evaluation.players import through_codec
+from ..evaluation.players import device_of, through_codec
 from ..metrics.instrument_groups import group_by_confusion, of_groups, precisions_of
 from ..metrics.recogniser import CARD, SAMPLE_RATE, SHIPPED, WEIGHTS, Recogniser, RecogniserNet
 from ..models.loading import load_codec
+from ..runtime.placement import placement
 from ..weights.package import state_hash
 
 CODEC = "//pretrained/nano-codec"
@@ -135,8 +136,9 @@ class ClipMaker:
 
 
 def make_recogniser(
-    data: Path, out: Path | None = None, updates: int = RecogniserSettings.updates, workers: int = 1
-) -> dict[str, float]:
+    data: Path, out: Path | None = None, updates: int = RecogniserSettings.updates, workers: int = 1,
+    device: str = "cpu",
+) -> dict[str, float]:  # fmt: skip
     """Train a recogniser with the shipped codec; returns its mean average precisions.
 
     Args:
@@ -144,12 +146,13 @@ def make_recogniser(
         out: of the recogniser; by default that of the shipped one.
         updates: how many.
         workers: threads of torch.
+        device: a word of `runtime.placement`; clips are drawn on the CPU, the same ones everywhere.
 
     Raises:
-        UserError: as `train_recogniser`.
+        UserError: as `train_recogniser`, or if there is no such device.
     """
     torch.set_num_threads(workers)
-    codec = load_codec(CODEC, torch.device("cpu"))
+    codec = load_codec(CODEC, placement(device).device)
     card = train_recogniser(data, out or SHIPPED, codec, CODEC, RecogniserSettings(updates=updates))
     means: dict[str, float] = card["mean average precision"]
     return means
@@ -165,7 +168,7 @@ def train_recogniser(
     Args:
         root: the data set's folder.
         out: of the recogniser.
-        codec: through which half of the clips are heard.
+        codec: through which half of the clips are heard; the recogniser is trained on its device.
         codec_name: of it.
         settings: how to train.
 
@@ -181,7 +184,7 @@ def train_recogniser(
         return card
     torch.manual_seed(settings.seed)
     net = _fit(ClipMaker(load_stems(root, "train"), settings), out, codec, settings, made_of)
-    state = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    state = {name: value.half().contiguous().cpu() for name, value in net.state_dict().items()}
     net.load_state_dict({name: value.float() for name, value in state.items()})
     card = {"sha256": "", **made_of, **_measured(Recogniser(net.eval(), {}, ""), root, codec, settings)}
     with atomic.replacing(out / WEIGHTS) as temporary:
@@ -250,7 +253,7 @@ def _rounded(area: float) -> float | None:
 def _fit(
     maker: ClipMaker, out: Path, codec: CompressionModel, settings: RecogniserSettings, made_of: Mapping[str, Any]
 ) -> RecogniserNet:
-    net = RecogniserNet()
+    net = RecogniserNet().to(device_of(codec))
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.lr, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, total_steps=settings.updates + 1)
     begun = _go_on(out / _SAVED, net, optimizer, schedule, made_of)
@@ -277,9 +280,9 @@ def _loss(
     """The cross-entropy of a batch, of which one half is heard through the codec."""
     clips = [maker(update * settings.batch + place) for place in range(settings.batch)]
     wav, wanted = (torch.from_numpy(np.stack(values)) for values in zip(*clips, strict=True))
-    half = settings.batch // 2
+    half, device = settings.batch // 2, device_of(codec)
     wav[:half] = through_codec(codec, wav[:half, None])[:, 0, : wav.shape[-1]]
-    return binary_cross_entropy_with_logits(net(wav), wanted)
+    return binary_cross_entropy_with_logits(net(wav.to(device)), wanted.to(device))
 
 
 def _go_on(path: Path, net: RecogniserNet, optimizer: Any, schedule: Any, made_of: Mapping[str, Any]) -> int:
@@ -287,7 +290,7 @@ def _go_on(path: Path, net: RecogniserNet, optimizer: Any, schedule: Any, made_o
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
         return 0
-    saved = torch.load(path, weights_only=True)
+    saved = torch.load(path, weights_only=True, map_location="cpu")  # what takes it brings it to its own device
     if saved["made of"] != made_of:
         return 0
     net.load_state_dict(saved["net"])

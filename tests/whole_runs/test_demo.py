@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator_solver import cli
+from orchestrator_solver.configuration.overrides import composed
+from orchestrator_solver.workflows import demo
+
 
 def _demo(out: Path) -> str:
     """Run the command in a process of its own, as a user does; returns what it printed."""
@@ -28,3 +32,24 @@ def test_the_demo_ends_with_a_table_and_a_page_and_goes_on(tmp_path: Path) -> No
     before = weights.read_bytes(), table.read_bytes()
     _demo(tmp_path)
     assert before == (weights.read_bytes(), table.read_bytes())
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_a_precision_is_that_of_playing_store_and_training(
+    precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[demo.DemoSettings] = []
+    monkeypatch.setattr(
+        demo, "run_demo", lambda settings, show: given.append(settings) or demo.DemoResult("", tmp_path, 0.0)
+    )
+    monkeypatch.chdir(tmp_path)  # the command goes to the clone
+    assert cli.main(["demo", "--out", str(tmp_path / "demo"), "--device", "cpu", "--precision", precision]) == 0
+    (settings,) = given
+    assert settings.placement.record()["precision"] == precision
+    cfg = composed(["solver=orchestrator_nano", *settings.training_precision])
+    assert cfg.orchestrator.store_precision == precision
+    assert (cfg.autocast_dtype if cfg.autocast else "float32") == precision
+
+
+def test_without_a_precision_store_and_training_are_as_configured(tmp_path: Path) -> None:
+    assert demo.DemoSettings(tmp_path).training_precision == ()

@@ -210,7 +210,7 @@ def _exported(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("override", "words"),
-    [("dset_root=/nowhere", "build the data set first"),
+    [("dset_root=/nowhere", "there is no folder /nowhere: expected a data set"),
      ("compression_model_checkpoint=//pretrained/no/codec", "no/codec"),
      ("continue_from=//pretrained/no/model", "no/model"),
      ("continue_from=//sig/01234567", "no checkpoint there"),
@@ -226,7 +226,9 @@ def test_what_is_missing_is_said_in_one_line(
 
 def test_the_papers_run_says_what_it_lacks(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dora", "run", "solver=orchestrator", "device=cpu", f"dset_root={tmp_path}"]
-    _expect_error(run_to_its_end(tmp_path, command), "build the data set first")
+    done = run_to_its_end(tmp_path, command)
+    _expect_error(done, f"{tmp_path} is no data set")
+    assert len(done.stderr.splitlines()) == 1, "nothing before it"
 
 
 def _expect_error(done: subprocess.CompletedProcess, words: str) -> None:

@@ -72,7 +72,7 @@ def test_files_that_are_missing_torn_or_too_many(data):
     (data / "egs" / "test" / "data.jsonl.gz").unlink()
     faults = " ".join(check(data))
     for fault in ("Track00001-sub2-1.json is missing or torn", "items/Other.json is not of this data set",
-                  "egs/test/data.jsonl.gz is missing", "no manifest"):  # fmt: skip
+                  "egs/test/data.jsonl.gz is missing", "no split 'test'"):  # fmt: skip
         assert fault in faults
 
 

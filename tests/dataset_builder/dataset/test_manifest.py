@@ -55,9 +55,24 @@ def test_moods_and_genre_are_the_captioners(make_item):
     assert values["prompt"] == "A calm piece. Instruments: violin, drums."
 
 
-def test_a_missing_manifest_says_what_to_do(tmp_path):
-    with pytest.raises(UserError, match="build the data set first"):
-        manifest.load(tmp_path, "train")
+def test_what_is_mistyped_is_told_from_what_is_not_built(tmp_path):
+    def told(root, split):
+        with pytest.raises(UserError) as one:
+            manifest.load(root, split)
+        with pytest.raises(UserError) as other:
+            manifest.place_of(f"{root}/egs/{split}")
+        assert str(one.value) == str(other.value) and "\n" not in str(one.value)
+        return str(one.value)
+
+    assert told(tmp_path / "nope", "train").startswith(f"there is no folder {tmp_path}/nope: expected a data set; ")
+    assert told(tmp_path, "train").startswith(f"{tmp_path} is no data set (it has no egs/train/data.jsonl.gz): ")
+    for split in ("\x1b", "valid", "train"):
+        (tmp_path / "egs" / split).mkdir(parents=True)
+        (tmp_path / "egs" / split / "data.jsonl.gz").touch()
+    there = "expected one of those that are there: train, valid, '\\x1b'"
+    assert told(tmp_path, "tset") == f"{tmp_path} has no split 'tset': {there}"
+    with pytest.raises(UserError, match="x/y is no split's folder: expected DATA/egs/SPLIT"):
+        manifest.place_of("x/y")
 
 
 @pytest.mark.parametrize("damage", ["manifest", "missing", "sidecar", "field"])

@@ -17,7 +17,7 @@ from orchestrator_solver.configuration.overrides import require_types, settings_
         ("optm.epochs=3", "no setting 'optm.epochs': did you mean optim.epochs"),
         ("zzz=1", "no setting 'zzz': expected one of those in config/"),
         ("+optim.micro_batchs=2", "no setting 'optim.micro_batchs': did you mean optim.micro_batch?"),
-        ("+orchestrator.stores=true", "no setting 'orchestrator.stores': did you mean orchestrator.store?"),
+        ("+orchestrator.stores=true", "no setting 'orchestrator.stores': did you mean orchestrator.store, "),
         ("+stor=true", "no setting 'stor': "),
         ("solver=nano", "Could not find 'solver/nano' Available options in 'solver': "),
         ("optim.epochs=many", "optim.epochs=many: expected a number, such as "),

@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from audiocraft.models.encodec import EncodecModel
 from omegaconf import OmegaConf
 
 from dataset_builder.dataset import manifest
@@ -18,12 +20,13 @@ from dataset_builder.errors import UserError
 from dataset_builder.items.item import Item
 from dataset_builder.runtime import atomic
 from dataset_builder.runtime.shards import Shard
+from orchestrator_solver import cli
 from orchestrator_solver.features.feature_store import Entry, Store
 from orchestrator_solver.features.store_reader import StoreReader
 from orchestrator_solver.features.text_store import TextStore, bucket_of
 from orchestrator_solver.precompute import fill_store
 from orchestrator_solver.precompute.encoders import FrozenEncoders
-from orchestrator_solver.precompute.fill_store import fill
+from orchestrator_solver.precompute.fill_store import Prepared, fill
 from orchestrator_solver.weights import package
 
 
@@ -52,6 +55,49 @@ def test_pieces_equal_the_whole(encoders: FrozenEncoders, monkeypatch: pytest.Mo
     monkeypatch.setattr(fill_store, "PIECE_SECONDS", 0.8)
     wav = torch.randn(1, 1, 640 * 75 + 100)
     assert torch.equal(fill_store.encode(encoders.codec, wav), encoders.codec.encode(wav)[0])
+
+
+def test_a_store_of_another_precision_is_another_store(
+    data: Path, encoders: FrozenEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made in that precision, stands beside the one in float32, and only a run that names it reads it."""
+    used: set[torch.dtype] = set()
+    encode = EncodecModel.encode
+
+    def spy(self: EncodecModel, x: torch.Tensor) -> object:
+        used.add((torch.ones(1, 1) @ torch.ones(1, 1)).dtype)
+        return encode(self, x)
+
+    monkeypatch.setattr(EncodecModel, "encode", spy)
+    fill(data, encoders, workers=0)
+    before, items = tree(encoders.store(data).folder), manifest.load(data, "train")
+    half = replace(encoders, precision=torch.bfloat16)
+    with pytest.raises(UserError, match=r"lacks .*store_precision"):
+        StoreReader(data, half.identity(1.6)).require(items)
+    assert used == {torch.float32} and fill(data, half, workers=0).made > 0 and torch.bfloat16 in used
+    StoreReader(data, half.identity(1.6)).require(items)
+    assert half.store(data).folder != encoders.store(data).folder and tree(encoders.store(data).folder) == before
+
+
+@pytest.mark.parametrize("said", [[], ["--precision", "bfloat16"], ["--precision", "float32"]])
+def test_prepare_hands_its_precision_on(said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    monkeypatch.setattr(
+        fill_store, "fill_for", lambda cfg, **_: given.append(cfg.orchestrator.store_precision) or Prepared(0, 0)
+    )
+    assert cli.main(["prepare", str(tmp_path), *said]) == 0
+    assert given == [said[1] if said else "float32"]
+
+
+def test_a_precision_is_told_once_and_is_one_that_there_is(
+    data: Path, tiny_models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["prepare", str(data), "solver=orchestrator_nano", "orchestrator.store_precision=auto"]
+    assert cli.main([*words, "--precision", "float16"]) == 2
+    assert capsys.readouterr().err.endswith("of orchestrator.store_precision: give one of them\n")
+    cfg = OmegaConf.merge(package.load(str(tiny_models), "lm").cfg, {"device": "cpu"})
+    with pytest.raises(UserError, match="store_precision=auto: expected one of float32, float16, bfloat16"):
+        FrozenEncoders.of_config(OmegaConf.merge(cfg, {"orchestrator": {"store_precision": "auto"}}))
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip the header", "remove", "change the audio", "another gain"])

@@ -84,7 +84,7 @@ def test_help_comes_at_once_and_imports_nothing_heavy() -> None:
      (["page", "--data", "DATA", "--out", "DATA"], "is a folder: name a file in it"),
      (["page", "--data", "DATA", "--out", "page.html", "--policy", "nope"], "invalid choice: 'nope'"),
      (["evaluate", "--data", "DATA", "--out", "x", "--policies", "stem", "nope"], "invalid choice: 'nope'"),
-     (["evaluate", "--data", "DATA", "--out", "x"], "no manifest")],
+     (["evaluate", "--data", "DATA", "--out", "x"], "is no data set")],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
 def test_slips_are_told_before_anything_is_played(

@@ -29,7 +29,7 @@ from orchestrator_solver.features.store_reader import StoreReader
 from orchestrator_solver.generation.model import OrchestratorModel
 from orchestrator_solver.models.melody_conditioner import MelodyConditioner
 from orchestrator_solver.precompute.encoders import FrozenEncoders
-from orchestrator_solver.precompute.fill_store import fill
+from orchestrator_solver.precompute.fill_store import entry_of, fill
 from orchestrator_solver.training.condition_dropout import drop_conditions
 from orchestrator_solver.training.solver import OrchestratorSolver
 
@@ -44,9 +44,11 @@ class HalfSeparator:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.precisions: list[torch.dtype] = []
 
     def melodic(self, wav: torch.Tensor, sample_rate: int) -> torch.Tensor:
         self.calls += 1
+        self.precisions.append((torch.ones(1, 1) @ torch.ones(1, 1)).dtype)
         return torch.cat([wav[..., : wav.shape[-1] // 2], torch.zeros_like(wav[..., wav.shape[-1] // 2 :])], dim=-1)
 
 
@@ -295,6 +297,20 @@ def test_precision_of_training_does_not_move_the_chroma(make: Callable[..., Melo
     expected = classes(conditioner, stem(wav))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert classes(conditioner, stem(wav)) == expected
+        classes(conditioner, mix(wav))
+    assert conditioner.separator.precisions == [torch.float32]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_store_is_separated_in_its_precision_and_its_chroma_is_exact(
+    make: Callable[..., MelodyConditioner], make_item: Callable[..., Item], precision: torch.dtype
+) -> None:
+    conditioner, wav = make(), 4 * tones(440.0, 466.16, 493.88)
+    encoders = FrozenEncoders(StillCodec(), conditioner, precision=precision)
+    found = entry_of(encoders, make_item(id="item", track="track", kind="mix"), wav[0, 0])
+    assert conditioner.separator.precisions == [precision]
+    halved = conditioner.separator.melodic(wav, RATE)
+    assert torch.equal(found.classes, pitch_classes(conditioner.pitch, halved)[0])
 
 
 def test_kept_pitch_classes_that_are_torn_count_as_absent(tmp_path: Path) -> None:

@@ -61,6 +61,19 @@ def test_a_name_of_a_module_is_the_real_one_after_its_first_use(write: Write) ->
     assert importer.Renamed is type(thing) is sys.modules[names.heavy].Thing
 
 
+def test_a_submodule_is_imported_by_its_package_when_that_is_asked_for_it(write: Write, tmp_path: Path) -> None:
+    names = write("import HEAVY.part\ndef size(): return HEAVY.part.size\n")
+    (tmp_path / f"{names.heavy}.py").unlink()
+    (tmp_path / names.heavy).mkdir()
+    package = "import importlib\ndef __getattr__(name): return importlib.import_module(f'{__name__}.{name}')\n"
+    (tmp_path / names.heavy / "__init__.py").write_text(package)
+    (tmp_path / names.heavy / "part.py").write_text("size = 3\n")
+    registry.imports_late(names.importer, f"{names.heavy}.part", why="a test wants it")
+    importer = import_module(names.importer)
+    assert f"{names.heavy}.part" not in sys.modules
+    assert importer.size() == 3
+
+
 def test_annotations_do_not_load_what_they_name(write: Write) -> None:
     names = write(
         "import typing\nimport HEAVY\nfrom HEAVY import Thing\n"

@@ -40,6 +40,28 @@ LISTENING = (
 )
 
 
+def test_what_librosa_compiles_is_built_by_its_first_call_and_is_the_same() -> None:
+    code = (
+        "import numpy, orchestrator_solver, librosa\n"
+        "from numba.np.ufunc import decorators, dufunc\n"
+        "built = []\n"
+        "for kind in (decorators.Vectorize, decorators.GUVectorize):\n"
+        "    make = kind.__new__\n"
+        "    def made(cls, func, *args, make=make, **options):\n"
+        "        built.append(func.__name__)\n"
+        "        return make(cls, func, *args, **options)\n"
+        "    kind.__new__ = made\n"
+        "wav = numpy.random.default_rng(0).normal(size=99).astype('f')\n"
+        "assert librosa.util.localmax is not None and built == [], built\n"
+        "wanted = (wav > numpy.pad(wav, 1, 'edge')[:-2]) & (wav >= numpy.pad(wav, 1, 'edge')[2:])\n"
+        "assert (librosa.util.localmax(wav) == wanted).all() and built == ['_localmax'], built\n"
+        "import numba\n"
+        "assert type(numba.vectorize(['f4(f4)'])(lambda x: x)) is dufunc.DUFunc\n"
+        "assert type(numba.vectorize(lambda x: x)) is dufunc.DUFunc\n"
+    )
+    loaded(code)
+
+
 def loaded(code: str) -> set[str]:
     """The modules of a fresh interpreter that has run this code."""
     code += "\nimport sys\nprint('loaded', *sys.modules)"
@@ -72,7 +94,7 @@ def test_help_imports_nothing_that_computes(program: str, helps: Sequence[Sequen
         (PLAYING, SELDOM | {"librosa", "numba", "scipy"}),
         (COMPOSING, SELDOM | {"librosa", "numba", "scipy"}),
         (OPTIMIZING, SELDOM),
-        (LISTENING, SELDOM | {"torch", "librosa.beat"}),
+        (LISTENING, SELDOM | {"torch", "librosa.beat", "scipy.interpolate", "scipy.optimize", "scipy.spatial"}),
     ],
     ids=["playing", "composing a run", "making an optimizer", "tempo and key"],
 )

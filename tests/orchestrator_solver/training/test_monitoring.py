@@ -37,7 +37,7 @@ def info(item: str, prompt: str | None, reference: torch.Tensor) -> SimpleNamesp
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SampleTable:
     """Two samples: one that follows its reference, one whose reference is silent."""
-    monkeypatch.setattr(sample_table, "Presence", lambda: lambda clips: np.array([0.75, float("nan")]))
+    monkeypatch.setattr(sample_table, "Instruments", lambda: lambda clips: np.array([0.75, float("nan")]))
     found = SampleTable(tmp_path, 3, 0, RATE)
     infos = [info("T1-mix", "Calm. Instruments: violin, drums.", tone(440.0)), info("T1-S01", None, 0 * tone(440.0))]
     outputs = torch.stack([tone(440.0), tone(523.25)])
@@ -49,9 +49,9 @@ def test_a_table_has_audio_prompt_and_scores(table: SampleTable, tmp_path: Path)
     table.write()
     folder = tmp_path / "sample_tables" / "0003"
     first, second = (json.loads(line) for line in (folder / "0.jsonl").read_text().splitlines())
-    assert (first["item"], first["start"], first["sim"], first["presence"]) == ("T1-mix", 1.5, 1.0, 0.75)
+    assert (first["item"], first["start"], first["sim"], first["instruments"]) == ("T1-mix", 1.5, 1.0, 0.75)
     assert first["prompt"] == "Calm. Instruments: violin, drums." and second["prompt"] == ""
-    assert second["sim"] is None and second["presence"] is None
+    assert second["sim"] is None and second["instruments"] is None
     wav, rate = soundfile.read(folder / second["output"])
     assert rate == RATE and np.abs(wav - tone(523.25)[0].numpy()).max() < 1e-4
     assert len(list(folder.iterdir())) == 1 + 2 * 3
@@ -64,11 +64,11 @@ def test_the_instruments_that_a_prompt_asks_for() -> None:
 
 def test_a_table_for_wandb(table: SampleTable) -> None:
     rows = table.write()
-    assert sample_table.wandb_table(rows, None).columns == ["item", "start", "prompt", "sim", "presence"], (
+    assert sample_table.wandb_table(rows, None).columns == ["item", "start", "prompt", "sim", "instruments"], (
         "without media"
     )
     shown = sample_table.wandb_table(rows, table.folder)
-    assert shown.columns == ["item", "start", "prompt", "sim", "presence", "reference", "output", "target"]
+    assert shown.columns == ["item", "start", "prompt", "sim", "instruments", "reference", "output", "target"]
     assert type(shown.data[0][5]).__name__ == "Audio" and len(shown.data) == 2
 
 
