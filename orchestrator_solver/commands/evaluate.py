@@ -24,7 +24,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--metrics", type=lambda text: tuple(name.strip() for name in text.split(",")),
         default=("sim", "kl_musicnn", "presence"), metavar="NAME,...",
-        help="also instruments, instruments_precision, instruments_recall, sim_soft, "
+        help="also instruments, instruments_precision, instruments_recall, melody_recall, melody_precision, melody_f1, "
+        "tempo_agreement, tempo_agreement_exact, key_agreement, beat_f1, loudness, silence, clipping, sim_soft, "
         "sim_all_frames, kl_passt, clap (default: sim,kl_musicnn,presence)",
     )  # fmt: skip
     add_sampling_options(parser)
