@@ -2,8 +2,8 @@
 
 A metric is of use if what is asked for scores better than what is not: the target itself, the target through the codec
 (the best that a model can reach), another work's target, and, where a metric looks at the instruments that are asked
-for, the target where another item's are. Metrics of whole sets cannot tell whose target is whose; they compare half of
-the works with the other half, as they are and through the codec.
+for, the target where another item's are. For metrics of whole sets the same is asked of a half of the works: itself,
+itself through the codec, and the other half.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ class Ear:
     def text(self) -> str:
         """A line."""
         cells = [self.scores[name].text() if name in self.scores else "" for name in COLUMNS]
-        return f"{self.label:22}" + "".join(f"{cell:24}" for cell in cells) + f"{self.seconds:6.1f} s"
+        return f"{self.label:24}" + "".join(f"{cell:27}" for cell in cells) + f"{self.seconds:6.1f} s"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class EarsReport(Report):
 
     def text(self) -> str:
         """The report for a terminal."""
-        head = f"{'':22}" + "".join(f"{name:24}" for name in COLUMNS) + "100 x 8 s"
+        head = f"{'':24}" + "".join(f"{name:27}" for name in COLUMNS) + "100 x 8 s"
         lines = [f"{self.excerpts} excerpts of {self.works} works", head, *(ear.text() for ear in self.ears.values())]
         return "\n".join([*lines, *(f"without {name}: {reason}" for name, reason in self.left_out.items())])
 
@@ -158,19 +158,17 @@ def _scores(metric: ClipMetric, batches: Sequence[Clips]) -> np.ndarray:
 
 
 def _set_ear(metric: SetMetric, material: _Material) -> Ear:
-    """The first half of the works against the second; excerpts of the larger half beyond the other's are left out."""
+    """Of the larger half, excerpts beyond the other's are left out."""
     begin = perf_counter()
     target = _embedded(metric, material.columns["target"], lambda clips: clips.targets)
     seconds = perf_counter() - begin
     codec = _embedded(metric, material.columns["codec"], lambda clips: clips.generated)
     names = sorted(set(material.works))
     early = np.array([work in names[: len(names) // 2] for work in material.works])
-    first, second = (np.flatnonzero(side)[: min(early.sum(), (~early).sum())] for side in (early, ~early))
-    works = [material.works[row] for row in first]
-    scores = {
-        column: interval_of(metric, rows[first], target[second], works, SEED)
-        for column, rows in {"target": target, "codec": codec}.items()
-    }
+    own, other = (np.flatnonzero(side)[: min(early.sum(), (~early).sum())] for side in (early, ~early))
+    works = [material.works[row] for row in own]
+    heard = {"target": target[own], "codec": codec[own], "another work": target[other]}
+    scores = {column: interval_of(metric, rows, target[own], works, SEED) for column, rows in heard.items()}
     return Ear(metric.label, scores, _a_hundred(seconds, material))
 
 

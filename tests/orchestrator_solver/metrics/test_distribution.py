@@ -82,6 +82,8 @@ def test_intervals_hold_the_score_and_are_wider_where_works_differ_more() -> Non
     narrow, wide = (interval_of(Given(), takes, target, works, 7) for takes in (alike, unlike))
     for found in (narrow, wide):
         assert found.low < found.mean < found.high and (found.n, found.groups, found.undefined) == (200, 20, 0)
+    few = interval_of(Given(), rows(60, 40, 0), rows(60, 40, 1), [n // 3 for n in range(60)], 7)
+    assert few.low < few.mean < few.high, "though each set of works that are drawn twice is further off than the whole"
     assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
     assert interval_of(Given(), alike, target, works, 7) == narrow != interval_of(Given(), alike, target, works, 8)
 

@@ -84,13 +84,16 @@ def test_what_holds_no_note_has_none(ear: Transcriber, wav: np.ndarray) -> None:
 
 
 def test_decoding_of_hand_made_posteriors() -> None:
-    """A note from an onset to a pause, its second half louder; one without an onset; one too short."""
+    """A note from an onset to a pause; one without an onset; one too short; one with a rest that is short enough."""
     onsets, frames = np.zeros((60, 88)), np.zeros((60, 88))
+    frames[5:40, 10] = 0.5
+    frames[15:25, 10] = 0.25
+    onsets[5, 10] = 0.9
     frames[10:40, 30], onsets[10, 30] = 0.6, 0.9
     frames[20:36, 50] = 0.4
     frames[45:50, 70], onsets[45, 70] = 0.9, 0.9
     found = {(span.begin, span.end, span.pitch) for span in decode(onsets, frames)}
-    assert found == {(10, 40, 30), (20, 35, 50)}
+    assert found == {(10, 40, 30), (20, 35, 50), (5, 40, 10)}
     assert decode(onsets[:2], frames[:2]) == [] and decode(onsets * 0, frames * 0) == []
 
 
