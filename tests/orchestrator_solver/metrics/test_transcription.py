@@ -76,6 +76,25 @@ def test_neighbours_change_nothing(ear: Transcriber, tmp_path: Path) -> None:
         assert np.array_equal(getattr(together[1], field), getattr(alone, field))
 
 
+def test_a_clip_is_heard_once(ear: Transcriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[np.ndarray] = []
+
+    def counted(self: Transcriber, wav: np.ndarray):
+        passes.append(wav)
+        return through(self, wav)
+
+    through = Transcriber.posteriors
+    monkeypatch.setattr(Transcriber, "posteriors", counted)
+    wav = np.random.default_rng(0).normal(scale=0.1, size=30_000).astype(np.float32)
+    first, _, again = ear.notes([wav, wav * 0.5, wav.copy()], 16_000)
+    assert first is again and len(passes) == 2
+    ear.notes([wav], 32_000)
+    assert len(passes) == 3, "at another rate it is another sound"
+    forgetful = Transcriber(ear.net, remembered=2)
+    forgetful.notes([wav, wav * 0.5, wav * 0.25], 16_000)
+    assert len(forgetful.heard) == 2
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("wav", [np.zeros(0), np.zeros(50_000), np.full(8000, 1e-5), np.full(1, 0.5), np.ones(700)])
 def test_what_holds_no_note_has_none(ear: Transcriber, wav: np.ndarray) -> None:
