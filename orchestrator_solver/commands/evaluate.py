@@ -67,7 +67,7 @@ def _add_excerpts(parser: argparse.ArgumentParser) -> None:
 def _add_metrics(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", default="offline", metavar="NAME,...",
-        help="offline (sim, melody_recall, instruments, kl_musicnn), paper (its sim_audiocraft, kl_passt and clap, and "
+        help="offline (sim, melody, instruments, kl_musicnn), paper (its sim_audiocraft, kl_passt and clap, and "
         "corrected beside them sim and kl_passt_independent), or names of metrics; a wrong name lists them (default: "
         "offline)",
     )  # fmt: skip

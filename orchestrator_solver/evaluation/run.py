@@ -134,7 +134,7 @@ class Evaluation:
     def _anchors(self) -> dict[str, Player]:
         return {
             "random": OtherWork(self.excerpts, self.rate), "reference": TheReference(self.rate),
-            "target": TheTarget(self.rate), "ceiling": ThroughCodec(self.first),
+            "target": TheTarget(self.rate), "ceiling": ThroughCodec(self.first.codec),
         }  # fmt: skip
 
     def run(self, shard: Shard = WHOLE) -> None:
