@@ -73,14 +73,14 @@ def test_a_tune_is_found_an_octave_off_on_other_instruments_and_among_other_voic
 def test_chance_is_taken_off() -> None:
     """A take in which every pitch class begins at every moment has all of the tune, and says nothing of it."""
     tune = notes_of(TUNE)
-    moments = np.repeat(np.arange(0, 3, 0.05), 12)
+    moments = np.repeat(np.arange(0, 8, 0.05), 12)
     everything = Notes(moments, moments + 0.05, np.tile(np.arange(60, 72), len(moments) // 12))
 
     class Told:
         def notes(self, wavs, sample_rate):
             return [{0: everything, 1: tune, 2: NONE}[int(wav[0])] for wav in wavs]
 
-    wavs = [np.full(3 * RATE, number) for number in (0.0, 1.0, 2.0)]
+    wavs = [np.full(8 * RATE, number) for number in (0.0, 1.0, 2.0)]
     batch = clips(wavs, wavs, [tune] * 3)
     assert np.allclose(Melody("recall", Told())(batch), [1, 1, 0])
     assert np.allclose(MelodyAboveChance(Told())(batch), [0, 1, 0])
