@@ -212,7 +212,7 @@ class Evaluation:
             "excerpts": len(excerpts), "works": len({excerpt.work for excerpt in excerpts}), "takes": settings.takes,
             "split": settings.split, "seconds": self.seconds, "scored at (Hz)": self.rate,
             "guidance": settings.sampling.guidance, "temperature": settings.sampling.temperature,
-            "description": f"of the {settings.described}'s item, from the data set",
+            "description": f"of the {settings.described}, from the data set",
             "instrument words": excerpts[0].instrument_words,
             **{f"no reference for policy {policy}, so the target itself": count for policy, count in fallen.items()},
             **{f"model of {row}": model.title for row, model in self.models.items()},

@@ -11,6 +11,7 @@ from typing import Any
 from dataset_builder.runtime import atomic
 
 from ..statistics.bootstrap import Interval
+from ..statistics.significance import works_needed
 from .rows import ClipScores, kind_of
 from .table import Column, Difference, Line, Table
 
@@ -159,6 +160,8 @@ def _document(table: Table, grid: _Grid, heading: Callable[[str], str]) -> str:
     parts += [f"Means with 95 % bootstrap intervals over works{_of_takes(table)}. {_explanations(table)}"]
     if table.differences:
         parts += [_tests(table)]
+    if told := ", ".join(f"{name}: {value}" for name, value in table.about.items() if not isinstance(value, dict)):
+        parts += [f"Made of {told}."]
     parts += [PAPER_NOTE, grid([["", *PAPER_COLUMNS], *([label, *(f"{n:.3f}" for n in row)] for label, *row in PAPER)])]
     return "\n\n".join(parts) + "\n"
 
@@ -179,7 +182,12 @@ def _tests(table: Table) -> str:
         for column in table.columns
     }
     shown = ", ".join(f"{label} {max(known):.3f}" for label, values in least.items() if (known := _finite(values)))
-    seen = f" Differences that so many works show in 80 of 100 evaluations: {shown}." if shown else ""
+    works = max((i.groups for d in table.differences for i in d.intervals.values()), default=0)
+    half = works_needed(2.0, works, 1.0)
+    seen = (
+        f" Differences that {works} works show in 80 of 100 evaluations: {shown}; half as large ones need {half} works."
+        if shown else ""
+    )  # fmt: skip
     return f"p-values by flipping signs of whole works, corrected for {count} tests (Holm).{seen}"
 
 

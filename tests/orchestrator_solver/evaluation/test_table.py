@@ -88,6 +88,7 @@ def test_text_and_markdown_show_every_number(table):
     assert "32 clips of 8 works" in text
     assert "-0.600 [-0.600, -0.600]\n" in text and "corrected for 36 tests" in text
     assert "KL(musicnn) ↓" in markdown and "SIM ↑" in markdown
+    assert "need 32 works" in text and "Made of data: synthetic." in markdown
     assert "for orientation" in text and "1.467" in text and "0.214" in markdown
     assert len(PAPER) == 4
 
