@@ -12,6 +12,7 @@ from dataset_builder.bench.measurement import (
     at_least_one,
     run_measurement,
 )
+from dataset_builder.errors import UserError
 
 from ..generation.sampling import add_sampling_options, sampling_of
 from ..runtime.placement import PRECISIONS, add_device_option, add_placement_options, placement
@@ -86,6 +87,30 @@ def _optimizer(args: argparse.Namespace) -> Report:
     from ..bench.optimizer import bench_optimizer
 
     return bench_optimizer(args.layers, device=args.device)
+
+
+def _ears_options(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--codec", default="nano-codec", help="that sounds pass through (default: nano-codec)")
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument("--excerpts", type=at_least_one, default=60, help="how many (default: 60)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each (default: 8)")
+    parser.add_argument("--metrics", metavar="NAME,...", help="(default: all that this machine has the networks for)")
+    _threads(parser)
+
+
+def _ears(args: argparse.Namespace) -> Report:
+    from ..bench.ears import bench_ears
+    from ..metrics.registry import METRICS, SET_METRICS
+    from ..models.loading import build_codec_from_package
+    from ..weights.package import load
+
+    names = args.metrics.split(",") if args.metrics else None
+    if unknown := [name for name in names or () if name not in {**METRICS, **SET_METRICS}]:
+        known = ", ".join([*METRICS, *SET_METRICS])
+        raise UserError(f"--metrics: unknown metric {', '.join(unknown)}: expected one of {known}")
+    codec = build_codec_from_package(load(args.codec, "codec"))
+    return bench_ears(args.data, codec, args.split, args.excerpts, args.seconds, names)
 
 
 def _excerpt_options(parser: argparse.ArgumentParser) -> None:
@@ -175,6 +200,8 @@ def _startup(args: argparse.Namespace) -> Report:
 MEASUREMENTS: dict[str, Measurement] = {
     "baseline": Measurement("How well the baseline keeps its reference's melody", _baseline_options, _baseline),
     "codec": Measurement("What of pitch and timbre passes through the codec", _codec_options, _codec),
+    "ears": Measurement("Whether metrics hear: true excerpts against others in their place, and seconds",
+                        _ears_options, _ears),
     "excerpt": Measurement(
         "Reading a random excerpt of a virtual item of four stems against audiocraft's reading of one file",
         _excerpt_options, _excerpt,

@@ -26,6 +26,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     _add_models(parser)
     _add_excerpts(parser)
     _add_metrics(parser)
+    parser.add_argument(
+        "--batch", type=number_between(int, 1, 1024), default=16, metavar="N", help="excerpts at once (default: 16)"
+    )
     parser.add_argument("--shard", metavar="I/N", default="1/1", help="play one part of N; the last run has none")
     add_sampling_options(parser)
     add_placement_options(parser)
@@ -64,7 +67,7 @@ def _add_excerpts(parser: argparse.ArgumentParser) -> None:
 def _add_metrics(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", default="offline", metavar="NAME,...",
-        help="offline (sim, melody_recall, instruments, kl_musicnn), paper (its sim_audiocraft, kl_passt and clap, and "
+        help="offline (sim, melody, instruments, kl_musicnn), paper (its sim_audiocraft, kl_passt and clap, and "
         "corrected beside them sim and kl_passt_independent), or names of metrics; a wrong name lists them (default: "
         "offline)",
     )  # fmt: skip
@@ -114,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     build_metrics(metrics, **options)  # what one of them lacks is told before anything is played
     settings = EvaluationSettings(
         args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args), metrics,
-        args.seeds, args.description, options,
+        args.seeds, args.description, options, args.batch,
     )  # fmt: skip
     models = load_rows(args.finetuned, args.baseline, args.control, dict(args.other), where)
     evaluation = Evaluation(models, settings)

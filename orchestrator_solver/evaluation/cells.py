@@ -18,7 +18,7 @@ from ..metrics.clips import ClipMetric, Clips, SetMetric
 from .excerpts import TestExcerpt, clips_of
 from .players import Played, Player
 
-BATCH = 16
+BATCH = 16  # excerpts that are played at once
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,14 @@ class Batch:
         """A file name's beginning."""
         cell = self.cell
         row = hashlib.sha256(cell.row.encode()).hexdigest()[:8]  # anybody's words
-        return f"{row}-{cell.version}-{cell.policy}-{cell.prompting}-{cell.take}-{self.begin:05d}"
+        place = f"{self.begin:05d}-{len(self.excerpts)}"
+        return f"{row}-{cell.version}-{cell.policy}-{cell.prompting}-{cell.take}-{place}"
 
 
-def batches_of(cell: Cell, excerpts: Sequence[TestExcerpt]) -> Iterator[Batch]:
-    """A cell in parts."""
-    for begin in range(0, len(excerpts), BATCH):
-        yield Batch(cell, begin, excerpts[begin : begin + BATCH])
+def batches_of(cell: Cell, excerpts: Sequence[TestExcerpt], size: int) -> Iterator[Batch]:
+    """A cell in parts of `size` excerpts."""
+    for begin in range(0, len(excerpts), size):
+        yield Batch(cell, begin, excerpts[begin : begin + size])
 
 
 def score_batch(

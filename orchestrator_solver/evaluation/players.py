@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import orchestrate
 from ..generation.request import Request
 from ..generation.sampling import SamplingSettings
+from ..weights.package import state_hash
 from .excerpts import TestExcerpt
 from .takes import Takes, name_of
 
@@ -129,20 +131,20 @@ class TheTarget:
         return Played([excerpt.target(self.rate) for excerpt in excerpts])
 
 
-@dataclass(frozen=True)
+@dataclass
 class ThroughCodec:
     """An excerpt's target, encoded and decoded."""
 
-    model: OrchestratorModel
+    codec: CompressionModel
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Of the codec's weights."""
-        return self.model.codec_sha256[:12]
+        return state_hash(self.codec.state_dict())[:12]
 
     def __call__(self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request], take: int) -> Played:
-        wavs = np.stack([excerpt.target(self.model.sample_rate) for excerpt in excerpts])
-        return Played(list(through_codec(self.model.codec, torch.from_numpy(wavs)[:, None])[:, 0].numpy()))
+        wavs = np.stack([excerpt.target(self.codec.sample_rate) for excerpt in excerpts])
+        return Played(list(through_codec(self.codec, torch.from_numpy(wavs)[:, None])[:, 0].numpy()))
 
 
 @torch.no_grad()

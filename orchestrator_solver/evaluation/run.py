@@ -21,7 +21,7 @@ from ..metrics.clips import ClipMetric, SetMetric
 from ..metrics.distribution.interval import interval_of
 from ..metrics.registry import DEFAULT, build_metrics, build_set_metrics, provenance_of
 from ..statistics.bootstrap import Interval
-from .cells import Batch, Cell, batches_of, embed_batch, score_batch
+from .cells import BATCH, Batch, Cell, batches_of, embed_batch, score_batch
 from .excerpts import TestExcerpt, choose
 from .players import ModelPlayer, OtherWork, Player, TheReference, TheTarget, ThroughCodec
 from .rows import PROMPTINGS, ClipScores, kind_of
@@ -50,6 +50,7 @@ class EvaluationSettings:
         takes: of each excerpt by each model, with other seeds.
         described: whose description models are given: the target's, or the reference's.
         options: of metrics, by name, see `metrics.registry.build_metrics`.
+        batch: excerpts that are played at once; another number changes the last digits of some takes.
     """
 
     data: Path
@@ -63,6 +64,7 @@ class EvaluationSettings:
     takes: int = 1
     described: str = "target"
     options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    batch: int = BATCH
 
 
 def words_for(models: Mapping[str, OrchestratorModel]) -> str:
@@ -114,7 +116,7 @@ class Evaluation:
         }
         self.players = {**players, **self._anchors()}
         self.folder = settings.out / "scores" / self._key()
-        self.batches = [batch for cell in self._cells() for batch in batches_of(cell, self.excerpts)]
+        self.batches = [batch for cell in self._cells() for batch in batches_of(cell, self.excerpts, settings.batch)]
 
     def _chosen(self) -> list[TestExcerpt]:
         settings = self.settings
@@ -132,7 +134,7 @@ class Evaluation:
     def _anchors(self) -> dict[str, Player]:
         return {
             "random": OtherWork(self.excerpts, self.rate), "reference": TheReference(self.rate),
-            "target": TheTarget(self.rate), "ceiling": ThroughCodec(self.first),
+            "target": TheTarget(self.rate), "ceiling": ThroughCodec(self.first.codec),
         }  # fmt: skip
 
     def run(self, shard: Shard = WHOLE) -> None:

@@ -130,8 +130,8 @@ class OrchestratorModel:
                 raise
             what = f"{len(prompts)} x {seconds:g} s" if len(prompts) > 1 else f"{seconds:g} s"
             raise UserError(
-                f"{device} has too little memory to play {what}: lower the length (--duration, or --seconds of "
-                "evaluate and page), or use another --device"
+                f"{device} has too little memory to play {what}: lower the length (--duration; --seconds of evaluate "
+                "and page), --batch of evaluate, or use another --device"
             ) from error
 
     def _codes(

@@ -16,7 +16,7 @@ from .kl import TaggerKL
 from .paper.clap import ClapScore
 from .paper.passt import INDEPENDENT, PasstKL
 from .sim import AUDIOCRAFTS, Sim
-from .transcription.melody import Melody
+from .transcription.melody import Melody, MelodyAboveChance
 
 # Builders; keyword arguments are the metric's settings.
 METRICS: dict[str, Callable[..., ClipMetric]] = {
@@ -28,6 +28,7 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
     "instruments_grouped": lambda: Instruments(grouped=True),
     "instruments_precision": lambda: Instruments("precision"),
     "instruments_recall": lambda: Instruments("recall"),
+    "melody": MelodyAboveChance,
     "melody_recall": Melody,
     "melody_precision": lambda: Melody("precision"),
     "melody_f1": lambda: Melody("F1"),
@@ -45,7 +46,7 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
 # Of whole sets, see `distribution.interval` for what their scores are worth.
 SET_METRICS: dict[str, Callable[[], SetMetric]] = {"fad_recogniser": RecogniserFad, "fad_musicnn": TaggerFad}
 SETS: dict[str, tuple[str, ...]] = {
-    "offline": ("sim", "melody_recall", "instruments", "kl_musicnn"),
+    "offline": ("sim", "melody", "instruments", "kl_musicnn"),
     "paper": ("sim_audiocraft", "sim", "kl_passt", "kl_passt_independent", "clap"),
 }  # fmt: skip
 DEFAULT: tuple[str, ...] = SETS["offline"]

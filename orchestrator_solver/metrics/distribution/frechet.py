@@ -16,23 +16,30 @@ _SUBSETS = 10
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Of sets `[N, D]` and `[M, D]`: |μ - ν|² + tr(Σ + Λ - 2 (ΣΛ)^½), in the embedding's units squared; NaN below two.
 
-    With Σ = RᵀR and Λ = QᵀQ the root's trace is the sum of the singular values of RQᵀ. They are the roots of the
-    eigenvalues of the symmetric RΛRᵀ, without squaring first: `scipy`'s general root of ΣΛ gives the same, and complex
-    noise where sets are small.
+    With Σ = RᵀR the root's trace is that of the symmetric RΛRᵀ's root, whose eigenvalues are real and not negative:
+    `scipy`'s general root of ΣΛ gives the same, and complex noise where sets are small.
     """
     if min(len(a), len(b)) < 2:
         return np.nan
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    a, b = sorted((np.asarray(a, np.float64), np.asarray(b, np.float64)), key=len)
     difference = a.mean(axis=0) - b.mean(axis=0)
-    first, second = _factor(a), _factor(b)
-    shared = np.linalg.svd(first @ second.T, compute_uv=False).sum()
-    return max(float(difference @ difference + np.square(first).sum() + np.square(second).sum() - 2 * shared), 0.0)
+    first, second = _centred(a), _centred(b)
+    shared = second @ _factor(first).T
+    root = np.sqrt(np.clip(np.linalg.eigvalsh(shared.T @ shared), 0, None)).sum()
+    return max(float(difference @ difference + np.square(first).sum() + np.square(second).sum() - 2 * root), 0.0)
 
 
-def _factor(rows: np.ndarray) -> np.ndarray:
-    """R of a covariance RᵀR `[min(N, D), D]`; the sum of its squares is the covariance's trace."""
-    centred = rows - rows.mean(axis=0)
-    factor: np.ndarray = np.linalg.qr(centred, mode="r") / np.sqrt(len(rows) - 1)
+def _centred(rows: np.ndarray) -> np.ndarray:
+    """X `[N, D]` of a covariance XᵀX; the sum of its squares is the covariance's trace."""
+    return (rows - rows.mean(axis=0)) / np.sqrt(len(rows) - 1)
+
+
+def _factor(centred: np.ndarray) -> np.ndarray:
+    """R `[min(N, D), D]` of XᵀX = RᵀR."""
+    if len(centred) <= centred.shape[1]:
+        return centred
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    factor: np.ndarray = np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T
     return factor
 
 

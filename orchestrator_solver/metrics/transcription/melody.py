@@ -1,5 +1,10 @@
 """How much of a tune a take plays, note by note: the reference's notes that are among those heard in the take.
 
+Recall is what asks whether the tune is there: an arrangement in which it is one voice has many other notes, which precision
+and F1 hold against it. But a take in which many notes are heard, because it is dense or blurred, has some of the tune's at
+the right moment by chance. `above chance` says how much of what chance leaves open is there: chance is the recall of the
+same take, turned in time against the reference.
+
 Notes match one to one by onset and pitch class (`mir_eval.transcription`, Raffel et al. 2014). Pitch class, since the
 tune may have moved to an instrument that plays it an octave lower, and because octaves are what transcribers mistake
 most. An onset may be 0.1 s off: models follow the tune by chroma whose frames are up to 64 ms apart, a transcriber adds
@@ -14,6 +19,7 @@ from ..clips import Clips, Notes
 from .transcriber import Transcriber, shared_transcriber
 
 TOLERANCE = 0.1  # seconds between onsets
+TURNS = 8  # by which chance is measured
 
 
 def _recall(hits: int, wanted: int, played: int) -> float:
@@ -34,8 +40,7 @@ SCORES: dict[str, Callable[[int, int, int], float]] = {"recall": _recall, "preci
 class Melody:
     """Recall, precision or F1 of the reference's notes, clip by clip, as a `ClipMetric`.
 
-    Recall is what asks whether the tune is there: an arrangement in which it is one voice has many other notes, which
-    precision and F1 hold against it. Not defined where the reference has no notes; a take without any scores 0.
+    Not defined where the reference has no notes; a take without any scores 0.
 
     Args:
         score: a name in `SCORES`.
@@ -53,16 +58,41 @@ class Melody:
 
     def __call__(self, clips: Clips) -> np.ndarray:
         played = self.transcriber.notes(clips.generated, clips.sample_rate)
-        pairs = zip(self._references(clips), played, strict=True)
-        return np.array([self._scored(wanted, heard) for wanted, heard in pairs], dtype=np.float64)
+        lengths = [len(wav) / clips.sample_rate for wav in clips.generated]
+        found = map(self._scored, self._references(clips), played, lengths)
+        return np.array(list(found), dtype=np.float64)
 
     def _references(self, clips: Clips) -> list[Notes]:
         known = clips.reference_notes or [None] * len(clips.references)
         pairs = zip(known, clips.references, strict=True)
         return [self.transcriber.notes([wav], clips.sample_rate)[0] if notes is None else notes for notes, wav in pairs]
 
-    def _scored(self, wanted: Notes, heard: Notes) -> float:
+    def _scored(self, wanted: Notes, heard: Notes, seconds: float) -> float:
         return self.score(matches(wanted, heard), len(wanted), len(heard)) if len(wanted) else np.nan
+
+
+class MelodyAboveChance(Melody):
+    """Recall of the reference's notes, 0 where it is what chance has and 1 where all are there; below chance negative."""
+
+    def __init__(self, transcriber: Transcriber | None = None):
+        super().__init__("recall", transcriber)
+        self.label = "melody (above chance)"
+
+    def _scored(self, wanted: Notes, heard: Notes, seconds: float) -> float:
+        recall = super()._scored(wanted, heard, seconds)
+        if not len(heard) or np.isnan(recall):
+            return recall
+        turns = (np.arange(TURNS) + 0.5) / TURNS * (
+            seconds - 4 * TOLERANCE
+        ) + 2 * TOLERANCE  # none so short as to match
+        chance = np.mean([matches(wanted, _turned(heard, turn, seconds)) for turn in turns]) / len(wanted)
+        return float((recall - chance) / (1 - chance)) if chance < 1 else 0.0
+
+
+def _turned(notes: Notes, by: float, seconds: float) -> Notes:
+    """Notes some seconds later; those that leave at the end come in at the begin."""
+    onsets = (notes.onsets + by) % seconds
+    return Notes(onsets, onsets + (notes.offsets - notes.onsets), notes.pitches)
 
 
 def matches(wanted: Notes, heard: Notes) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -28,13 +28,18 @@ _BATCH = 16  # windows a pass
 
 @dataclass(frozen=True)
 class Transcriber:
-    """Hears notes of any instruments. Make one with `Transcriber.load()`; it is deterministic and has no state.
+    """Hears notes of any instruments. Make one with `Transcriber.load()`; it is deterministic.
 
     Attributes:
         net: in evaluation mode, on any device.
+        heard: notes of the last clips by rate and content: three scores ask for the same takes, every row of a table
+            for the same references.
+        remembered: how many clips these are.
     """
 
     net: BasicPitchNet
+    heard: dict[tuple[int, bytes], Notes] = field(default_factory=dict)
+    remembered: int = 2000  # about 5 MB
 
     @classmethod
     def load(cls, device: str = "cpu") -> "Transcriber":
@@ -55,7 +60,15 @@ class Transcriber:
             wavs: the clips; each is heard by itself, so that its neighbours change nothing.
             sample_rate: of all, in Hz.
         """
-        return [self._notes(soxr.resample(np.asarray(wav, np.float32), sample_rate, SAMPLE_RATE)) for wav in wavs]
+        return [self._remembered(np.asarray(wav, np.float32), sample_rate) for wav in wavs]
+
+    def _remembered(self, wav: np.ndarray, sample_rate: int) -> Notes:
+        key = sample_rate, hashlib.sha256(wav.tobytes()).digest()
+        if key not in self.heard:
+            self.heard[key] = self._notes(soxr.resample(wav, sample_rate, SAMPLE_RATE))
+        if len(self.heard) > self.remembered:
+            del self.heard[next(iter(self.heard))]
+        return self.heard[key]
 
     def _notes(self, wav: np.ndarray) -> Notes:
         if is_silent(wav):

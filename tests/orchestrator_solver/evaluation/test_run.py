@@ -101,7 +101,7 @@ def test_anchors_are_targets(tiny_data: Path, models: Mapping[str, OrchestratorM
     chance = OtherWork(excerpts, model.sample_rate)(excerpts, "self", [], 0).wavs
     assert all(np.array_equal(wav, target) for wav, target in zip(chance, targets, strict=True))
     assert all(map(np.array_equal, TheTarget(model.sample_rate)(excerpts, "self", [], 0).wavs, targets))
-    ceiling = ThroughCodec(model)(excerpts, "self", [], 0).wavs
+    ceiling = ThroughCodec(model.codec)(excerpts, "self", [], 0).wavs
     assert [wav.shape for wav in ceiling] == [target.shape for target in targets]
     assert not np.array_equal(ceiling[0], targets[0])
 

@@ -10,7 +10,6 @@ from support.tiny_models import SECONDS
 
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.shards import Shard
-from orchestrator_solver.evaluation import cells
 from orchestrator_solver.evaluation.excerpts import choose
 from orchestrator_solver.evaluation.players import ModelPlayer
 from orchestrator_solver.evaluation.run import Evaluation, EvaluationSettings, evaluate
@@ -62,7 +61,7 @@ def test_other_settings_are_other_takes(
 def test_shards_and_a_stop_end_in_the_same_table(
     model: OrchestratorModel, settings: EvaluationSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells, "BATCH", 2)
+    settings = replace(settings, batch=2)
     whole = numbers(evaluate({"finetuned": model}, settings))
     shared = replace(settings, out=tmp_path / "b")
     for index in (2, 3, 1):

@@ -136,6 +136,8 @@ def test_silence_and_clipping_are_shares(rate: int) -> None:
     length = round(0.05 * rate)
     rms = librosa.feature.rms(y=wav, frame_length=length, hop_length=length, center=False)
     assert silence == np.mean(rms < 1e-3) and clipping == np.mean(np.abs(wav) > 0.9999)
+    edge = np.repeat([0.9e-3, 1.1e-3, 0.0, 0.9e-3], rate)
+    assert build_metrics(["silence"])["silence"](clips([edge], [edge], rate)) == 0.75
     quiet = np.where(np.arange(4 * rate) < rate, 0, 0.1).astype(np.float32)
     assert build_metrics(["silence"])["silence"](clips([quiet], [quiet], rate)) == pytest.approx(0.25)
 

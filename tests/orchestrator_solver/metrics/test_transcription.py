@@ -76,6 +76,25 @@ def test_neighbours_change_nothing(ear: Transcriber, tmp_path: Path) -> None:
         assert np.array_equal(getattr(together[1], field), getattr(alone, field))
 
 
+def test_a_clip_is_heard_once(ear: Transcriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[np.ndarray] = []
+
+    def counted(self: Transcriber, wav: np.ndarray):
+        passes.append(wav)
+        return through(self, wav)
+
+    through = Transcriber.posteriors
+    monkeypatch.setattr(Transcriber, "posteriors", counted)
+    wav = np.random.default_rng(0).normal(scale=0.1, size=30_000).astype(np.float32)
+    first, _, again = ear.notes([wav, wav * 0.5, wav.copy()], 16_000)
+    assert first is again and len(passes) == 2
+    ear.notes([wav], 32_000)
+    assert len(passes) == 3, "at another rate it is another sound"
+    forgetful = Transcriber(ear.net, remembered=2)
+    forgetful.notes([wav, wav * 0.5, wav * 0.25], 16_000)
+    assert len(forgetful.heard) == 2
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("wav", [np.zeros(0), np.zeros(50_000), np.full(8000, 1e-5), np.full(1, 0.5), np.ones(700)])
 def test_what_holds_no_note_has_none(ear: Transcriber, wav: np.ndarray) -> None:
@@ -84,13 +103,16 @@ def test_what_holds_no_note_has_none(ear: Transcriber, wav: np.ndarray) -> None:
 
 
 def test_decoding_of_hand_made_posteriors() -> None:
-    """A note from an onset to a pause, its second half louder; one without an onset; one too short."""
+    """A note from an onset to a pause; one without an onset; one too short; one with a rest that is short enough."""
     onsets, frames = np.zeros((60, 88)), np.zeros((60, 88))
+    frames[5:40, 10] = 0.5
+    frames[15:25, 10] = 0.25
+    onsets[5, 10] = 0.9
     frames[10:40, 30], onsets[10, 30] = 0.6, 0.9
     frames[20:36, 50] = 0.4
     frames[45:50, 70], onsets[45, 70] = 0.9, 0.9
     found = {(span.begin, span.end, span.pitch) for span in decode(onsets, frames)}
-    assert found == {(10, 40, 30), (20, 35, 50)}
+    assert found == {(10, 40, 30), (20, 35, 50), (5, 40, 10)}
     assert decode(onsets[:2], frames[:2]) == [] and decode(onsets * 0, frames * 0) == []
 
 
