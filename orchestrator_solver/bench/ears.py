@@ -21,10 +21,10 @@ from dataset_builder.errors import UserError
 
 from ..evaluation.excerpts import TestExcerpt, choose, clips_of
 from ..evaluation.players import OtherWork, ThroughCodec
-from ..metrics.bootstrap import Interval, bootstrap
 from ..metrics.clips import ClipMetric, Clips, SetMetric
 from ..metrics.distribution.interval import interval_of
 from ..metrics.registry import METRICS, SET_METRICS, build_metrics
+from ..statistics.bootstrap import Interval, bootstrap
 
 SEED, POLICY, BATCH = 2036, "stem", 16
 COLUMNS = ("target", "codec", "another work", "asked for others")

@@ -88,7 +88,9 @@ def _options(args: argparse.Namespace, device: "torch.device") -> dict[str, dict
     common = {"any_hash": args.any_checkpoint, "device": device}
     passt = {"checkpoint": args.passt_checkpoint, **common}
     clap = {"checkpoint": args.clap_checkpoint, **common}
-    return {"kl_passt": passt, "kl_passt_independent": passt, "clap": clap}
+    return {
+        "kl_passt": passt, "kl_passt_independent": passt, "fad_passt": passt, "clap": clap, "fad_clap": clap,
+    }  # fmt: skip
 
 
 def _other_model(text: str) -> tuple[str, str]:
@@ -107,14 +109,15 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation import table_formats
     from ..evaluation.models import load_rows
     from ..evaluation.run import Evaluation, EvaluationSettings
-    from ..metrics.registry import build_metrics, names_of
+    from ..metrics.registry import build_metrics, build_set_metrics, names_of
     from ..page.table_page import write_table_page
 
     torch.set_num_threads(args.threads)
     shard, metrics = Shard.parse(args.shard), names_of(args.metrics)
     where = placement(args.device, args.precision)
     options = _options(args, where.device)
-    build_metrics(metrics, **options)  # what one of them lacks is told before anything is played
+    for build in (build_metrics, build_set_metrics):  # what one of them lacks is told before anything is played
+        build(metrics, **options)
     settings = EvaluationSettings(
         args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args), metrics,
         args.seeds, args.description, options, args.batch,

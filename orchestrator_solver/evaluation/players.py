@@ -62,8 +62,8 @@ class ModelPlayer:
 
     @property
     def version(self) -> str:
-        """Of the language model's weights."""
-        return self.model.sha256[:12]
+        """Of the language model's weights, and the codec's."""
+        return self.model.sha256[:12] + self.model.codec_sha256[:6]
 
     def __call__(
         self, excerpts: Sequence[TestExcerpt], policy: str, requests: Sequence[Request], take: int = 0,

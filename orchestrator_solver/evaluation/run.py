@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from dataset_builder.dataset.finalize import SUMS
 from dataset_builder.errors import UserError
 from dataset_builder.runtime import atomic
+from dataset_builder.runtime.checksums import digest_of
 from dataset_builder.runtime.shards import Shard
 
 from ..generation.model import OrchestratorModel
@@ -105,7 +107,7 @@ class Evaluation:
         require_alike(models)
         self.models, self.settings = models, settings
         self.metrics = build_metrics(settings.metrics, **settings.options)
-        self.sets = build_set_metrics(settings.metrics)
+        self.sets = build_set_metrics(settings.metrics, **settings.options)
         self.first = next(iter(models.values()))
         self.rate = self.first.sample_rate
         self.seconds = settings.seconds or min(model.max_seconds for model in models.values())
@@ -181,10 +183,11 @@ class Evaluation:
         ]
 
     def _key(self) -> str:
-        """Names the folder of scores: other excerpts, settings or kinds of device never meet old ones."""
+        """Names the folder of scores: another data set, excerpts, settings or kind of device never meet old ones."""
         sampling, where = self.settings.sampling, self.first.placement
         values = [
-            [excerpt.record() for excerpt in self.excerpts], sampling.guidance, sampling.temperature, sampling.top_k,
+            digest_of(self.settings.data / SUMS), [excerpt.record() for excerpt in self.excerpts],
+            sampling.guidance, sampling.temperature, sampling.top_k,
             self.seconds, where.device.type, str(where.precision),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]

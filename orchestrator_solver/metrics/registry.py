@@ -14,6 +14,7 @@ from .form.tempo import TempoAgreement
 from .instruments import Instruments
 from .kl import TaggerKL
 from .paper.clap import ClapScore
+from .paper.fad import ClapFad, PasstFad
 from .paper.passt import INDEPENDENT, PasstKL
 from .sim import AUDIOCRAFTS, Sim
 from .transcription.melody import Melody, MelodyAboveChance
@@ -44,7 +45,12 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
     "clap": ClapScore,
 }
 # Of whole sets, see `distribution.interval` for what their scores are worth.
-SET_METRICS: dict[str, Callable[[], SetMetric]] = {"fad_recogniser": RecogniserFad, "fad_musicnn": TaggerFad}
+SET_METRICS: dict[str, Callable[..., SetMetric]] = {
+    "fad_recogniser": RecogniserFad,
+    "fad_musicnn": TaggerFad,
+    "fad_passt": PasstFad,
+    "fad_clap": ClapFad,
+}
 SETS: dict[str, tuple[str, ...]] = {
     "offline": ("sim", "melody", "instruments", "kl_musicnn"),
     "paper": ("sim_audiocraft", "sim", "kl_passt", "kl_passt_independent", "clap"),
@@ -74,9 +80,9 @@ def provenance_of(metrics: Mapping[str, ClipMetric | SetMetric]) -> dict[str, di
     return {name: metric.provenance() for name, metric in metrics.items() if hasattr(metric, "provenance")}
 
 
-def build_set_metrics(names: Sequence[str]) -> dict[str, SetMetric]:
-    """Those of the names that are metrics of whole sets."""
-    return {name: SET_METRICS[name]() for name in names if name in SET_METRICS}
+def build_set_metrics(names: Sequence[str], **settings: dict) -> dict[str, SetMetric]:
+    """Those of the names that are metrics of whole sets; arguments and errors as of `build_metrics`."""
+    return {name: SET_METRICS[name](**settings.get(name, {})) for name in names if name in SET_METRICS}
 
 
 def build_metrics(names: Sequence[str] = DEFAULT, **settings: dict) -> dict[str, ClipMetric]:

@@ -74,16 +74,24 @@ class Passt:
             self._heard[key] = self._logits(wav, sample_rate)
         return self._heard[key]
 
+    def features(self, wav: np.ndarray, sample_rate: int) -> torch.Tensor:
+        """What it tells classes by `[S, 768]`, of the pieces that `logits` hears."""
+        return self._heard_in(wav, sample_rate, "embed_only", 768)
+
     def _logits(self, wav: np.ndarray, sample_rate: int) -> torch.Tensor:
+        return self._heard_in(wav, sample_rate, "logits", 527)
+
+    def _heard_in(self, wav: np.ndarray, sample_rate: int, mode: str, width: int) -> torch.Tensor:
         from audiocraft.data.audio_utils import convert_audio
 
         samples = torch.from_numpy(np.ascontiguousarray(wav, dtype=np.float32))[None]
         if len(wav):
             samples = convert_audio(samples, from_rate=sample_rate, to_rate=SAMPLE_RATE, to_channels=1)
         pieces = [piece for piece in samples.split(WINDOW, dim=-1) if piece.shape[-1] > SHORTEST]
+        self.network.mode = mode  # type: ignore[assignment]
         with undisturbed(), torch.no_grad():
             heard = [self.network(piece.to(self.device)).cpu() for piece in pieces]
-        return torch.cat(heard) if heard else torch.empty(0, 527)
+        return torch.cat(heard) if heard else torch.empty(0, width)
 
 
 @lru_cache(maxsize=1)

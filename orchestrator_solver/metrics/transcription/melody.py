@@ -1,8 +1,8 @@
 """How much of a tune a take plays, note by note: the reference's notes that are among those heard in the take.
 
-Recall is what asks whether the tune is there: an arrangement in which it is one voice has many other notes, which precision
-and F1 hold against it. But a take in which many notes are heard, because it is dense or blurred, has some of the tune's at
-the right moment by chance. `above chance` says how much of what chance leaves open is there: chance is the recall of the
+Recall is what asks whether the tune is there: an arrangement in which it is one voice has many other notes, which
+precision and F1 hold against it. But a take in which many notes are heard, because it is dense or blurred, has some of
+the tune's at the right moment by chance. So how much is there of what chance leaves open? Chance is the recall of the
 same take, turned in time against the reference.
 
 Notes match one to one by onset and pitch class (`mir_eval.transcription`, Raffel et al. 2014). Pitch class, since the
@@ -72,7 +72,7 @@ class Melody:
 
 
 class MelodyAboveChance(Melody):
-    """Recall of the reference's notes, 0 where it is what chance has and 1 where all are there; below chance negative."""
+    """Recall of the reference's notes, so that chance has 0 and all of them 1; below chance it is negative."""
 
     def __init__(self, transcriber: Transcriber | None = None):
         super().__init__("recall", transcriber)
@@ -82,9 +82,8 @@ class MelodyAboveChance(Melody):
         recall = super()._scored(wanted, heard, seconds)
         if not len(heard) or np.isnan(recall):
             return recall
-        turns = (np.arange(TURNS) + 0.5) / TURNS * (
-            seconds - 4 * TOLERANCE
-        ) + 2 * TOLERANCE  # none so short as to match
+        least = 2 * TOLERANCE  # a shorter turn would match still
+        turns = least + (np.arange(TURNS) + 0.5) / TURNS * (seconds - 2 * least)
         chance = np.mean([matches(wanted, _turned(heard, turn, seconds)) for turn in turns]) / len(wanted)
         return float((recall - chance) / (1 - chance)) if chance < 1 else 0.0
 

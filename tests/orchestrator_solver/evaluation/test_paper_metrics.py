@@ -23,7 +23,7 @@ from dataset_builder.runtime.checksums import digest_of
 from orchestrator_solver import cli
 from orchestrator_solver.metrics.clips import Clips
 from orchestrator_solver.metrics.paper import clap, passt
-from orchestrator_solver.metrics.registry import SETS, build_metrics, provenance_of
+from orchestrator_solver.metrics.registry import SETS, build_metrics, build_set_metrics, provenance_of
 from orchestrator_solver.weights import known_files
 
 RATE = paper_networks.RATE
@@ -191,6 +191,23 @@ def test_results_say_whose_weights_they_rest_on(hub: Path) -> None:
         told["clap"]["check"].startswith("another file than the published one") and "fae3e9c0" in told["clap"]["check"]
     )
     assert told["clap"]["package"] == "laion_clap 1.1.7" and told["kl_passt"]["package"] == "hear21passt 0.0.26"
+
+
+def test_sets_are_compared_by_what_both_networks_hear(hub: Path) -> None:
+    """A set is at no distance from itself; a clip that cannot be heard has no place in it; logits stay as they were."""
+    settings = {"fad_passt": {"checkpoint": hub / "passt.pt"},
+                "fad_clap": {"checkpoint": hub / "clap.pt", "any_hash": True}}  # fmt: skip
+    rng = np.random.default_rng(0)
+    wavs = [*rng.standard_normal((6, 16_000)).astype(np.float32) * 0.1, np.zeros(0, np.float32)]
+    before = metrics_of(hub, "kl_passt")["kl_passt"].passt.logits(wavs[0], 16_000)
+    for name, metric in build_set_metrics(("sim", *settings), **settings).items():
+        rows = metric.embed(wavs, 16_000)
+        assert rows.shape == (7, {"fad_passt": 768, "fad_clap": 512}[name])
+        assert np.isnan(rows[6]).all() and np.isfinite(rows[:6]).all()
+        assert metric.distance(rows[:6], rows[:6]) == pytest.approx(0, abs=1e-3)
+        assert metric.distance(rows[:3], rows[3:6]) > 0 and "sha256" in provenance_of({name: metric})[name]
+    _forget()
+    assert torch.equal(metrics_of(hub, "kl_passt")["kl_passt"].passt.logits(wavs[0], 16_000), before)
 
 
 def test_another_file_than_the_published_is_refused_with_both_hashes(hub: Path) -> None:

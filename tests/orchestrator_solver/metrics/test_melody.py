@@ -9,7 +9,7 @@ from support.played import notes_of, play
 
 from orchestrator_solver.metrics.clips import Clips, Notes
 from orchestrator_solver.metrics.registry import build_metrics
-from orchestrator_solver.metrics.transcription.melody import TOLERANCE, matches
+from orchestrator_solver.metrics.transcription.melody import TOLERANCE, Melody, MelodyAboveChance, matches
 
 RATE = 22_050
 TUNE = (60, 62, 64, 65, 67, 69, 71, 72, 71, 67, 64, 60)
@@ -50,8 +50,6 @@ def test_scores_are_shares_of_wanted_and_played_notes() -> None:
         def notes(self, wavs, sample_rate):
             return [{0: heard, 1: NONE}[int(wav[0])] for wav in wavs]
 
-    from orchestrator_solver.metrics.transcription.melody import Melody
-
     batch = clips([np.array([0.0]), np.array([1.0]), np.array([0.0]), np.array([1.0])], [np.array([1.0])] * 4,
                   [wanted, wanted, NONE, None])  # fmt: skip
     expected = {"recall": 2 / 3, "precision": 2 / 4, "F1": 4 / 7}
@@ -70,6 +68,23 @@ def test_a_tune_is_found_an_octave_off_on_other_instruments_and_among_other_voic
     recall, precision, _ = scores(clips([reference, low, arranged, other, late], [reference] * 5, [tune] * 5))
     assert (recall[:3] > 0.8).all() and (recall[3:] < 0.2).all()
     assert precision[2] < precision[0] - 0.2, "the other voices count against precision alone"
+
+
+def test_chance_is_taken_off() -> None:
+    """A take in which every pitch class begins at every moment has all of the tune, and says nothing of it."""
+    tune = notes_of(TUNE)
+    moments = np.repeat(np.arange(0, 8, 0.05), 12)
+    everything = Notes(moments, moments + 0.05, np.tile(np.arange(60, 72), len(moments) // 12))
+
+    class Told:
+        def notes(self, wavs, sample_rate):
+            return [{0: everything, 1: tune, 2: NONE}[int(wav[0])] for wav in wavs]
+
+    wavs = [np.full(8 * RATE, number) for number in (0.0, 1.0, 2.0)]
+    batch = clips(wavs, wavs, [tune] * 3)
+    assert np.allclose(Melody("recall", Told())(batch), [1, 1, 0])
+    assert np.allclose(MelodyAboveChance(Told())(batch), [0, 1, 0])
+    assert np.isnan(MelodyAboveChance(Told())(clips(wavs[:1], wavs[:1], [NONE])))
 
 
 def test_without_notes_the_reference_is_heard(tmp_path: Path) -> None:
