@@ -12,6 +12,7 @@ import soundfile
 import torch
 from audiocraft.modules.conditioners import SegmentWithAttributes
 
+from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import find_instruments
 from dataset_builder.runtime import atomic
 
@@ -78,7 +79,8 @@ class SampleTable:
             names = {name: f"{self.rank}_{number:03d}_{name}.flac" for name in AUDIO}
             for name, wav in sounds.items():
                 with atomic.replacing(self.folder / names[name]) as temporary:
-                    soundfile.write(temporary, np.clip(wav, -1.0, 1.0), self.sample_rate, subtype="PCM_16")
+                    whole = np.nan_to_num(np.clip(wav, -1.0, 1.0))  # FLAC has no NaN
+                    soundfile.write(temporary, whole, self.sample_rate, subtype="PCM_16")
             sim, heard = (values[number] for values in scores)
             samples.append(Sample(str(info.meta.path), float(info.seek_time), _prompt(info), sim, heard, **names))
         lines = "".join(json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in samples)
@@ -94,7 +96,11 @@ class SampleTable:
             [row["output"] for row in sounds], [row["target"] for row in sounds], [row["reference"] for row in sounds],
             [asked_for(prompt) for prompt in prompts], prompts, self.sample_rate,
         )  # fmt: skip
-        return [None if math.isnan(value) else round(float(value), 4) for value in metric(clips)]
+        try:
+            values = metric(clips)
+        except UserError:  # NaN was played: no score, and the run goes on
+            return [None] * len(self.rows)
+        return [None if math.isnan(value) else round(float(value), 4) for value in values]
 
 
 def _prompt(info: SegmentWithAttributes) -> str:

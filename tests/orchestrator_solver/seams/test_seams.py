@@ -247,6 +247,14 @@ def test_runs_are_kept_in_one_absolute_folder(bare_environment, given, expected)
     assert AudioCraftEnvironment.get_slurm_partitions()
 
 
+def test_scipys_docstrings_are_as_they_were_written():
+    from scipy import signal, special
+
+    texts = [function.__doc__ or "" for function in (signal.lfilter, signal.get_window, special.logsumexp)]
+    assert [text.split()[0] for text in texts] == ["Filter", "Convenience", "Compute"]
+    assert all("Examples" in text and "Array API" not in text for text in texts)
+
+
 def test_gloo_without_a_gpu(monkeypatch):
     import flashy
     import torch

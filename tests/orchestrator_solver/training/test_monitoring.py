@@ -57,6 +57,14 @@ def test_a_table_has_audio_prompt_and_scores(table: SampleTable, tmp_path: Path)
     assert len(list(folder.iterdir())) == 1 + 2 * 3
 
 
+def test_a_run_that_plays_nan_goes_on_without_scores(tmp_path: Path) -> None:
+    table = SampleTable(tmp_path, 3, 0, RATE)
+    played = torch.stack([tone(440.0) * torch.nan])
+    table.add([info("T1-mix", "Instruments: violin.", tone(440.0))], played, torch.stack([tone(440.0)]))
+    (sample,) = table.write()
+    assert sample.sim is None and sample.instruments is None
+
+
 def test_the_instruments_that_a_prompt_asks_for() -> None:
     assert asked_for("Piano-like. Instruments: violin, drums.") == ("violin", "drums")
     assert asked_for("slap bass, electric bass, flute") == ("electric bass", "pipe")
