@@ -73,4 +73,4 @@ def test_leaves_are_short() -> None:
 
 def test_the_papers_reference() -> None:
     cfg = _compose("solver=orchestrator")
-    assert dict(cfg.orchestrator.reference) == {"self": 1.0, "stem": 0.0, "any": 0.0}
+    assert dict(cfg.orchestrator.reference) == {"self": 1.0, "stem": 0.0, "any": 0.0, "apart": 0.0}
