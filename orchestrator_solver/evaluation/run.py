@@ -187,10 +187,13 @@ class Evaluation:
         sampling, where = self.settings.sampling, self.first.placement
         values = [
             digest_of(self.settings.data / SUMS), [excerpt.record() for excerpt in self.excerpts],
-            sampling.guidance, sampling.temperature, sampling.top_k,
+            self._guidance(), sampling.temperature, sampling.top_k,
             self.seconds, where.device.type, str(where.precision),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
+
+    def _guidance(self) -> dict[str, float | None]:
+        return {row: model.resolved(self.settings.sampling).guidance for row, model in self.models.items()}
 
     def _cells(self) -> list[Cell]:
         return [
@@ -211,7 +214,8 @@ class Evaluation:
         return {
             "excerpts": len(excerpts), "works": len({excerpt.work for excerpt in excerpts}), "takes": settings.takes,
             "split": settings.split, "seconds": self.seconds, "scored at (Hz)": self.rate,
-            "guidance": settings.sampling.guidance, "temperature": settings.sampling.temperature,
+            **{f"guidance of {row}": value for row, value in self._guidance().items()},
+            "temperature": settings.sampling.temperature,
             "description": f"of the {settings.described}, from the data set",
             "instrument words": excerpts[0].instrument_words,
             **{f"no reference for policy {policy}, so the target itself": count for policy, count in fallen.items()},

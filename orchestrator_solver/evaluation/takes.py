@@ -24,7 +24,7 @@ def name_of(
     model: OrchestratorModel, request: Request, sampling: SamplingSettings, seed: int, seconds: float
 ) -> str:  # fmt: skip
     """SHA-256 of everything that decides a take: weights, prompt, reference's samples, settings, device and seed."""
-    settings = {name: value for name, value in asdict(sampling).items() if name != "seed"}
+    settings = {name: value for name, value in asdict(model.resolved(sampling)).items() if name != "seed"}
     wav = np.ascontiguousarray(request.reference.at(model.sample_rate), dtype=np.float32)
     asked: Mapping[str, Any] = {
         "model": model.sha256, "codec": model.codec_sha256, "prompt": request.prompt,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +41,7 @@ class OrchestratorModel:
         max_seconds: longest piece that is generated at once; longer ones are generated in overlapping pieces.
         placement: where it is, and how precisely it computes.
         facts: what the package says of its training.
+        guidance: at which it plays unless told otherwise, as its package says.
     """
 
     name: str
@@ -50,6 +51,7 @@ class OrchestratorModel:
     max_seconds: float
     placement: Placement = field(default_factory=lambda: placement("cpu"))
     facts: dict = field(default_factory=dict)
+    guidance: float = 3.0
 
     @cached_property
     def codec_sha256(self) -> str:
@@ -93,6 +95,10 @@ class OrchestratorModel:
         if self.instrument_words == "classes":
             return (*ordered(one.instrument for one in asked if one.instrument), *unknown)
         return tuple(one.word for one in asked)
+
+    def resolved(self, sampling: SamplingSettings) -> SamplingSettings:
+        """Settings of which none is left to the model."""
+        return replace(sampling, guidance=self.guidance) if sampling.guidance is None else sampling
 
     @property
     def title(self) -> str:
@@ -158,7 +164,7 @@ class OrchestratorModel:
                 context, conditions, max_gen_len=length,
                 callback=_part_of(progress, known / total, min(total, start + length) / total),
                 use_sampling=sampling.temperature > 0, temp=sampling.temperature,
-                top_k=min(sampling.top_k, self.codec.cardinality), cfg_coef=sampling.guidance,
+                top_k=min(sampling.top_k, self.codec.cardinality), cfg_coef=self.resolved(sampling).guidance,
             )  # fmt: skip
             done = codes if done is None else torch.cat([done[..., :start], codes], dim=-1)
             start = done.shape[-1] - overlap
@@ -204,4 +210,5 @@ def load_model(name: str, where: Placement | None = None) -> OrchestratorModel:
         elsewhere = "a machine with more" if where.device.type == "cpu" else "--device cpu"
         raise UserError(f"{where.device} has too little memory for the model {name}: use {elsewhere}") from error
     seconds = float(package.cfg.dataset.segment_duration)
-    return OrchestratorModel(name, package.sha256, lm, codec, seconds, where, package.facts)
+    guidance = float(package.cfg.classifier_free_guidance.inference_coef)
+    return OrchestratorModel(name, package.sha256, lm, codec, seconds, where, package.facts, guidance)

@@ -40,6 +40,7 @@ def orchestrate(
     Returns:
         A recording of each request, in order.
     """
+    sampling = model.resolved(sampling)
     seconds = seconds or max(request.reference.seconds for request in requests)
     begun = time.perf_counter()
     prompts, references = [request.prompt for request in requests], [request.reference for request in requests]

@@ -11,13 +11,14 @@ class SamplingSettings:
 
     Attributes:
         seed: of the random numbers.
-        guidance: how strongly prompt and reference are followed (classifier-free guidance); 1 is none.
+        guidance: how strongly prompt and reference are followed (classifier-free guidance), 1 is none; None, as the
+            model was found to play best (`OrchestratorModel.guidance`).
         temperature: how free to play; 0 takes the likeliest code.
         top_k: draw among so many of the likeliest codes.
     """
 
     seed: int = 0
-    guidance: float = 3.0
+    guidance: float | None = None
     temperature: float = 1.0
     top_k: int = 250
 
@@ -26,8 +27,8 @@ def add_sampling_options(parser: argparse.ArgumentParser) -> None:
     """Add guidance and temperature to a command's parser; a command that plays several times chooses seeds itself."""
     default, share = SamplingSettings(), number_between(float, 0, 100)
     parser.add_argument(
-        "--guidance", type=share, default=default.guidance,
-        help=f"how strictly to follow prompt and reference, 1 is least (default: {default.guidance:g})",
+        "--guidance", type=share,
+        help="how strictly to follow prompt and reference, 1 is least (default: the model's own)",
     )  # fmt: skip
     parser.add_argument(
         "--temperature", type=share, default=default.temperature,

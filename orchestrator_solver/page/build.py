@@ -69,7 +69,8 @@ def build_page(
         **{f"model of {row}": model.title for row, model in models.items()},
         "excerpts": f"{len(played)} of {settings.seconds:g} s, split {settings.split}, reference {settings.policy}",
         "description": "of the target item, from the data set",
-        "guidance": settings.sampling.guidance, "temperature": settings.sampling.temperature, **versions(),
+        **{f"guidance of {row}": model.resolved(settings.sampling).guidance for row, model in models.items()},
+        "temperature": settings.sampling.temperature, **versions(),
     }  # fmt: skip
     write_page(path, [*first, *played], tables, facts, note=note)
 

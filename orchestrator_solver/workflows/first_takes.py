@@ -27,7 +27,6 @@ from ..page.content import PageExcerpt, Take
 
 ENSEMBLES = ("violin, viola, cello", "flute, acoustic guitar, acoustic bass", "trumpet, trombone, tuba, drums")
 TUNES, SECONDS = 2, 8.0
-GUIDANCE = 6.0  # keeps the tune more closely than the default
 _STEP = 0.25  # seconds between which an excerpt may start
 
 
@@ -90,7 +89,7 @@ def _fullest_part(item: Item) -> float:
 def _played(tune: Tune, model: OrchestratorModel) -> PageExcerpt:
     description = describe(tune.reference)
     requests = [Request(tune.reference, parse_instruments(names), description) for names in ENSEMBLES]
-    sampling = SamplingSettings(seed_of(tune.work.id, "first") % 2**31, guidance=GUIDANCE)
+    sampling = SamplingSettings(seed_of(tune.work.id, "first") % 2**31)
     recordings = orchestrate(model, requests, sampling, SECONDS, build_metrics(("sim", "instruments")))
     rate = tune.reference.sample_rate
     takes = [Take("reference", f"The tune, on {tune.instrument}", tune.reference.wav, rate)]
@@ -98,5 +97,5 @@ def _played(tune: Tune, model: OrchestratorModel) -> PageExcerpt:
         scores = {name: np.nan if score is None else score for name, score in recording.record["scores"].items()}
         takes.append(Take("shipped", names, recording.playable, recording.sample_rate, scores))
     prompts = dict(zip(ENSEMBLES, (request.prompt for request in requests), strict=True))
-    note = f"One tune, {len(ENSEMBLES)} ensembles, by {model.title} at guidance {GUIDANCE:g}; it never heard this work."
+    note = f"One tune, {len(ENSEMBLES)} ensembles, by {model.title} at guidance {model.guidance:g}; it never heard this work."
     return PageExcerpt(f"{tune.work.composer}: {tune.work.title}", (), prompts, takes, note)

@@ -147,6 +147,9 @@ def test_a_recording_and_its_record(model: EchoModel, song: Path, tmp_path: Path
     info = soundfile.info(wav)
     assert info.duration == pytest.approx(4.0) and info.samplerate == RATE and info.subtype == "PCM_16"
     assert model.asked == [([record["prompt"]], 4.0, SamplingSettings(seed=7, guidance=2.0))]
+    assert orchestrate(song, "--instruments", "drum", "--out", tmp_path / "own", "--no-describe") == 0
+    assert model.asked[-1][2].guidance == model.guidance, "the model's own, where none is asked for"
+    assert "-g3-" in next((tmp_path / "own").glob("*.wav")).name
 
 
 def test_takes_have_their_own_seeds_and_are_the_same_again(model: EchoModel, song: Path, tmp_path: Path) -> None:
