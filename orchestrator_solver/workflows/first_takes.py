@@ -97,5 +97,6 @@ def _played(tune: Tune, model: OrchestratorModel) -> PageExcerpt:
         scores = {name: np.nan if score is None else score for name, score in recording.record["scores"].items()}
         takes.append(Take("shipped", names, recording.playable, recording.sample_rate, scores))
     prompts = dict(zip(ENSEMBLES, (request.prompt for request in requests), strict=True))
-    note = f"One tune, {len(ENSEMBLES)} ensembles, by {model.title} at guidance {model.guidance:g}; it never heard this work."
+    player = f"{model.title} at guidance {model.guidance:g}"
+    note = f"One tune, {len(ENSEMBLES)} ensembles, by {player}; it never heard this work."
     return PageExcerpt(f"{tune.work.composer}: {tune.work.title}", (), prompts, takes, note)
