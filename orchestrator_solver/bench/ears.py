@@ -20,7 +20,9 @@ from dataset_builder.bench.measurement import Report
 from dataset_builder.errors import UserError
 
 from ..evaluation.excerpts import TestExcerpt, choose, clips_of
-from ..evaluation.players import OtherWork, ThroughCodec
+from ..evaluation.players import ModelPlayer, OtherWork, ThroughCodec
+from ..generation.model import OrchestratorModel
+from ..generation.sampling import SamplingSettings
 from ..metrics.clips import ClipMetric, Clips, SetMetric
 from ..metrics.distribution.interval import interval_of
 from ..metrics.registry import METRICS, SET_METRICS, build_metrics
@@ -59,17 +61,21 @@ class EarsReport(Report):
         ears: by the metrics' names.
         left_out: why others are not there, by theirs.
         excerpts, works: what the figures stand on.
+        playing: seconds that a model takes for 100 excerpts of 8 s, if one was asked to play.
     """
 
     ears: dict[str, Ear]
     left_out: dict[str, str]
     excerpts: int
     works: int
+    playing: float | None = None
 
     def text(self) -> str:
         """The report for a terminal."""
         head = f"{'':24}" + "".join(f"{name:27}" for name in COLUMNS) + "100 x 8 s"
         lines = [f"{self.excerpts} excerpts of {self.works} works", head, *(ear.text() for ear in self.ears.values())]
+        if self.playing is not None:
+            lines.append(f"{'playing them':{24 + 27 * len(COLUMNS)}}{self.playing:6.1f} s")
         return "\n".join([*lines, *(f"without {name}: {reason}" for name, reason in self.left_out.items())])
 
     def to_json(self) -> dict[str, Any]:
@@ -79,7 +85,10 @@ class EarsReport(Report):
                    "scores": {column: interval.to_json() for column, interval in ear.scores.items()}}
             for name, ear in self.ears.items()
         }  # fmt: skip
-        return {"ears": ears, "left_out": self.left_out, "excerpts": self.excerpts, "works": self.works}
+        return {
+            "ears": ears, "left_out": self.left_out, "excerpts": self.excerpts, "works": self.works,
+            "playing": self.playing,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ class _Material:
 
 def bench_ears(
     root: Path, codec: CompressionModel, split: str = "test", count: int = 60, seconds: float = 8.0,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] | None = None, model: OrchestratorModel | None = None,
 ) -> EarsReport:  # fmt: skip
     """Ask metrics about `count` excerpts, each beside one stem of its track as the reference.
 
@@ -104,6 +113,7 @@ def bench_ears(
         count: excerpts, at most.
         seconds: of each.
         names: keys of `METRICS` and `SET_METRICS`; by default all that this machine has the networks for.
+        model: who plays the excerpts too, so that its time stands beside that of hearing.
 
     Raises:
         UserError: if the data set is missing, has no excerpt so long or fewer than two works; or a metric that is named
@@ -121,7 +131,20 @@ def bench_ears(
             if names:
                 raise
             left_out[name] = str(error)
-    return EarsReport(ears, left_out, len(excerpts), len(set(material.works)))
+    playing = _a_hundred(_played(model, excerpts), material) if model else None
+    return EarsReport(ears, left_out, len(excerpts), len(set(material.works)), playing)
+
+
+def _played(model: OrchestratorModel, excerpts: Sequence[TestExcerpt]) -> float:
+    """Seconds that a model takes for them, in batches as Table 1 has them."""
+    seconds, play = 0.0, ModelPlayer(model, SamplingSettings())
+    for begin in range(0, len(excerpts), BATCH):
+        part = excerpts[begin : begin + BATCH]
+        requests = [e.request(e.reference(POLICY, model.sample_rate), "with", POLICY) for e in part]
+        started = perf_counter()
+        play(part, POLICY, requests)
+        seconds += perf_counter() - started
+    return seconds
 
 
 def _material(excerpts: Sequence[TestExcerpt], codec: CompressionModel) -> _Material:

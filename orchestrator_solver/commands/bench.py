@@ -92,6 +92,7 @@ def _optimizer(args: argparse.Namespace) -> Report:
 def _ears_options(parser: argparse.ArgumentParser) -> None:
     _data(parser)
     parser.add_argument("--codec", default="nano-codec", help="that sounds pass through (default: nano-codec)")
+    parser.add_argument("--model", help="also play the excerpts by this model, and say how long it takes")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--excerpts", type=at_least_one, default=60, help="how many (default: 60)")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each (default: 8)")
@@ -101,6 +102,7 @@ def _ears_options(parser: argparse.ArgumentParser) -> None:
 
 def _ears(args: argparse.Namespace) -> Report:
     from ..bench.ears import bench_ears
+    from ..generation.model import load_model
     from ..metrics.registry import METRICS, SET_METRICS
     from ..models.loading import build_codec_from_package
     from ..weights.package import load
@@ -110,7 +112,8 @@ def _ears(args: argparse.Namespace) -> Report:
         known = ", ".join([*METRICS, *SET_METRICS])
         raise UserError(f"--metrics: unknown metric {', '.join(unknown)}: expected one of {known}")
     codec = build_codec_from_package(load(args.codec, "codec"))
-    return bench_ears(args.data, codec, args.split, args.excerpts, args.seconds, names)
+    model = load_model(args.model) if args.model else None
+    return bench_ears(args.data, codec, args.split, args.excerpts, args.seconds, names, model)
 
 
 def _excerpt_options(parser: argparse.ArgumentParser) -> None:

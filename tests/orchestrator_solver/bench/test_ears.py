@@ -91,9 +91,12 @@ def test_the_command_prints_and_writes(data: Path, tiny_models: Path, tmp_path: 
         "--seconds",
         str(SECONDS),
     ]
-    assert cli.main([*words, "--metrics", "loudness,fad_recogniser", "--out", str(tmp_path / "ears.json")]) == 0
-    assert "loudness (LU off)" in capsys.readouterr().out
-    written = json.loads((tmp_path / "ears.json").read_text())["ears"]
+    chosen = ["--metrics", "loudness,fad_recogniser", "--model", str(tiny_models)]
+    assert cli.main([*words, *chosen, "--out", str(tmp_path / "ears.json")]) == 0
+    assert "loudness (LU off)" in (shown := capsys.readouterr().out) and "playing them" in shown
+    report = json.loads((tmp_path / "ears.json").read_text())
+    written = report["ears"]
+    assert report["playing"] > 0
     assert written["loudness"]["scores"]["target"]["mean"] == 0 and math.isfinite(written["fad_recogniser"]["seconds"])
     assert cli.main([*words, "--metrics", "loudnes"]) == 2
     assert "unknown metric loudnes: expected one of sim, " in capsys.readouterr().err
