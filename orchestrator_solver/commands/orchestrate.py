@@ -8,18 +8,11 @@ replaces another.
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dataset_builder.errors import UserError
 
 from ..generation.sampling import add_sampling_options, number_between, sampling_of
 from ..runtime.placement import add_placement_options, placement
-
-if TYPE_CHECKING:
-    from ..generation.reference_audio import ReferenceAudio
-    from ..generation.request import Description
-
-SCORES = ("sim", "instruments")  # of a recording's record
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -53,7 +46,7 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Orchestrate; returns the exit code. What can fail fails before the model is asked to play."""
     from dataset_builder.music.instrument_words import asked_for
-    from dataset_builder.music.instruments import ordered, refuse_word
+    from dataset_builder.music.instruments import refuse_word
 
     from ..generation import recordings
     from ..generation.reference_audio import read_reference
@@ -69,29 +62,18 @@ def run(args: argparse.Namespace) -> int:
     reference = read_reference(args.reference, args.duration)
 
     from ..generation.model import load_model
-    from ..generation.orchestrate import orchestrate, warnings_of
-    from ..generation.request import Request
-    from ..metrics.registry import build_metrics
+    from ..generation.orchestrator import Orchestrator
     from ..runtime.progress_bar import Bar
 
-    model = load_model(args.model, where)
-    classes = ordered(one.instrument for one in asked if one.instrument)
-    request = Request(reference, classes, _description(args, reference), model.words_for(asked))
-    seconds, metrics = args.duration or reference.seconds, build_metrics(SCORES)
-    for line in warnings_of(model, request, seconds):
+    player = Orchestrator(load_model(args.model, where))
+    request = player.request(reference, args.instruments, args.description if args.describe else "")
+    seconds = args.duration or reference.seconds
+    for line in player.warnings(request, seconds):
         print(f"warning: {line}", file=sys.stderr)
     for take in range(args.samples):
         sampling = sampling_of(args, args.seed + take)
         with Bar(f"take {take + 1} of {args.samples}") as progress:
-            (recording,) = orchestrate(model, [request], sampling, seconds, metrics, progress)
+            (recording,) = player.play([request], seconds, sampling, progress=progress)
         path = recordings.write(recording, args.out, args.format)
         print(f"{path}  ({', '.join(f'{name} {value}' for name, value in recording.record['scores'].items())})")
     return 0
-
-
-def _description(args: argparse.Namespace, reference: "ReferenceAudio") -> "Description":
-    from ..generation.request import Description, describe
-
-    if args.description:
-        return Description(args.description.strip(), "user")
-    return describe(reference) if args.describe else Description()

@@ -42,6 +42,7 @@ class OrchestratorModel:
         placement: where it is, and how precisely it computes.
         facts: what the package says of its training.
         guidance: at which it plays unless told otherwise, as its package says.
+        reads_any_words: whether its text encoder knows more than instruments' words.
     """
 
     name: str
@@ -52,6 +53,7 @@ class OrchestratorModel:
     placement: Placement = field(default_factory=lambda: placement("cpu"))
     facts: dict = field(default_factory=dict)
     guidance: float = 3.0
+    reads_any_words: bool = True
 
     @cached_property
     def codec_sha256(self) -> str:
@@ -211,4 +213,5 @@ def load_model(name: str, where: Placement | None = None) -> OrchestratorModel:
         raise UserError(f"{where.device} has too little memory for the model {name}: use {elsewhere}") from error
     seconds = float(package.cfg.dataset.segment_duration)
     guidance = float(package.cfg.classifier_free_guidance.inference_coef)
-    return OrchestratorModel(name, package.sha256, lm, codec, seconds, where, package.facts, guidance)
+    reads = package.cfg.conditioners.description.model != "words"
+    return OrchestratorModel(name, package.sha256, lm, codec, seconds, where, package.facts, guidance, reads)

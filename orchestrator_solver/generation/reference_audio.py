@@ -1,5 +1,6 @@
 """What a model is to follow; a user's is read from audio of any common format or MIDI, checked, put into one form."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from dataset_builder.audio.limits import require_recording, require_room
+from dataset_builder.audio.limits import LEAST_RATE, MOST_RATE, require_recording, require_room
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.checksums import digest_of
 
@@ -25,6 +26,7 @@ _USUAL_PEAK = 1.5  # of full scale: what decoding and resampling loud music add 
 _SILENCE_DBFS = -60.0
 _CANCELLED_DB = 30.0  # a sum of channels this far below them: they are each other's opposite
 _BLOCK = 1 << 16
+_MOST_CHANNELS = 64  # an array that is wider is the wrong way round
 _MIDI_ENDINGS = (".mid", ".midi")
 
 
@@ -109,11 +111,41 @@ def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
     return ReferenceAudio(within_scale(wav), SAMPLE_RATE, bpm=track_bpm(score), key=fast_key(path), source=source)
 
 
-def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
-    from dataset_builder.music.audio_tempo_key import key_of_audio, tempo_of_audio
+def reference_of(wav: np.ndarray, sample_rate: int) -> ReferenceAudio:
+    """The reference in samples `[T]` or, of C channels, `[T, C]`: held to what a file is held to.
 
+    Raises:
+        UserError: it is of another shape, too short, too long, silent, or holds NaN or infinite samples.
+    """
+    what = "the reference"
+    samples = np.asarray(wav, dtype=np.float32)
+    if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MOST_CHANNELS):
+        raise UserError(f"{what} has the shape {list(samples.shape)}: expected [samples] or [samples, channels]")
+    if not LEAST_RATE <= sample_rate <= MOST_RATE:
+        raise UserError(f"{what} has a rate of {sample_rate} Hz: expected {LEAST_RATE} to {MOST_RATE}")
+    _check_length(what, len(samples) / sample_rate, None)
+    if not np.isfinite(samples).all():
+        raise UserError(f"{what} holds NaN or infinite samples")
+    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+    source: dict[str, str | int | float] = {
+        "format": "samples", "sample_rate": sample_rate, "sha256": hashlib.sha256(samples.tobytes()).hexdigest(),
+        "seconds": round(len(samples) / sample_rate, 3),
+    }  # fmt: skip
+    return _heard(what, mono, source, [])
+
+
+def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
     notes: list[str] = []
     wav, source = _decoded(path, duration, notes)
+    return _heard(path, wav, source, notes)
+
+
+def _heard(
+    path: Path | str, wav: np.ndarray, source: dict[str, str | int | float], notes: list[str]
+) -> ReferenceAudio:  # fmt: skip
+    """The reference in samples `[T]`, with its tempo and key."""
+    from dataset_builder.music.audio_tempo_key import key_of_audio, tempo_of_audio
+
     wav = _resampled(wav, int(source["sample_rate"]), notes)
     _check_sound(path, wav)
     peak = float(np.abs(wav).max())
@@ -195,7 +227,7 @@ def _read_blocks(file: soundfile.SoundFile, frames: int, weights: np.ndarray) ->
     return np.concatenate(blocks), power
 
 
-def _check_length(path: Path, seconds: float, duration: float | None) -> None:
+def _check_length(path: Path | str, seconds: float, duration: float | None) -> None:
     if seconds <= 0:
         raise UserError(f"{path} holds no sound (zero seconds): it is empty or damaged")
     if seconds < MIN_SECONDS:
@@ -207,7 +239,7 @@ def _check_length(path: Path, seconds: float, duration: float | None) -> None:
         )
 
 
-def _check_sound(path: Path, wav: np.ndarray) -> None:
+def _check_sound(path: Path | str, wav: np.ndarray) -> None:
     if np.abs(wav).max(initial=0.0) < 10 ** (_SILENCE_DBFS / 20):
         raise UserError(f"{path} is silent (nothing above {_SILENCE_DBFS:.0f} dBFS): expected music")
 

@@ -1,0 +1,145 @@
+"""The way in from Python: a model that plays what it is given on the instruments that are named."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dataset_builder.errors import UserError
+from dataset_builder.music.instrument_words import asked_for
+from dataset_builder.music.instruments import ordered, refuse_word
+
+from ..metrics.registry import build_metrics
+from ..runtime.placement import AUTO, placement
+from .model import OrchestratorModel, Progress, load_model
+from .orchestrate import orchestrate, warnings_of
+from .recordings import Recording
+from .reference_audio import ReferenceAudio, read_reference, reference_of
+from .request import Description, Request, describe
+from .sampling import SamplingSettings
+
+SCORES = ("sim", "instruments")  # of a recording's record
+Reference = str | Path | ReferenceAudio | tuple[np.ndarray, int]
+
+
+class Orchestrator:
+    """A model, ready to play. Threads may share it: they play one after the other.
+
+    Args:
+        model: who plays.
+
+    >>> from orchestrator_solver import Orchestrator
+    >>> player = Orchestrator.from_pretrained()
+    >>> take = player.orchestrate("tune.wav", "violin, cello", seed=1)
+    >>> take.playable, take.sample_rate, take.record["scores"]
+    """
+
+    def __init__(self, model: OrchestratorModel) -> None:
+        self.model = model
+        self._playing = threading.Lock()  # a language model keeps what it has played so far in itself
+
+    @classmethod
+    def from_pretrained(cls, name: str = "nano", device: str = AUTO, precision: str = AUTO) -> "Orchestrator":
+        """A model by its name, see `load_model`.
+
+        Args:
+            name: a shipped model, an exported one's folder, the signature of a run of this machine, or one at the hub.
+            device: auto, cpu, cuda, cuda:N or mps.
+            precision: auto, float32, float16 or bfloat16.
+
+        Raises:
+            UserError: if there is no such model or device, or too little memory.
+        """
+        return cls(load_model(name, placement(device, precision)))
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of what is played."""
+        return self.model.sample_rate
+
+    def describe(self, reference: Reference) -> Description:
+        """One sentence of mood, genre, tempo and key, as a prompt has it."""
+        return describe(_read(reference))
+
+    def request(
+        self, reference: Reference, instruments: str | Sequence[str], description: str | Description | None = None
+    ) -> Request:
+        """What is to be played.
+
+        Args:
+            reference: a file (wav, flac, mp3, ogg, MIDI), one that was read, or samples `[T]` or `[T, C]` and their
+                rate in Hz.
+            instruments: in one's own words: `"violin, 2 cellos"`.
+            description: of the music; "" says nothing, None has the reference described.
+
+        Raises:
+            UserError: the reference cannot be used, or the model does not know a word.
+        """
+        words = instruments if isinstance(instruments, str) else ", ".join(instruments)
+        asked = asked_for(words)
+        if unknown := [one.word for one in asked if not one.instrument and not self.model.reads_any_words]:
+            refuse_word(unknown[0])
+        audio = _read(reference)
+        if description is None:
+            description = describe(audio)
+        elif isinstance(description, str):
+            description = Description(description.strip(), "user") if description.strip() else Description()
+        classes = ordered(one.instrument for one in asked if one.instrument)
+        return Request(audio, classes, description, self.model.words_for(asked))
+
+    def warnings(self, request: Request, seconds: float | None = None) -> list[str]:
+        """What one should know before it is played, a line each."""
+        return warnings_of(self.model, request, seconds or request.reference.seconds)
+
+    def play(
+        self, requests: Sequence[Request], seconds: float | None = None, sampling: SamplingSettings | None = None,
+        seeds: Sequence[int] | None = None, progress: Progress | None = None,
+    ) -> list[Recording]:  # fmt: skip
+        """Play requests at once, each as if it were alone, and score them.
+
+        Args:
+            requests: what is asked for.
+            seconds: of every recording; by default as long as the longest reference.
+            sampling: how codes are drawn.
+            seeds: of each request's draws, in place of `sampling.seed`.
+            progress: called with the share that is done, 0..1.
+
+        Raises:
+            UserError: if the device has too little memory.
+        """
+        with self._playing:
+            chosen = sampling or SamplingSettings()
+            return orchestrate(self.model, requests, chosen, seconds, build_metrics(SCORES), progress, seeds)
+
+    def orchestrate(
+        self, reference: Reference, instruments: str | Sequence[str], description: str | Description | None = None, *,
+        seconds: float | None = None, seed: int = 0, guidance: float | None = None, temperature: float = 1.0,
+    ) -> Recording:  # fmt: skip
+        """Play one reference, see `request` for what it, the instruments and the description may be.
+
+        Args:
+            reference: what is to be followed.
+            instruments: on which it is to be played.
+            description: what the music is like.
+            seconds: of the recording; by default the reference's.
+            seed: of the draws: the same seed, the same take.
+            guidance: how closely reference and words are followed; by default the model's own.
+            temperature: how freely it plays; 0 takes the likeliest.
+
+        Raises:
+            UserError: as `request` and `play`.
+        """
+        request = self.request(reference, instruments, description)
+        (recording,) = self.play([request], seconds, SamplingSettings(seed, guidance, temperature))
+        return recording
+
+
+def _read(reference: Reference) -> ReferenceAudio:
+    if isinstance(reference, ReferenceAudio):
+        return reference
+    if isinstance(reference, str | Path):
+        return read_reference(Path(reference))
+    if not isinstance(reference, tuple) or len(reference) != 2:
+        raise UserError(f"a reference is a file or (samples, rate), found {type(reference).__name__}")
+    return reference_of(*reference)
