@@ -5,6 +5,7 @@ A module offers `add_parser(subparsers)` and `run(args) -> exit code`.
 
 import argparse
 import errno
+import gc
 import io
 import platform
 import sys
@@ -22,6 +23,7 @@ CURES = {  # of an OSError, by its number
     errno.EISDIR: "expected a file there: remove the folder",
     errno.ENOTDIR: "expected a folder on the way: remove the file",
 }
+OBJECTS = 100_000  # made before circles are looked for; Python's 700 is a sixth of what the imports of a command take
 ANEW = "remove .venv and run make setup again"
 USE_LESS = "use fewer workers, shorter audio or a machine with more; what is finished is kept"
 EXIT_CODES = """exit codes:
@@ -131,6 +133,7 @@ def run_program(
         package: the commands' modules are in it, under their names.
         argv: the words after the program's name; None takes those that it was called with.
     """
+    gc.set_threshold(OBJECTS)
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name need not be one that the terminal can show

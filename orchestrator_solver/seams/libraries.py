@@ -1,5 +1,6 @@
 """Seams of running: flashy's backends, torch's workers, audiocraft's settings, Dora's warnings."""
 
+import inspect
 import os
 import sys
 import warnings
@@ -13,7 +14,7 @@ from typing import Any
 from dataset_builder.runtime.user_cache import make_room_for_numba
 
 from ..paths import PROJECT
-from .registry import patches
+from .registry import ModuleView, patches
 
 
 @patches("flashy.distrib")
@@ -95,6 +96,24 @@ def _compiled_late(decorate: Callable[..., Any]) -> Callable[..., Any]:
         return decorator if signatures and callable(signatures[0]) else waits
 
     return late
+
+
+@patches("lazy_loader")
+def look_at_the_caller_alone(module: ModuleType) -> None:
+    """Why: for each package that librosa can do without, and that is not there, it reads the source of every frame of
+    the stack, to say later who had asked; all modules are looked through for that. Goes when: lazy_loader looks at the
+    frame that it needs."""
+
+    def stack() -> list[Any]:
+        found: list[Any] = []
+        frame = sys._getframe(1)
+        while frame and len(found) < 2:  # who calls, and who had called that one
+            code = frame.f_code
+            found.append(inspect.FrameInfo(frame, code.co_filename, frame.f_lineno, code.co_name, None, None))
+            frame = frame.f_back  # type: ignore[assignment]
+        return found
+
+    module.inspect = ModuleView(inspect, stack=stack)  # type: ignore[attr-defined]
 
 
 @patches("scipy._lib._array_api")

@@ -17,6 +17,10 @@ for importer in ("builders", "musicgen", "diffusion"):
         why="it brings torchmetrics and matplotlib, and is used only by an evaluation that asks for its metrics",
     )  # fmt: skip
 imports_late("audiocraft.solvers.base", "audiocraft.optim.fsdp", why="FSDP brings sympy, and few runs are sharded")
+imports_late(
+    "torchaudio", "torchaudio.models", "torchaudio.pipelines", "torchaudio.datasets", "torchaudio.compliance",
+    why="models of speech and their data, of which nothing is used",
+)  # fmt: skip
 imports_late("flashy.loggers.wandb", "wandb", why="runs log to wandb only if they are told to")
 imports_late("flashy.loggers.tensorboard", "torch.utils.tensorboard", why="runs log to it only if they are told to")
 imports_late("scipy.signal._peak_finding", "scipy.stats", why="it takes a second, and only finding peaks uses it")

@@ -343,3 +343,15 @@ def test_whole_models_are_gathered_by_our_function():
     from audiocraft.optim import fsdp
 
     assert fsdp.switch_to_full_state_dict.__module__ == libraries.__name__
+
+
+def test_what_a_library_lacks_is_said_when_it_is_used():
+    """By lazy_loader, which says who had asked for it."""
+    code = (
+        "import orchestrator_solver, lazy_loader\n"
+        "absent = lazy_loader.load('nothing_of_this_name')\n"
+        "try: absent.anything\n"
+        "except ModuleNotFoundError as error: print(error)\n"
+    )
+    said = run_python(code)
+    assert "No module named 'nothing_of_this_name'" in said and "line 2, in <module>" in said
