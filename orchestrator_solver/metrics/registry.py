@@ -14,7 +14,7 @@ from .form.tempo import TempoAgreement
 from .instruments import Instruments
 from .kl import TaggerKL
 from .paper.clap import ClapScore
-from .paper.fad import ClapFad, PasstFad
+from .paper.fad import clap_fad, passt_fad
 from .paper.passt import INDEPENDENT, PasstKL
 from .sim import AUDIOCRAFTS, Sim
 from .transcription.melody import Melody, MelodyAboveChance
@@ -48,8 +48,8 @@ METRICS: dict[str, Callable[..., ClipMetric]] = {
 SET_METRICS: dict[str, Callable[..., SetMetric]] = {
     "fad_recogniser": RecogniserFad,
     "fad_musicnn": TaggerFad,
-    "fad_passt": PasstFad,
-    "fad_clap": ClapFad,
+    "fad_passt": passt_fad,
+    "fad_clap": clap_fad,
 }
 SETS: dict[str, tuple[str, ...]] = {
     "offline": ("sim", "melody", "instruments", "kl_musicnn"),

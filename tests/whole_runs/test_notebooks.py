@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from orchestrator_solver.evaluation import table, table_formats
+from orchestrator_solver.evaluation import table, table_formats, tabulation
 from orchestrator_solver.evaluation.rows import ClipScores
 from orchestrator_solver.paths import PROJECT
 
@@ -44,7 +44,7 @@ def make_scores(folder: Path) -> Path:
         for clip in range(2)
     ]
     columns = (table.Column("sim", "SIM", True), table.Column("kl", "KL(musicnn)", False))
-    table_formats.write(table.tabulate(clips, columns, resamples=50), folder)
+    table_formats.write(tabulation.tabulate(clips, columns, resamples=50), folder)
     return folder / "table1.json"
 
 

@@ -198,7 +198,7 @@ def test_sets_are_compared_by_what_both_networks_hear(hub: Path) -> None:
     settings = {"fad_passt": {"checkpoint": hub / "passt.pt"},
                 "fad_clap": {"checkpoint": hub / "clap.pt", "any_hash": True}}  # fmt: skip
     rng = np.random.default_rng(0)
-    wavs = [*rng.standard_normal((6, 16_000)).astype(np.float32) * 0.1, np.zeros(0, np.float32)]
+    wavs = [*rng.standard_normal((6, 16_000)).astype(np.float32) * 0.1, np.zeros(9, np.float32)]
     before = metrics_of(hub, "kl_passt")["kl_passt"].passt.logits(wavs[0], 16_000)
     for name, metric in build_set_metrics(("sim", *settings), **settings).items():
         rows = metric.embed(wavs, 16_000)

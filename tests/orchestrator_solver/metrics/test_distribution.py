@@ -114,7 +114,7 @@ def tones(seed: int, noise: float) -> list[np.ndarray]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SET_METRICS)
+@pytest.mark.parametrize("name", ["fad_recogniser", "fad_musicnn"])
 def test_shipped_metrics_hear_noise_and_not_their_neighbours(name: str) -> None:
     metric = SET_METRICS[name]()
     same, other, noisy = (metric.embed(tones(*which), RATE) for which in ((0, 0.001), (1, 0.001), (2, 0.1)))
