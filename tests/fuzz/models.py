@@ -15,7 +15,7 @@ from dataset_builder.dataset import manifest
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import CLASSES
 from dataset_builder.runtime.checksums import digest_of
-from orchestrator_solver.evaluation.table import Column, Line, Table
+from orchestrator_solver.evaluation.table import Column, Difference, Line, Table
 from orchestrator_solver.evaluation.table_formats import to_json
 from orchestrator_solver.features.feature_store import Entry, Store
 from orchestrator_solver.features.pitch_classes import PitchCache
@@ -26,6 +26,7 @@ from orchestrator_solver.metrics.recogniser import CARD, SAMPLE_RATE, WEIGHTS, R
 from orchestrator_solver.models import loading
 from orchestrator_solver.page.build import read_tables
 from orchestrator_solver.statistics.bootstrap import Interval
+from orchestrator_solver.statistics.significance import Test
 from orchestrator_solver.weights import safe_load
 from orchestrator_solver.weights.package import load
 from orchestrator_solver.weights.published import published
@@ -200,7 +201,9 @@ def _open_pitches(folder: Path) -> Opened:
 def _open_table(folder: Path) -> Opened:
     interval = Interval(0.5, 0.4, 0.6, 8, 2, 0)
     line = Line("baseline", "without", "self", {"sim": interval})
-    table = Table((Column("sim", "SIM", True),), (line,), (), {"clips": 8})
+    sides = ("finetuned", "with"), ("baseline", "with")
+    difference = Difference(*sides, "self", {"sim": interval}, {"sim": Test(0.01, 0.02, 0.1)})
+    table = Table((Column("sim", "SIM", True),), (line,), (difference,), about={"clips": 8})
 
     def read(data: bytes) -> object:
         put(folder / "table1.json", data)
