@@ -46,6 +46,11 @@ def test_musicgen_melody_loads_as_it_is_published(melody: OrchestratorModel) -> 
     assert melody.facts["published"] == "facebook/musicgen-melody"
 
 
+def test_the_prefix_may_be_left_out(melody: OrchestratorModel, hub_home: Path) -> None:
+    assert published.language_model_package("facebook/musicgen-melody").sha256 == melody.sha256
+    assert melody.guidance == 3.0 and melody.reads_any_words
+
+
 def test_musicgen_melody_plays(melody: OrchestratorModel) -> None:
     wav = melody.generate(["violin", None], [stem(0.5), stem(0.5)], 0.2, SamplingSettings())
     assert wav.shape == (2, 1, round(0.2 * RATE)) and wav.isfinite().all()
