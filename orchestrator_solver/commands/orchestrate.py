@@ -21,7 +21,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("reference", type=Path, help="what to play: wav, flac, mp3, ogg or MIDI")
     parser.add_argument("--instruments", required=True, metavar="LIST", help='such as "violin, cello, drums"')
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument("--model", default="nano", help="a shipped model or an exported one's folder (default: nano)")
+    parser.add_argument(
+        "--model", default="nano", help="a shipped model, an exported folder, a run, or one at the hub (default: nano)"
+    )
     words = parser.add_mutually_exclusive_group()
     words.add_argument("--description", metavar="TEXT", help="what the music is like, in your own words")
     words.add_argument(
