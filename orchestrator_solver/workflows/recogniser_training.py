@@ -16,12 +16,11 @@ import torch
 from audiocraft.models.encodec import CompressionModel
 from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits
-from torchmetrics.functional.classification import multilabel_average_precision
 from tqdm import tqdm
 
 from dataset_builder.audio.spans import Spans, overlap
 from dataset_builder.dataset import manifest
-from dataset_builder.dataset.excerpt import draw_start, read_excerpt
+from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.dataset.finalize import SUMS
 from dataset_builder.errors import UserError
 from dataset_builder.items.item import LEAST_SOUNDING, Item
@@ -31,14 +30,13 @@ from dataset_builder.runtime.checksums import digest_of
 from dataset_builder.seeds import rng_for, seed_of
 
 from ..evaluation.players import device_of, through_codec
-from ..metrics.instrument_groups import group_by_confusion, of_groups, precisions_of
 from ..metrics.recogniser import CARD, SAMPLE_RATE, SHIPPED, WEIGHTS, Recogniser, RecogniserNet
 from ..models.loading import load_codec
 from ..runtime.placement import placement
 from ..weights.package import state_hash
+from .recogniser_measuring import Trial, measured
 
 CODEC = "//pretrained/nano-codec"
-GOAL = 0.75  # mean average precision, through the codec, of what is told apart
 _SAVED = "training.pt"
 _COMPANIONS = (0.4, 0.2, 0.2, 0.1, 0.1)  # how often a stem sounds with 0, 1, 2 ... others
 
@@ -186,7 +184,8 @@ def train_recogniser(
     net = _fit(ClipMaker(load_stems(root, "train"), settings), out, codec, settings, made_of)
     state = {name: value.half().contiguous().cpu() for name, value in net.state_dict().items()}
     net.load_state_dict({name: value.float() for name, value in state.items()})
-    card = {"sha256": "", **made_of, **_measured(Recogniser(net.eval(), {}, ""), root, codec, settings)}
+    trial = Trial(settings.seconds, settings.seed, settings.tested)
+    card = {"sha256": "", **made_of, **measured(Recogniser(net.eval(), {}, ""), root, codec, trial)}
     with atomic.replacing(out / WEIGHTS) as temporary:
         save_file(state, temporary)
         temporary.chmod(0o644)
@@ -218,36 +217,6 @@ def _finished(out: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
     except UserError:
         return None
     return card if made_of.items() <= card.items() else None
-
-
-def _measured(
-    recogniser: Recogniser, root: Path, codec: CompressionModel, settings: RecogniserSettings
-) -> dict[str, Any]:
-    """Average precision a class on the test split, as recorded and through the codec, and what counts as heard.
-
-    Above which probability a class counts as heard follows from the validation split: where F1 is best, both ways. So
-    does which classes are put together, until their mean average precision through the codec is `GOAL`.
-    """
-    valid, test = (hear(recogniser, root, split, codec, settings) for split in ("valid", "test"))
-    both = np.concatenate([valid.original, valid.codec]), np.concatenate([valid.wanted] * 2)
-    ways = {"original": test.original, "codec": test.codec}
-    precisions = {way: average_precisions(found, test.wanted) for way, found in ways.items()}
-    groups = group_by_confusion(valid.codec, valid.wanted, GOAL)
-    wanted = of_groups(test.wanted, groups)
-    grouped = {way: precisions_of(of_groups(found, groups), wanted) for way, found in ways.items()}
-    return {
-        "threshold": dict(zip(CLASSES, best_thresholds(*both), strict=True)),
-        "average precision": precisions,
-        "mean average precision": {kind: round(float(np.mean([*a.values()])), 3) for kind, a in precisions.items()},
-        "groups": [list(group) for group in groups],
-        "threshold of groups": best_thresholds(*(of_groups(values, groups) for values in both)),
-        "average precision of groups": {way: [_rounded(area) for area in areas] for way, areas in grouped.items()},
-        "mean average precision of groups": {way: _rounded(np.nanmean(areas)) for way, areas in grouped.items()},
-    }
-
-
-def _rounded(area: float) -> float | None:
-    return None if np.isnan(area) else round(float(area), 3)
 
 
 def _fit(
@@ -297,59 +266,3 @@ def _go_on(path: Path, net: RecogniserNet, optimizer: Any, schedule: Any, made_o
     optimizer.load_state_dict(saved["optimizer"])
     schedule.load_state_dict(saved["schedule"])
     return int(saved["updates"])
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What a recogniser hears in items, `[N, 34]`, and what sounds in them.
-
-    Attributes:
-        original: as recorded.
-        codec: through the codec.
-        wanted: whether a class sounds.
-    """
-
-    original: np.ndarray
-    codec: np.ndarray
-    wanted: np.ndarray
-
-
-def hear(
-    recogniser: Recogniser, root: Path, split: str, codec: CompressionModel, settings: RecogniserSettings
-) -> Heard:
-    """What a recogniser hears in an excerpt of each stem and submix of a split.
-
-    Raises:
-        UserError: if there are none.
-    """
-    items = [item for item in manifest.load(root, split) if item.kind != "mix"]
-    if not items:
-        raise UserError(f"{root} has no items in {split}: nothing to be measured on")
-    order = rng_for(settings.seed, "recogniser", split).permutation(len(items))[: settings.tested]
-    original, coded, wanted = [], [], []
-    for item in tqdm([items[place] for place in order], f"heard of {split}", unit="item"):
-        start = draw_start(item, settings.seconds, rng_for(settings.seed, "recogniser", split, item.id))
-        wav = read_excerpt(item, root, start, settings.seconds, SAMPLE_RATE)
-        sounding = item.sounding(start, start + settings.seconds)
-        wanted.append([name in sounding for name in CLASSES])
-        original.append(wav)
-        coded.append(through_codec(codec, torch.from_numpy(wav)[None, None])[0, 0].numpy())
-    plain, through = (np.nan_to_num(recogniser.probabilities(wavs, SAMPLE_RATE)) for wavs in (original, coded))
-    return Heard(plain, through, np.array(wanted))
-
-
-def average_precisions(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
-    """Average precision of each class that sounds: probabilities and truths, `[N, 34]`."""
-    sounding = np.flatnonzero(wanted.any(0))
-    truths = torch.from_numpy(wanted[:, sounding]).long()
-    areas = multilabel_average_precision(torch.from_numpy(found[:, sounding]), truths, len(sounding), average="none")
-    return {CLASSES[place]: round(float(area), 3) for place, area in zip(sounding, areas, strict=True)}
-
-
-def best_thresholds(found: np.ndarray, wanted: np.ndarray) -> list[float]:
-    """For each column the probability above which F1 is best; one half for one that is never true."""
-    steps = np.arange(0.05, 1.0, 0.05)
-    hits = np.stack([((found > step) & wanted).sum(0) for step in steps])
-    called = np.stack([(found > step).sum(0) for step in steps])
-    f1 = 2 * hits / np.maximum(called + wanted.sum(0), 1)
-    return [round(float(steps[best]), 2) if wanted[:, place].any() else 0.5 for place, best in enumerate(f1.argmax(0))]

@@ -7,8 +7,6 @@ Writes `weights/basic_pitch.safetensors` in this module's folder: what the packa
 bit, under the names of `network.py`. Neither ONNX nor code of that package is run.
 """
 
-import argparse
-import hashlib
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,10 +15,8 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from dataset_builder.errors import UserError
-from dataset_builder.runtime import atomic
 from dataset_builder.runtime.protobuf import fields
-from dataset_builder.runtime.wheels import KnownPackage
+from dataset_builder.runtime.wheels import KnownPackage, run_converter
 
 from .transcriber import WEIGHTS
 
@@ -48,22 +44,9 @@ _SHAPES = {"real": (36, 1, 256), "imaginary": (36, 1, 256), "lowpass": (1, 1, 25
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the weights; returns the exit code: 2 where the package is not the one that is known."""
-    parser = argparse.ArgumentParser(
-        prog="python -m orchestrator_solver.metrics.transcription.convert", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("package", type=Path, help="the package's wheel, or a folder that it is unpacked in")
-    parser.add_argument(
-        "--out", type=Path, default=WEIGHTS, help="the file to write (default: the one that is shipped)"
+    return run_converter(
+        "python -m orchestrator_solver.metrics.transcription.convert", __doc__, converted, WEIGHTS, argv
     )
-    args = parser.parse_args(argv)
-    try:
-        atomic.write_bytes(args.out, converted(args.package))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{args.out}: {args.out.stat().st_size} bytes, SHA-256 {hashlib.sha256(args.out.read_bytes()).hexdigest()}")
-    return 0
 
 
 def converted(package: Path) -> bytes:
