@@ -55,6 +55,10 @@ class Instruments:
         if grouped:
             self.groups, self.thresholds = [tuple(group) for group in card["groups"]], card["threshold of groups"]
 
+    def provenance(self) -> dict[str, str]:
+        """Who hears: another recogniser's scores are others."""
+        return self.recogniser.provenance()
+
     def __call__(self, clips: Clips) -> np.ndarray:
         probabilities = of_groups(self.recogniser.probabilities(clips.generated, clips.sample_rate), self.groups)
         taught = np.array([not self.recogniser.card["trained on"].keys().isdisjoint(group) for group in self.groups])

@@ -4,6 +4,8 @@ A log-mel spectrogram and five convolutions, trained on stems and on sums of the
 (`workflows/recogniser_training.py`). What it reaches on works that no training saw is in its package's card.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -115,6 +117,11 @@ class Recogniser:
                 batch = torch.from_numpy(np.stack([clips[place] for place in chosen])).to(self.net.window.device)
                 found[chosen] = hear(batch).cpu().double().numpy()
         return found
+
+    def provenance(self) -> dict[str, str]:
+        """What decides what is heard: the weights, and the card with its thresholds and groups."""
+        card = hashlib.sha256(json.dumps(self.card, sort_keys=True).encode()).hexdigest()
+        return {"file": WEIGHTS, "sha256": self.sha256, "sha256 of card": card}
 
     @classmethod
     def load(cls, folder: Path = SHIPPED) -> "Recogniser":

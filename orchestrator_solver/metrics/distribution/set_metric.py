@@ -24,6 +24,10 @@ class RecogniserFad:
     def embed(self, wavs: Sequence[np.ndarray], sample_rate: int) -> np.ndarray:
         return self.recogniser.features(wavs, sample_rate)
 
+    def provenance(self) -> dict[str, str]:
+        """Who hears: another recogniser's distances are others."""
+        return self.recogniser.provenance()
+
     def distance(self, generated: np.ndarray, target: np.ndarray) -> float:
         return frechet_distance(generated, target)
 

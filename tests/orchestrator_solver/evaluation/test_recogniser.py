@@ -15,7 +15,9 @@ from dataset_builder.dataset.excerpt import read_excerpt
 from dataset_builder.errors import UserError
 from dataset_builder.music.instruments import CLASSES
 from orchestrator_solver import cli
+from orchestrator_solver.evaluation.cells import identity_of
 from orchestrator_solver.metrics.clips import Clips
+from orchestrator_solver.metrics.distribution.set_metric import RecogniserFad
 from orchestrator_solver.metrics.instrument_groups import group_by_confusion, precisions_of
 from orchestrator_solver.metrics.instruments import Instruments
 from orchestrator_solver.metrics.recogniser import SAMPLE_RATE, Recogniser, RecogniserNet
@@ -177,6 +179,16 @@ def test_what_is_asked_for_against_what_is_heard(
     card |= {"groups": [["violin", "cello", "tuba"], ["drums"]], "threshold of groups": [0.4, 0.4]}
     grouped = Instruments("F1", replace(untrained, card=card), grouped=True)(clips)
     assert np.allclose(grouped, [2 / 3, 0.0, 1.0, 1.0]), "what cannot be told apart counts as one, asked or heard"
+
+
+def test_another_recogniser_is_another_metric(untrained: Recogniser) -> None:
+    """So that scores that are kept are never taken for those of other weights, thresholds or groups."""
+    card = {"trained on": {}, "threshold": dict.fromkeys(CLASSES, 0.5)}
+    ears = [replace(untrained, card=card, sha256="a"), replace(untrained, card=card, sha256="b"),
+            replace(untrained, card={**card, "threshold": dict.fromkeys(CLASSES, 0.4)}, sha256="a")]  # fmt: skip
+    for build in (lambda ear: Instruments("F1", ear), RecogniserFad):
+        assert len({identity_of(build(ear)) for ear in ears}) == 3
+        assert identity_of(build(ears[0])) == identity_of(build(replace(ears[0])))
 
 
 def test_groups_are_what_is_confused() -> None:
