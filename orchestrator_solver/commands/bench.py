@@ -146,6 +146,20 @@ def _excerpt(args: argparse.Namespace) -> Report:
         return bench_excerpt(root, folder, args.excerpts, args.repeats)
 
 
+def _playing_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="nano", help="default: nano")
+    parser.add_argument("--turns", type=at_least_one, default=3, help="default: 3")
+    _threads(parser)
+    add_placement_options(parser)
+
+
+def _playing(args: argparse.Namespace) -> Report:
+    from ..bench.speed.playing import bench_playing
+    from ..generation.model import load_model
+
+    return bench_playing(load_model(args.model, placement(args.device, args.precision)), args.turns, args.threads)
+
+
 def _swap_options(parser: argparse.ArgumentParser) -> None:
     _model_options(parser, "nano", clips=120)
     add_sampling_options(parser)
@@ -233,6 +247,9 @@ MEASUREMENTS: dict[str, Measurement] = {
                            _imports_options, _imports),
     "optimizer": Measurement(
         "A step of D-Adaptation Adam against audiocraft's and fused AdamW", _optimizer_options, _optimizer
+    ),
+    "playing": Measurement(
+        "What a user waits for: a take, eight of them, the first sound; and memory", _playing_options, _playing
     ),
     "swap": Measurement("Whether takes on other instruments are told apart by an ear", _swap_options, _swap),
     "startup": Measurement("From the command to the first update", _startup_options, _startup),

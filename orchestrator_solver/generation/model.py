@@ -182,7 +182,6 @@ class OrchestratorModel:
         rate = self.codec.frame_rate
         window = min(frames, int(self.max_seconds * rate))
         asked, of_request = _different(prompts, references)
-        wavs = [torch.from_numpy(reference.at(self.sample_rate))[None] for _, reference in asked]
         guidance, draws = self.resolved(sampling).dials, Draws(seeds, sampling.temperature, sampling.top_k)
         known = before
         done = before.shape[-1]
@@ -190,10 +189,7 @@ class OrchestratorModel:
             start = done - min(done, window // 2)
             known = known[..., known.shape[-1] - (done - start) :]
             until = min(frames, start + window)
-            samples = [
-                self.condition(prompt, wav, start / rate, (until - start) / rate, reference.one_stem)
-                for (prompt, reference), wav in zip(asked, wavs, strict=True)
-            ]
+            samples = [self.condition(*one, start / rate, (until - start) / rate) for one in asked]
             with torch.no_grad(), self.placement.autocast():
                 conditions = conditions_of(self.lm, samples, guidance)
             piece = Piece(conditions, of_request, until - start, known)
@@ -203,14 +199,13 @@ class OrchestratorModel:
             done = until
 
     def condition(
-        self, prompt: str | None, wav: torch.Tensor, start: float, seconds: float, one_stem: bool
+        self, prompt: str | None, reference: ReferenceAudio, start: float, seconds: float
     ) -> ConditioningAttributes:
-        """The prompt and the part `start .. start + seconds` of a reference `[1, T]`, padded with silence."""
-        begin, samples = round(start * self.sample_rate), round(seconds * self.sample_rate)
-        part = wav[:, begin : begin + samples]
-        padded = torch.nn.functional.pad(part, (0, samples - part.shape[-1]))
-        reference = audio_reference(padded, part.shape[-1], self.sample_rate, one_stem)
-        return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": reference})
+        """The prompt and the part `start .. start + seconds` of a reference, padded with silence."""
+        part = torch.from_numpy(reference.part(start, seconds, self.sample_rate))[None]
+        padded = torch.nn.functional.pad(part, (0, round(seconds * self.sample_rate) - part.shape[-1]))
+        heard = audio_reference(padded, part.shape[-1], self.sample_rate, reference.one_stem)
+        return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": heard})
 
 
 def _different(

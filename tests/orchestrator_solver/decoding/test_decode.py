@@ -16,6 +16,7 @@ from orchestrator_solver.decoding.guidance import Guidance
 from orchestrator_solver.decoding.network import Cache, Network
 from orchestrator_solver.decoding.passes import conditions_of
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
+from orchestrator_solver.generation.reference_audio import ReferenceAudio
 
 GREEDY = Draws([0, 0], temperature=0, top_k=1)
 
@@ -35,8 +36,8 @@ def asked(
 ) -> list[ConditioningAttributes]:
     """A request of each prompt, to play one tone."""
     rate = model.sample_rate
-    wav = 0.2 * torch.sin(2 * np.pi * 440.0 * torch.arange(round(seconds * rate)) / rate)[None]
-    return [model.condition(prompt, wav, 0.0, seconds, one_stem=True) for prompt in prompts]
+    wav = (0.2 * np.sin(2 * np.pi * 440.0 * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+    return [model.condition(prompt, ReferenceAudio(wav, rate, one_stem=True), 0.0, seconds) for prompt in prompts]
 
 
 def drawn(

@@ -144,7 +144,7 @@ def test_a_stretch_outside_the_take_is_refused(
     player: Orchestrator, request_of_a_tone: Request, start: float, end: float
 ) -> None:
     whole = Recording(tone(4.0), RATE, {"seed": 0})
-    with pytest.raises(UserError, match="expected at least 0.5 s inside the take's 4.0"):
+    with pytest.raises(UserError, match=r"expected at least 0\.5 s inside the take's 4\.0"):
         player.redo(whole, request_of_a_tone, start, end)
     with pytest.raises(UserError, match="the take has 8000 Hz"):
         player.redo(Recording(tone(4.0, rate=8000), 8000, {"seed": 0}), request_of_a_tone, 1.0, 2.0)
