@@ -1,8 +1,8 @@
 """Compares `works.json` with the installed music21: `python -m dataset_builder.nano.check_works [--write]`.
 
 Reads every score and reports those that are missing, slow to read, too thin to arrange, or that carry a statement
-reserving rights, those of one group in two splits, and chorales of one tune. With --write, notes in the list what
-lines each score has.
+reserving rights, those of one group in two splits, and chorales of one tune in two. With --write, notes in the list
+what lines each score has.
 """
 
 from __future__ import annotations
@@ -89,11 +89,11 @@ def _text(work: Work) -> str:
 
 
 def _shared_tunes(chorales: Sequence[Score]) -> Iterator[str]:
-    """Name the pairs of chorales whose sopranos open alike, in whatever key."""
+    """Name the pairs of chorales of two splits whose sopranos open alike, in whatever key."""
     openings = [(score.work, _opening(score)) for score in chorales]
     for index, (work, opening) in enumerate(openings):
         for other, its_opening in openings[:index]:
-            if Levenshtein.distance(opening, its_opening) <= SAME_TUNE:
+            if other.split != work.split and Levenshtein.distance(opening, its_opening) <= SAME_TUNE:
                 yield f"{work.id}: harmonises the tune of {other.id}"
 
 

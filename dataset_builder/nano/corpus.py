@@ -1,7 +1,7 @@
 """The embedded corpus: real scores from the installed music21, arranged and rendered into Slakh's layout.
 
-Source: music21's corpus (https://www.music21.org), 124 public-domain works listed with their licences in `works.json`.
-Splits: by work, fixed in that list; about 92 train, 12 validation, 20 test. Variants (other key, tempo and ensemble)
+Source: music21's corpus (https://www.music21.org), 239 public-domain works listed with their licences in `works.json`.
+Splits: by work, fixed in that list; 207 train, 12 validation, 20 test. Variants (other key, tempo and ensemble)
 are made of training works only. No sound is shipped: tinysoundfont plays the sound font inside pretty_midi.
 """
 

@@ -3,7 +3,7 @@
 `works.json` lists each with its composer, the licence statement that applies to its encoding, and its split. Only
 public-domain compositions are listed, and only files whose encoding may be used freely: collections that reserve
 rights (Palestrina, Essen, the `.krn` chorales) or come from a modern edition (Monteverdi's fifth book, the Trecento)
-are left out. Pieces of one `group` (the movements of a quartet) share a split, and no two chorales share a tune.
+are left out. Pieces of one `group` (the movements of a quartet) share a split, and chorales of one tune do, too.
 Nothing of the scores is copied here: they are read from the package; `python -m dataset_builder.nano.check_works`
 compares the list with it.
 """

@@ -52,7 +52,7 @@ def best_of_run(sig: str) -> BestOfRun:
     state = load_checkpoint(path)
     cfg = state["xp.cfg"]
     facts = {"run": sig, "solver": cfg.solver, "epochs": len(state["history"])}
-    if "orchestrator" in cfg:  # a codec's run has no prompts
+    if KINDS[cfg.solver] == "lm":  # a codec's run has no prompts
         facts["instrument_words"] = cfg.orchestrator.instrument_words
     if str(cfg.get("continue_from") or "").startswith(PREFIX):  # else a path of this machine, or another run
         facts["baseline"] = cfg.continue_from
