@@ -23,11 +23,13 @@ from dataset_builder.errors import UserError
 from dataset_builder.music.instrument_words import NAMINGS
 from dataset_builder.runtime import atomic
 from dataset_builder.runtime.checksums import digest_of
+from dataset_builder.runtime.untrusted import parse_json, read_regular
 
 from . import package_rules
 
 FOLDER = Path(__file__).parent.parent / "pretrained"
 PREFIX = "//pretrained/"
+FACTS = "music_orchestrator.json"  # beside weights in formats of others, which have no place for them
 LM_KEYS = (
     "lm_model", "transformer_lm", "codebooks_pattern", "fuser", "conditioners", "classifier_free_guidance",
     "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset",
@@ -179,13 +181,39 @@ def _description(folder: Path) -> dict[str, Any]:
     description = json.loads(text)
     if not isinstance(description, dict) or not isinstance(description["facts"], dict):
         raise TypeError("model.json is no mapping with facts")
+    checked_facts(description["facts"])
+    return description
+
+
+def checked_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a package says of its training, if that can be understood.
+
+    Raises:
+        TypeError: which of it is not what it should be.
+    """
     for key in ("instruments", "own_words"):
-        names = description["facts"].get(key, [])
+        names = facts.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"its {key} are no list of names")
-    if description["facts"].get("instrument_words", "classes") not in NAMINGS:
+    if facts.get("instrument_words", "classes") not in NAMINGS:
         raise TypeError(f"its instrument_words are none of {', '.join(NAMINGS)}")
-    return description
+    return facts
+
+
+def facts_beside(folder: Path) -> dict[str, Any]:
+    """What an export in another's format says of its training; nothing if somebody else made it.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no JSON.
+        TypeError: if it is not what it should be.
+    """
+    if not (folder / FACTS).is_file():
+        return {}
+    facts = parse_json(read_regular(folder / FACTS, _MOST_BYTES))
+    if not isinstance(facts, dict):
+        raise TypeError(f"{FACTS} is no mapping")
+    return checked_facts(facts)
 
 
 def _shapes(weights: Path) -> dict[str, tuple[int, ...]]:

@@ -1,0 +1,199 @@
+"""MusicGen Melody in a folder of transformers' format, whoever wrote it: `config.json` and safetensors.
+
+Its settings are data: sizes are compared with the weights before memory is taken, and no code that may lie beside them
+is run. Weights that are no safetensors are not read.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from safetensors import SafetensorError, safe_open
+
+from dataset_builder.errors import UserError
+from dataset_builder.runtime.untrusted import parse_json, read_regular
+
+from . import package_rules, transformers_names
+from .package import PREFIX, Package, checked_facts, state_hash
+
+MODEL_TYPE = "musicgen_melody"
+OURS = "music_orchestrator"  # in config.json: what transformers has no place for
+_CONFIG, _WEIGHTS, _INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+_MOST_BYTES = 2**22  # of a JSON file
+_T5 = {512: "small", 768: "base", 1024: "large"}  # by width
+_RADIX2_EXP = 14  # transformers' window unless preprocessor_config.json says otherwise: 16384 samples
+_ENCODERS = ("text_encoder.", "audio_encoder.")
+
+
+def is_transformers_folder(folder: Path) -> bool:
+    """Whether a folder's configuration says that it holds a MusicGen Melody of transformers."""
+    try:
+        return bool(_json(folder / _CONFIG).get("model_type") == MODEL_TYPE)
+    except (OSError, ValueError):
+        return False
+
+
+def read_language_model(folder: Path) -> Package:
+    """The language model of a folder; its codec is found by the folder's name.
+
+    Raises:
+        UserError: if it is torn, of another size than its settings say, or does what audiocraft's model does not.
+    """
+    with _told_in_a_line(folder):
+        config = _configuration(folder)
+        state = _language_model_state(folder)
+        values = _settings(folder, config)
+        window = torch.hann_window(2 ** values["conditioners"]["self_wav"]["chroma_stem"]["radix2_exp"])
+        state[transformers_names.CONSTANT] = window
+        package_rules.check("lm", values, {name: tuple(one.shape) for name, one in state.items()})
+        facts = checked_facts(_ours(folder).get("facts", {"published": str(folder)}))
+        return Package("lm", OmegaConf.create(values), facts, state, state_hash(state))
+
+
+def read_codec(folder: Path) -> torch.nn.Module:
+    """The EnCodec of a folder, a model of transformers.
+
+    Raises:
+        UserError: as `read_language_model`.
+    """
+    from transformers import EncodecModel
+
+    with _told_in_a_line(folder):
+        config = _configuration(folder).audio_encoder
+        if config.model_type != "encodec" or config.audio_channels != 1:
+            raise ValueError(f"its codec is {config.model_type} of {config.audio_channels} channels, expected encodec")
+        prefix = _ENCODERS[1]
+        state = {key.removeprefix(prefix): one for key, one in _tensors(folder) if key.startswith(prefix)}
+        state = transformers_names.with_parametrizations(state)
+        with torch.device("meta"):
+            expected = {name: tuple(one.shape) for name, one in EncodecModel(config).state_dict().items()}
+        found = {name: tuple(one.shape) for name, one in state.items()}
+        if other := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
+            raise package_rules.RefusedError(f"audio_encoder.{other[0]} is not as config.json says")
+        model = EncodecModel(config)
+        model.load_state_dict(state)
+    return model.eval()
+
+
+@contextmanager
+def _told_in_a_line(folder: Path) -> Iterator[None]:
+    """Raises UserError in place of whatever reading a folder raises."""
+    try:
+        yield
+    except UserError:
+        raise
+    except torch.OutOfMemoryError:
+        raise
+    except (
+        ArithmeticError, AttributeError, OSError, RuntimeError, ValueError, LookupError, TypeError, SafetensorError,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{folder} is no MusicGen Melody of transformers' that can be read here ({reason})") from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found = parse_json(read_regular(path, _MOST_BYTES))
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} is no mapping")
+    return found
+
+
+def _ours(folder: Path) -> dict[str, Any]:
+    """What our own export adds to a configuration; empty if somebody else wrote it."""
+    found = _json(folder / _CONFIG).get(OURS, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _configuration(folder: Path) -> Any:
+    """The folder's settings, with transformers' defaults where it says nothing."""
+    from transformers import MusicgenMelodyConfig
+
+    values = _json(folder / _CONFIG)
+    for part, kind in (("text_encoder", "t5"), ("audio_encoder", "encodec")):
+        if (found := values.get(part, {}).get("model_type")) != kind:
+            raise ValueError(f"{part} is {found!a}, expected {kind}")
+    return MusicgenMelodyConfig.from_dict(values)
+
+
+def _settings(folder: Path, config: Any) -> dict[str, Any]:
+    """What our configuration of the same model says."""
+    lm, rate = config.decoder, int(config.audio_encoder.sampling_rate)
+    if lm.audio_channels != 1:
+        raise ValueError(f"it plays {lm.audio_channels} channels, expected 1")
+    sizes = {
+        "dim": lm.hidden_size, "num_heads": lm.num_attention_heads, "num_layers": lm.num_hidden_layers,
+        "hidden_scale": lm.ffn_dim // lm.hidden_size, "n_q": lm.num_codebooks, "card": lm.vocab_size,
+        "activation": lm.activation_function, "dropout": 0.0,
+    }  # fmt: skip
+    exponent = _RADIX2_EXP
+    if (folder / "preprocessor_config.json").is_file():
+        exponent = int(_json(folder / "preprocessor_config.json").get("n_fft", 2**_RADIX2_EXP)).bit_length() - 1
+    ours = _ours(folder)
+    return {
+        "lm_model": "transformer_lm",
+        "transformer_lm": {**sizes, **_AS_MUSICGEN},
+        "codebooks_pattern": {"modeling": "delay", "delay": {"delays": list(range(lm.num_codebooks))}},
+        "fuser": {"sum": [], "cross": [], "input_interpolate": [], "prepend": ["self_wav", "description"],
+                  "cross_attention_pos_emb": False, "cross_attention_pos_emb_scale": 1},
+        "conditioners": {
+            "self_wav": {"model": "chroma_stem", "chroma_stem": {"sample_rate": rate, "radix2_exp": exponent}},
+            "description": {"model": "t5", "t5": {"name": _text_encoder(config.text_encoder), "finetune": False}},
+        },
+        "classifier_free_guidance": {"training_dropout": 0.2, "inference_coef": _guidance(folder)},
+        "attribute_dropout": {},
+        "sample_rate": rate,
+        "codec_frame_rate": config.audio_encoder.frame_rate,
+        "compression_model_checkpoint": PREFIX + str(folder),
+        "dataset": {"segment_duration": ours.get("seconds", _seconds(config.chroma_length, rate, exponent))},
+    }  # fmt: skip
+
+
+_AS_MUSICGEN = {
+    "causal": True, "norm_first": True, "bias_ff": False, "bias_attn": False, "bias_proj": False,
+    "positional_embedding": "sin", "memory_efficient": True, "weight_init": "gaussian", "depthwise_init": "current",
+    "zero_bias_init": True, "cross_attention": False,
+}  # fmt: skip
+
+
+def _seconds(frames: int, rate: int, exponent: int) -> float:
+    """Seconds of an excerpt whose chroma has so many frames, in whole ones if there are such."""
+    hop = 2**exponent // 4
+    least = (frames - 1) * hop / rate
+    return float(ceil(least)) if 1 + int(rate * ceil(least)) // hop == frames else least
+
+
+def _guidance(folder: Path) -> float:
+    path = folder / "generation_config.json"
+    return float((_json(path).get("guidance_scale") if path.is_file() else None) or 3.0)
+
+
+def _text_encoder(config: Any) -> str:
+    """The published T5 that this is, by its width and its feed-forward."""
+    gated = "google/flan-t5-" if config.is_gated_act else "t5-"
+    if config.d_model not in _T5:
+        raise ValueError(f"its T5 is {config.d_model} wide, expected one of {', '.join(map(str, _T5))}")
+    return gated + _T5[config.d_model]
+
+
+def _language_model_state(folder: Path) -> dict[str, torch.Tensor]:
+    found = {name: value for name, value in _tensors(folder) if not name.startswith(_ENCODERS)}
+    return transformers_names.from_transformers(found)
+
+
+def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """The weights by name, one after the other; of one file, or of the parts that an index names."""
+    names = {_WEIGHTS}
+    if not (folder / _WEIGHTS).is_file():
+        names = set(_json(folder / _INDEX)["weight_map"].values())
+    for name in sorted(names):
+        if not re.fullmatch(r"[\w-]+\.safetensors", name):
+            raise ValueError(f"{json.dumps(name)[:60]} is no file of weights")
+        with safe_open(folder / name, "pt") as file:
+            for key in file.keys():  # noqa: SIM118 (no mapping)
+                yield key, file.get_tensor(key)
