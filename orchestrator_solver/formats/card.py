@@ -15,16 +15,16 @@ LIBRARIES = {"ours": "music-orchestrator", "audiocraft": "audiocraft", "transfor
 _LOADED = {
     "ours": """from orchestrator_solver import Orchestrator
 
-take = Orchestrator.from_pretrained(FOLDER).orchestrate("tune.wav", "violin, cello", seed=1)""",
+take = Orchestrator.from_pretrained("FOLDER").orchestrate("tune.wav", "violin, cello", seed=1)""",
     "audiocraft": """import orchestrator_solver.train  # so that silence is nothing, and not C
 from audiocraft.models import MusicGen
 
-model = MusicGen.get_pretrained(FOLDER)
+model = MusicGen.get_pretrained("FOLDER")
 audio = model.generate_with_chroma(["violin, cello. Calm."], wav[None], 32000)""",
     "transformers": """from transformers import AutoProcessor, MusicgenMelodyForConditionalGeneration
 
-processor = AutoProcessor.from_pretrained(FOLDER, trust_remote_code=True)  # silent_chroma.py, beside the weights
-model = MusicgenMelodyForConditionalGeneration.from_pretrained(FOLDER)
+processor = AutoProcessor.from_pretrained("FOLDER", trust_remote_code=True)  # silent_chroma.py, beside the weights
+model = MusicgenMelodyForConditionalGeneration.from_pretrained("FOLDER")
 inputs = processor(text=["violin, cello. Calm."], audio=wav, sampling_rate=32000, return_tensors="pt")
 audio = model.generate(**inputs)""",
     "peft": """from peft import PeftModel
@@ -33,7 +33,7 @@ from transformers import MusicgenMelodyForConditionalGeneration
 base = MusicgenMelodyForConditionalGeneration.from_pretrained(
     BASE, num_chroma=13, chroma_length=FRAMES, ignore_mismatched_sizes=True
 )  # silence, the first of 13 classes, comes with the additions
-model = PeftModel.from_pretrained(base, FOLDER)""",
+model = PeftModel.from_pretrained(base, "FOLDER")""",
 }
 _NOTES = {
     "transformers": "Silence is a class of its own here, the first of 13, as the model was trained: transformers' own "
@@ -106,8 +106,8 @@ def _loading(cfg: DictConfig, base: str, format_name: str) -> str:
     lines = _LOADED[format_name]
     if format_name == "peft":
         lines = lines.replace("BASE", repr(base)).replace("FRAMES", str(chroma_length(cfg)))
-    note = _NOTES.get(format_name)
-    return f"```python\n{lines}\n```" + (f"\n\n{note}" if note else "")
+    note = _NOTES.get(format_name, "")
+    return f"FOLDER is this folder, or its repository's name.\n\n```python\n{lines}\n```\n\n{note}"
 
 
 def _scores(lines: Sequence[Mapping[str, Any]]) -> str:

@@ -1,6 +1,5 @@
 """The licence of a model's weights: that of the weights which its training began with."""
 
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,13 @@ from omegaconf import DictConfig
 from dataset_builder.errors import UserError
 
 from ..models.runs import BestOfRun, best_of_run, is_run
-from ..weights.hub import MODELS
 from ..weights.package import PREFIX, shipped
 from ..weights.package_rules import CODECS_AT_THE_HUB
-from ..weights.published import language_model_package
+from ..weights.published import AT_THE_HUB, language_model_package
 
 MIT, NON_COMMERCIAL, UNKNOWN = "mit", "cc-by-nc-4.0", "other"  # as the hub names them
 FACT = "licence"
-_MOST_STEPS = 16  # of runs that each went on from another
+_MOST_STEPS = 8  # of runs that each went on from another
 
 
 @dataclass(frozen=True)
@@ -48,38 +46,41 @@ def as_fact(licence: Licence) -> dict[str, str]:
 
 
 def _of_weights(facts: dict[str, Any], cfg: DictConfig, steps: int) -> Licence:
-    told = facts.get(FACT)
-    if isinstance(told, dict) and told.get("name") in (MIT, NON_COMMERCIAL):
-        return Licence(told["name"], " ".join(str(told.get("reason", "")).split())[:300])
-    if published := facts.get("published"):
-        return _of_name(str(published), steps)
-    begun_from = cfg.get("continue_from") or facts.get("baseline")
+    """What can be followed counts; what a model says of itself only where that ends."""
+    published = str(facts.get("published") or "")
+    begun_from = cfg.get("continue_from") or facts.get("baseline") or (AT_THE_HUB.fullmatch(published) and published)
     if begun_from:
-        return _of_name(str(begun_from), steps - 1)
-    if "continue_from" in cfg:  # a run's own configuration, which would say
-        return Licence(MIT, "it was trained from nothing, by code under the MIT licence")
-    return Licence(UNKNOWN, "it does not say which weights its training began with")
+        found = _of_name(str(begun_from), steps)
+    elif "continue_from" in cfg:  # a run's own configuration, which would say
+        found = Licence(MIT, "it was trained from nothing, by code under the MIT licence")
+    else:
+        found = Licence(UNKNOWN, "it does not say which weights its training began with")
+    told = facts.get(FACT)
+    if found.name == UNKNOWN and isinstance(told, dict) and told.get("name") in (MIT, NON_COMMERCIAL):
+        return Licence(told["name"], " ".join(str(told.get("reason", "")).split())[:300])
+    return found
 
 
 def _of_name(name: str, steps: int) -> Licence:
     plain = name.removeprefix(PREFIX)
     if plain in shipped():
         return Licence(MIT, f"its training began with {plain}, which is under the MIT licence")
-    if CODECS_AT_THE_HUB.fullmatch(plain) or plain in MODELS:
+    if CODECS_AT_THE_HUB.fullmatch(plain):
         return Licence(NON_COMMERCIAL, f"its training began with {plain}, whose weights are CC-BY-NC 4.0")
+    if steps > 0 and (before := _before(plain)):
+        return _of_weights(before.facts, before.cfg, steps - 1)
+    return Licence(UNKNOWN, f"its training began with {Path(plain).name}, whose licence is not known here")
+
+
+def _before(name: str) -> BestOfRun | None:
+    """Another run of this machine, or a model in a folder, with which a training began; None if it is gone."""
+    signature = name.removeprefix("//sig/") if name.startswith("//sig/") else Path(name).parent.name
     try:
-        if steps > 0 and (found := _further(plain, steps)):
-            return found
+        if is_run(signature):
+            return best_of_run(signature)
+        if Path(name).is_dir():  # what the hub has is not fetched for its licence
+            package = language_model_package(PREFIX + name)
+            return BestOfRun(package.kind, package.cfg, package.state, package.facts)
     except UserError:
-        pass  # what it began with is gone: nobody can say any more
-    return Licence(UNKNOWN, f"its training began with {plain if PREFIX in name else 'weights'} of unknown licence")
-
-
-def _further(name: str, steps: int) -> Licence | None:
-    """The licence of what another run of this machine, or an exported model, began with."""
-    signature = name.removeprefix("//sig/") if re.match("//sig/", name) else Path(name).parent.name
-    if is_run(signature):
-        before = best_of_run(signature)
-        return _of_weights(before.facts, before.cfg, steps)
-    package = language_model_package(PREFIX + name)
-    return _of_weights(package.facts, package.cfg, steps)
+        pass  # it is there, and torn
+    return None

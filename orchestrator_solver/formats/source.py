@@ -1,7 +1,7 @@
 """What is exported: a run of this machine, or whatever else can be played, by one name."""
 
 from ..models.runs import BestOfRun, best_of_run
-from ..weights.package import folder_of
+from ..weights.package import PREFIX, folder_of, shipped
 from ..weights.published import is_named, language_model_package
 
 
@@ -14,4 +14,5 @@ def source_of(name: str) -> BestOfRun:
     if not is_named(name) and not folder_of(name):
         return best_of_run(name)
     package = language_model_package(name)
-    return BestOfRun(package.kind, package.cfg, package.state, package.facts)
+    began = {"baseline": name} if name.removeprefix(PREFIX) in shipped() else {}
+    return BestOfRun(package.kind, package.cfg, package.state, {**began, **package.facts})

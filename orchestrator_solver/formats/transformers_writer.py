@@ -20,7 +20,6 @@ from ..weights import transformers_names
 from ..weights.hub import from_hub, require
 from ..weights.package import PREFIX, folder_of, load
 from ..weights.transformers_folder import OURS, is_transformers_folder, read_codec
-from . import silent_chroma
 
 if TYPE_CHECKING:
     from transformers import EncodecConfig, EncodecModel, T5EncoderModel
@@ -143,6 +142,8 @@ def _generation(cfg: DictConfig, config: Any) -> Any:
 def _processor(cfg: DictConfig, folder: Path) -> None:
     """The tokenizer and the extractor of chroma, with its code beside it."""
     from transformers import AutoTokenizer
+
+    from . import silent_chroma
 
     name = cfg.conditioners.description.t5.name
     with from_hub(name):

@@ -57,6 +57,8 @@ def best_of_run(sig: str) -> BestOfRun:
     state = load_checkpoint(path)
     cfg = state["xp.cfg"]
     facts = {"run": sig, "solver": cfg.solver, "epochs": len(state["history"])}
+    if updates := (cfg.get("optim") or {}).get("updates_per_epoch"):
+        facts["updates"] = updates * facts["epochs"]
     if "orchestrator" in cfg:  # a codec's run has no prompts
         facts["instrument_words"] = cfg.orchestrator.instrument_words
     if str(cfg.get("continue_from") or "").startswith(PREFIX):  # else a path of this machine, or another run

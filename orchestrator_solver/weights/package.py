@@ -112,7 +112,10 @@ def load(name: str, kind: str) -> Package:
     if folder is None and not shipped():
         raise UserError(f"no model {name!r}: {FOLDER} is empty, this clone is not whole: {WHOLE}")
     if folder is None:
-        raise UserError(f"no model {name!r}: expected one of {', '.join(shipped())} or a folder with model.json")
+        raise UserError(
+            f"no model {name!r}: expected one of {', '.join(shipped())}, OWNER/NAME at the hub, or a folder with "
+            "model.json or the files of audiocraft, transformers or peft"
+        )
     with _told_in_a_line(folder):
         return _read(folder, kind)
 

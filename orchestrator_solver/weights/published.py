@@ -18,7 +18,7 @@ from .hub import MODELS, from_hub, require, snapshot
 from .package import FACTS, PREFIX, Package, facts_beside, folder_of, load, state_hash
 
 LANGUAGE_MODEL, CODEC = "state_dict.bin", "compression_state_dict.bin"  # audiocraft's files in a folder
-_AT_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # owner/name
+AT_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # owner/name
 # What audiocraft drops, too: folders of its authors, and data options that are no longer.
 _OF_ITS_TRAINING = {"chroma_stem": ("cache_path",), "args": ("merge_text_conditions_p", "drop_desc_p")}
 
@@ -32,7 +32,7 @@ def language_model_package(name: str) -> Package:
     Raises:
         UserError: if there is none, it cannot be had, or it is torn.
     """
-    if _AT_THE_HUB.fullmatch(name) and not Path(name).exists():
+    if AT_THE_HUB.fullmatch(name) and not Path(name).exists():
         name = PREFIX + name
     plain = name.removeprefix(PREFIX)
     if folder_of(name) or not (name.startswith(PREFIX) or is_model_folder(Path(plain))):
@@ -40,7 +40,7 @@ def language_model_package(name: str) -> Package:
     if Path(plain).exists():
         return _of_folder(Path(plain))
     require(plain)
-    if plain in MODELS or not _AT_THE_HUB.fullmatch(plain):
+    if plain in MODELS or not AT_THE_HUB.fullmatch(plain):
         return published(plain)
     return _of_folder(snapshot(plain))
 
@@ -48,7 +48,7 @@ def language_model_package(name: str) -> Package:
 def is_named(name: str) -> bool:
     """Whether this is no run's signature, but the name of a repository at the hub or a folder that holds a model."""
     plain = name.removeprefix(PREFIX)
-    return name.startswith(PREFIX) or bool(_AT_THE_HUB.fullmatch(name)) or is_model_folder(Path(plain))
+    return name.startswith(PREFIX) or bool(AT_THE_HUB.fullmatch(name)) or is_model_folder(Path(plain))
 
 
 def is_model_folder(path: Path) -> bool:
@@ -119,6 +119,7 @@ def _configuration(text: Any, name: str) -> DictConfig:
         require_plain(text)
         values = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
         assert isinstance(values, dict)
+        values.pop("continue_from", None)  # of its authors' machine
         for key, one in values["conditioners"].items():
             if key != "args":
                 package_rules.check_conditioner_kind(one, f"conditioners.{key}")

@@ -112,13 +112,17 @@ def _ours(folder: Path) -> dict[str, Any]:
 
 def _configuration(folder: Path) -> Any:
     """The folder's settings, with transformers' defaults where it says nothing."""
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import MusicgenMelodyConfig
 
     values = _json(folder / _CONFIG)
     for part, kind in (("text_encoder", "t5"), ("audio_encoder", "encodec")):
         if (found := values.get(part, {}).get("model_type")) != kind:
             raise ValueError(f"{part} is {found!a}, expected {kind}")
-    return MusicgenMelodyConfig.from_dict(values)
+    try:
+        return MusicgenMelodyConfig.from_dict(values)
+    except StrictDataclassError as error:  # no kind of ValueError
+        raise ValueError(str(error)) from error
 
 
 def _settings(folder: Path, config: Any) -> dict[str, Any]:
