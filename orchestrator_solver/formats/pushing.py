@@ -1,6 +1,6 @@
 """A model to the hub: written into a folder that is then uploaded in one commit.
 
-huggingface_hub's ModelHubMixin has the same two methods, and does not fit: it asks the hub for `config.json` under every
+huggingface_hub's ModelHubMixin has the same methods, and does not fit: it asks the hub for `config.json` under every
 name that is no folder (`nano`, a run's signature), and keeps the arguments of `__init__` as the model's configuration.
 """
 

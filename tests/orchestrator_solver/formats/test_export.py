@@ -1,5 +1,6 @@
 """What an export says of a model, what it refuses, and whose the weights are."""
 
+import json
 from pathlib import Path
 
 import pytest

@@ -12,6 +12,7 @@ import pytest
 import torch
 from audiocraft.environment import AudioCraftEnvironment
 from audiocraft.models import MusicGen
+from safetensors.torch import load_file
 from support import hub_cache
 from support.lora_run import BASE, put_run
 from transformers import AutoProcessor, MusicgenMelodyForConditionalGeneration
@@ -19,6 +20,8 @@ from transformers import AutoProcessor, MusicgenMelodyForConditionalGeneration
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
 from orchestrator_solver.models import builders
 from orchestrator_solver.models import loading as model_loading
+from orchestrator_solver.weights.package import check_fits
+from orchestrator_solver.weights.published import language_model_package
 from orchestrator_solver.workflows.export import export
 
 pytestmark = pytest.mark.slow
@@ -147,7 +150,9 @@ def test_peft_adds_the_same(solver: OrchestratorModel, home: Path, monkeypatch: 
 
     export(BASE, home / "base", format_name="transformers")
     export("ab12cd34", home / "peft", format_name="peft")
-    assert (home / "peft" / "adapter_model.safetensors").stat().st_size < 10e6
+    tensors = load_file(home / "peft" / "adapter_model.safetensors")
+    assert (home / "peft" / "adapter_model.safetensors").stat().st_size < 6e6
+    assert all(".lora_" in name or "enc_to_dec_proj" in name for name in tensors)
     base = MusicgenMelodyForConditionalGeneration.from_pretrained(home / "base", chroma_length=145)
     model = PeftModel.from_pretrained(base, home / "peft").eval()
     inputs, conditions = inputs_of(home / "transformers", PROMPTS), conditions_of(solver, PROMPTS)
@@ -160,7 +165,11 @@ def test_what_was_exported_is_read_back(solver: OrchestratorModel, home: Path, n
     back = load_model(str(home / name))
     conditions = conditions_of(solver, PROMPTS)
     assert (logits_of(back.lm, conditions) - logits_of(solver.lm, conditions)).abs().max() < EXACT
-    assert back.facts["run"] == "ab12cd34" and back.instrument_words == "midi"
+    assert back.facts["run"] == "ab12cd34" and back.instrument_words == "midi" and back.max_seconds == SECONDS
+    assert "license: cc-by-nc-4.0\n" in (home / name / "README.md").read_text()
+    begun = language_model_package(f"//pretrained/{home / name}")  # as continue_from
+    check_fits(back.lm.cfg, begun.state, name)
+    assert begun.state.keys() == language_model_package(BASE).state.keys()
     codes = sequence()
     with torch.no_grad():
         assert (back.codec.decode(codes, None) - solver.codec.decode(codes, None)).abs().max() < EXACT
