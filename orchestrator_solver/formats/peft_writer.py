@@ -38,6 +38,10 @@ def require_additions(source: BestOfRun) -> None:
         )
     if not source.cfg.get("continue_from"):
         raise UserError("this run's frozen weights were drawn, and are nowhere else: use --format transformers")
+    if not source.cfg.continue_from.startswith(PREFIX):
+        raise UserError(
+            f"this run began with {source.cfg.continue_from}, which others do not have: use --format transformers"
+        )
     beside = [name for name in source.cfg.lora.train if not name.startswith(_TRAINED_BESIDE.rstrip("."))]
     if beside:
         raise UserError(f"lora.train={','.join(beside)} has no place among peft's additions: use --format transformers")

@@ -76,8 +76,13 @@ def _base(name: str) -> Package:
     """The model that additions were trained on.
 
     Raises:
-        UserError: if it is again one of additions, or there is none.
+        UserError: if it is again one of additions, or none that is known here.
     """
+    plain = name.removeprefix(PREFIX)
+    if not (folder_of(plain) or AT_THE_HUB.fullmatch(plain) or is_model_folder(Path(plain))):
+        raise UserError(
+            f"{name[:200]!a} is no model here or at the hub: expected the one that additions were trained on"
+        )
     if peft_folder.is_peft_folder(Path(name)):
         raise UserError(f"{name} holds additions, too: expected the whole model that others can be added to")
     return language_model_package(name)

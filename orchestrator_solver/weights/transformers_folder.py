@@ -4,30 +4,37 @@ Its settings are data: sizes are compared with the weights before memory is take
 is run. Weights that are no safetensors are not read.
 """
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from omegaconf import OmegaConf
 from safetensors import SafetensorError, safe_open
 
 from dataset_builder.errors import UserError
-from dataset_builder.runtime.untrusted import parse_json, read_regular
+from dataset_builder.runtime.untrusted import parse_json, read_regular, shown
 
 from . import package_rules, transformers_names
 from .package import PREFIX, Package, checked_facts, state_hash
+
+if TYPE_CHECKING:
+    from transformers import EncodecConfig, T5Config
+    from transformers.models.musicgen_melody import MusicgenMelodyDecoderConfig
 
 MODEL_TYPE = "musicgen_melody"
 OURS = "music_orchestrator"  # in config.json: what transformers has no place for
 _CONFIG, _WEIGHTS, _INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 _MOST_BYTES = 2**22  # of a JSON file
+_TELL_TALES = ("encoder.block.0.layer.0.SelfAttention.q.weight", "encoder.final_layer_norm.weight")  # of T5
+_HALF_PRECISION = 1e-3
 _T5 = {512: "small", 768: "base", 1024: "large"}  # by width
 _RADIX2_EXP = 14  # transformers' window unless preprocessor_config.json says otherwise: 16384 samples
+_CHROMA_LENGTH = 235  # transformers' own: 30 s
 _ENCODERS = ("text_encoder.", "audio_encoder.")
 
 
@@ -49,6 +56,7 @@ def read_language_model(folder: Path) -> Package:
         config = _configuration(folder)
         state = _language_model_state(folder)
         values = _settings(folder, config)
+        _require_published_text_encoder(folder, values["conditioners"]["description"]["t5"]["name"])
         window = torch.hann_window(2 ** values["conditioners"]["self_wav"]["chroma_stem"]["radix2_exp"])
         state[transformers_names.CONSTANT] = window
         package_rules.check("lm", values, {name: tuple(one.shape) for name, one in state.items()})
@@ -69,7 +77,7 @@ def read_codec(folder: Path) -> torch.nn.Module:
         if config.model_type != "encodec" or config.audio_channels != 1:
             raise ValueError(f"its codec is {config.model_type} of {config.audio_channels} channels, expected encodec")
         prefix = _ENCODERS[1]
-        state = {key.removeprefix(prefix): one for key, one in _tensors(folder) if key.startswith(prefix)}
+        state = {key.removeprefix(prefix): one for key, one in _tensors(folder, beginning=prefix)}
         state = transformers_names.with_parametrizations(state)
         with torch.device("meta"):
             expected = {name: tuple(one.shape) for name, one in EncodecModel(config).state_dict().items()}
@@ -110,22 +118,40 @@ def _ours(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _configuration(folder: Path) -> Any:
-    """The folder's settings, with transformers' defaults where it says nothing."""
+@dataclass(frozen=True)
+class _Configuration:
+    """A folder's settings, with transformers' defaults where it says nothing."""
+
+    text_encoder: "T5Config"
+    audio_encoder: "EncodecConfig"
+    decoder: "MusicgenMelodyDecoderConfig"
+    chroma_length: int
+
+
+def _configuration(folder: Path) -> _Configuration:
+    """Sizes alone: other settings of transformers' can name code that it would fetch."""
     from huggingface_hub.errors import StrictDataclassError
-    from transformers import MusicgenMelodyConfig
+    from transformers import EncodecConfig, T5Config
+    from transformers.models.musicgen_melody import MusicgenMelodyDecoderConfig
 
     values = _json(folder / _CONFIG)
     for part, kind in (("text_encoder", "t5"), ("audio_encoder", "encodec")):
         if (found := values.get(part, {}).get("model_type")) != kind:
-            raise ValueError(f"{part} is {found!a}, expected {kind}")
+            raise ValueError(f"{part} is {shown(found)}, expected {kind}")
     try:
-        return MusicgenMelodyConfig.from_dict(values)
+        text = T5Config(**_known(T5Config, values["text_encoder"]))
+        codec = EncodecConfig(**_known(EncodecConfig, values["audio_encoder"]))
+        decoder = MusicgenMelodyDecoderConfig(**_known(MusicgenMelodyDecoderConfig, values["decoder"]))
     except StrictDataclassError as error:  # no kind of ValueError
         raise ValueError(str(error)) from error
+    return _Configuration(text, codec, decoder, values.get("chroma_length", _CHROMA_LENGTH))
 
 
-def _settings(folder: Path, config: Any) -> dict[str, Any]:
+def _known(kind: type, values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in kind.__annotations__ if name in values}
+
+
+def _settings(folder: Path, config: _Configuration) -> dict[str, Any]:
     """What our configuration of the same model says."""
     lm, rate = config.decoder, int(config.audio_encoder.sampling_rate)
     if lm.audio_channels != 1:
@@ -177,7 +203,7 @@ def _guidance(folder: Path) -> float:
     return float((_json(path).get("guidance_scale") if path.is_file() else None) or 3.0)
 
 
-def _text_encoder(config: Any) -> str:
+def _text_encoder(config: "T5Config") -> str:
     """The published T5 that this is, by its width and its feed-forward."""
     gated = "google/flan-t5-" if config.is_gated_act else "t5-"
     if config.d_model not in _T5:
@@ -185,19 +211,48 @@ def _text_encoder(config: Any) -> str:
     return gated + _T5[config.d_model]
 
 
+def _require_published_text_encoder(folder: Path, name: str) -> None:
+    """Stop if a folder's T5 was trained: here the published one of the cache is read, which is never trained.
+
+    Raises:
+        ValueError: if two of its weights are others.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    published = try_to_load_from_cache(name, _WEIGHTS)
+    if not isinstance(published, str):
+        return
+    wanted = {f"{_ENCODERS[0]}{key}": key for key in _TELL_TALES}
+    with safe_open(published, "pt") as file:
+        for key, found in _tensors(folder, wanted):
+            expected = file.get_tensor(wanted[key])
+            near = 0 if found.dtype == expected.dtype else _HALF_PRECISION
+            if not torch.allclose(found.float(), expected.float(), rtol=near, atol=near):
+                raise ValueError(f"its T5 is not the published {name}, and only that is read here")
+
+
 def _language_model_state(folder: Path) -> dict[str, torch.Tensor]:
-    found = {name: value for name, value in _tensors(folder) if not name.startswith(_ENCODERS)}
-    return transformers_names.from_transformers(found)
+    return transformers_names.from_transformers(dict(_tensors(folder, without=_ENCODERS)))
 
 
-def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """The weights by name, one after the other; of one file, or of the parts that an index names."""
-    names = {_WEIGHTS}
-    if not (folder / _WEIGHTS).is_file():
-        names = set(_json(folder / _INDEX)["weight_map"].values())
-    for name in sorted(names):
-        if not re.fullmatch(r"[\w-]+\.safetensors", name):
-            raise ValueError(f"{json.dumps(name)[:60]} is no file of weights")
-        with safe_open(folder / name, "pt") as file:
+def _tensors(
+    folder: Path, names: Collection[str] = (), beginning: str = "", without: tuple[str, ...] = ()
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Weights by name, of one file or of the parts that an index names; no others are read.
+
+    Args:
+        folder: where they are.
+        names: which; by default all.
+        beginning: of their names.
+        without: beginnings of the names of others.
+    """
+    files = {_WEIGHTS}
+    if not (folder / _WEIGHTS).is_file() and (folder / _INDEX).is_file():
+        files = set(_json(folder / _INDEX)["weight_map"].values())
+    for part in sorted(files):
+        if not re.fullmatch(r"[\w-]+\.safetensors", part):
+            raise ValueError(f"{shown(part)} is no file of weights")
+        with safe_open(folder / part, "pt") as file:
             for key in file.keys():  # noqa: SIM118 (no mapping)
-                yield key, file.get_tensor(key)
+                if (key in names or not names) and key.startswith(beginning) and not key.startswith(without):
+                    yield key, file.get_tensor(key)

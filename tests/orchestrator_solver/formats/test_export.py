@@ -142,6 +142,7 @@ def test_what_a_format_cannot_hold_is_refused(change: dict, format_name: str, wo
 @pytest.mark.parametrize(
     ("change", "words"),
     [({"lora": {"rank": 0}}, "no additions"), ({"continue_from": None}, "nowhere else"),
+     ({"continue_from": "//sig/abc1"}, "others do not have"),
      ({"lora": {"train": ["condition_provider", "linears"]}}, "lora.train=linears")],
 )  # fmt: skip
 def test_peft_takes_additions_to_a_model_that_others_have(change: dict, words: str) -> None:

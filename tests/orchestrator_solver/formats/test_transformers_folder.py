@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import EncodecConfig, MusicgenMelodyConfig, MusicgenMelodyForConditionalGeneration, T5Config
-from transformers.models.musicgen_melody import MusicgenMelodyDecoderConfig
+from support import hub_cache
+from support.small_melody import FRAMES, small_melody
+from transformers import MusicgenMelodyForConditionalGeneration, T5EncoderModel
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.features.conditions import StoredReferences
@@ -16,25 +17,15 @@ from orchestrator_solver.generation.model import load_model
 from orchestrator_solver.weights import transformers_names
 from orchestrator_solver.weights.transformers_folder import read_codec, read_language_model
 
-FRAMES = 16  # of 2 s
-
-
-def small_model() -> MusicgenMelodyForConditionalGeneration:
-    """Narrow, with T5's true width and 12 pitch classes, as Hugging Face's own."""
-    torch.manual_seed(0)
-    text = T5Config(vocab_size=32128, d_model=768, d_kv=64, d_ff=3072, num_heads=12, num_layers=1)
-    codec = EncodecConfig(sampling_rate=32_000, target_bandwidths=[2.2], num_filters=4, upsampling_ratios=[8, 5, 4, 4],
-                          codebook_size=2048, codebook_dim=8, hidden_size=8, num_lstm_layers=1, use_causal_conv=False,
-                          use_conv_shortcut=False)  # fmt: skip
-    decoder = MusicgenMelodyDecoderConfig(hidden_size=32, ffn_dim=128, num_hidden_layers=2, num_attention_heads=2)
-    config = MusicgenMelodyConfig(text_encoder=text, audio_encoder=codec, decoder=decoder, chroma_length=FRAMES)
-    return MusicgenMelodyForConditionalGeneration(config).eval()
-
 
 @pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("theirs")
-    small_model().save_pretrained(folder, max_shard_size="60MB")
+def theirs(filled_hub: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """In parts, with the T5 of the local hub."""
+    folder, model = tmp_path_factory.mktemp("theirs"), small_melody(words=32128)
+    with pytest.MonkeyPatch.context() as patch:
+        hub_cache.use(filled_hub, patch)
+        model.text_encoder = T5EncoderModel.from_pretrained("t5-base")
+    model.save_pretrained(folder, max_shard_size="60MB")
     return folder
 
 
@@ -75,8 +66,6 @@ def test_a_model_in_parts_gives_the_logits_that_it_gives_there(theirs: Path, hub
     with torch.no_grad():
         ours = model.lm(codes, [], {"description": provider["description"](text), "self_wav": heard})
         one_hot = torch.nn.functional.one_hot(classes, 12).float()
-        states = provider["description"].t5(**text).last_hidden_state  # the cache's T5, as this project reads it
-        there.text_encoder.forward = lambda **_: (states,)
         found = there(**text, input_features=one_hot, decoder_input_ids=codes.reshape(8, 5)).logits
     assert (found.reshape(2, 4, -1, 2048)[:, :, -5:] - ours).abs().max() < 1e-4
 
@@ -123,3 +112,14 @@ def test_only_safetensors_are_read_and_no_code_is_run(copy: Callable[..., Path])
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../elsewhere.safetensors"}}')
     with pytest.raises(UserError, match="is no file of weights"):
         read_language_model(folder)
+
+
+def test_a_t5_that_was_trained_is_refused(theirs: Path, tmp_path: Path, hub_home: Path) -> None:
+    for path in theirs.iterdir():
+        if path.suffix == ".safetensors":
+            state = {name: one + 1e-3 if ".SelfAttention.q." in name else one for name, one in load_file(path).items()}
+            save_file(state, tmp_path / path.name)
+        else:
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(UserError, match="its T5 is not the published t5-base"):
+        read_language_model(tmp_path)
