@@ -35,6 +35,7 @@ _HALF_PRECISION = 1e-3
 _T5 = {512: "small", 768: "base", 1024: "large"}  # by width
 _RADIX2_EXP = 14  # transformers' window unless preprocessor_config.json says otherwise: 16384 samples
 _CHROMA_LENGTH = 235  # transformers' own: 30 s
+_MOST_PARTS = {"num_residual_layers": 16, "num_lstm_layers": 16, "num_quantizers": 64, "upsampling_ratios": 8}
 _ENCODERS = ("text_encoder.", "audio_encoder.")
 
 
@@ -74,8 +75,7 @@ def read_codec(folder: Path) -> torch.nn.Module:
 
     with _told_in_a_line(folder):
         config = _configuration(folder).audio_encoder
-        if config.model_type != "encodec" or config.audio_channels != 1:
-            raise ValueError(f"its codec is {config.model_type} of {config.audio_channels} channels, expected encodec")
+        _check_codec(config)
         prefix = _ENCODERS[1]
         state = {key.removeprefix(prefix): one for key, one in _tensors(folder, beginning=prefix)}
         state = transformers_names.with_parametrizations(state)
@@ -87,6 +87,20 @@ def read_codec(folder: Path) -> torch.nn.Module:
         model = EncodecModel(config)
         model.load_state_dict(state)
     return model.eval()
+
+
+def _check_codec(config: "EncodecConfig") -> None:
+    """Stop if there are more parts than a codec has: they are made before they can be compared with the weights.
+
+    Raises:
+        RefusedError: which are too many.
+    """
+    if config.audio_channels != 1:
+        raise package_rules.RefusedError(f"its codec has {shown(config.audio_channels)} channels, expected 1")
+    counts = {name: getattr(config, name) for name in _MOST_PARTS if name != "upsampling_ratios"}
+    for name, found in {**counts, "upsampling_ratios": len(config.upsampling_ratios)}.items():
+        if not 0 <= found <= _MOST_PARTS[name]:
+            raise package_rules.RefusedError(f"audio_encoder.{name} has {shown(found)}, at most {_MOST_PARTS[name]}")
 
 
 @contextmanager

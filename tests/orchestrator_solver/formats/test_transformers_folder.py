@@ -100,6 +100,9 @@ def test_a_codec_is_no_larger_than_its_weights(copy: Callable[..., Path]) -> Non
     assert read_codec(copy()).config.codebook_size == 2048
     with pytest.raises(UserError, match=r"audio_encoder\..* is not as config.json says"):
         read_codec(copy(audio_encoder__num_filters=4000))
+    for change in ({"num_residual_layers": 768}, {"target_bandwidths": [1e9]}, {"upsampling_ratios": [1] * 30}):
+        with pytest.raises(UserError, match=r"audio_encoder\.\w+ has \d+, at most"):
+            read_codec(copy(**{f"audio_encoder__{name}": value for name, value in change.items()}))
 
 
 def test_only_safetensors_are_read_and_no_code_is_run(copy: Callable[..., Path]) -> None:
