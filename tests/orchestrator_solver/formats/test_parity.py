@@ -4,6 +4,7 @@ Logits agree within 1e-4, and greedily the same codes are played: with silent fr
 early, prompts of several lengths and none, and guidance.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,17 +146,38 @@ def test_audiocraft_plays_the_same(solver: OrchestratorModel, home: Path) -> Non
         assert torch.equal(model.compression_model.decode(played), solver.codec.decode(played, None))
 
 
-def test_peft_adds_the_same(solver: OrchestratorModel, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def without_silence(base: Path, folder: Path) -> Path:
+    """A model with 12 pitch classes, as Hugging Face's own."""
+    model = MusicgenMelodyForConditionalGeneration.from_pretrained(base)
+    state = model.state_dict()
+    state["audio_enc_to_dec_proj.weight"] = state["audio_enc_to_dec_proj.weight"][:, 1:].contiguous()
+    model.config.num_chroma, model.config.chroma_length = 12, 235
+    model.save_pretrained(folder, state_dict=state)
+    return folder
+
+
+@pytest.mark.parametrize("classes", [13, 12])
+def test_peft_adds_the_same(
+    solver: OrchestratorModel, home: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, classes: int
+) -> None:
+    """To a model that was exported from here, and to one as Hugging Face's, loaded as the card says."""
     from peft import PeftModel
 
-    export(BASE, home / "base", format_name="transformers")
-    export("ab12cd34", home / "peft", format_name="peft")
+    base = home / f"base{classes}"
+    if classes == 13:
+        export(BASE, base, format_name="transformers")
+        export("ab12cd34", home / "peft", format_name="peft")
+    else:
+        without_silence(home / "base13", base)
     tensors = load_file(home / "peft" / "adapter_model.safetensors")
     assert (home / "peft" / "adapter_model.safetensors").stat().st_size < 6e6
     assert all(".lora_" in name or "enc_to_dec_proj" in name for name in tensors)
-    base = MusicgenMelodyForConditionalGeneration.from_pretrained(home / "base", chroma_length=145)
-    model = PeftModel.from_pretrained(base, home / "peft").eval()
-    inputs, conditions = inputs_of(home / "transformers", PROMPTS), conditions_of(solver, PROMPTS)
+    (asked,) = re.findall(r"num_chroma=13, chroma_length=(\d+), ignore", (home / "peft" / "README.md").read_text())
+    loaded = MusicgenMelodyForConditionalGeneration.from_pretrained(
+        base, num_chroma=13, chroma_length=int(asked), ignore_mismatched_sizes=True
+    )
+    model = PeftModel.from_pretrained(loaded, home / "peft").eval()
+    inputs, conditions = inputs_of(whole, PROMPTS), conditions_of(solver, PROMPTS)
     assert (logits_there(model, inputs) - logits_of(solver.lm, conditions)).abs().max() < EXACT
     assert torch.equal(codes_there(model, inputs, 3.0, monkeypatch), greedy(solver.lm, conditions, 3.0))
 
