@@ -131,8 +131,8 @@ def _limits(cfg: DictConfig) -> str:
     seconds = float(cfg.dataset.segment_duration) if "dataset" in cfg else 0
     piece = f"It plays {seconds:g} s at once, and longer pieces in parts that overlap. " if seconds else ""
     return (
-        f"{piece}It follows the strongest pitch class of each moment, not chords or octaves; it was trained on music "
-        "synthesised from MIDI. Instruments that it did not train on may not be heard."
+        f"{piece}It follows the strongest pitch class of each moment, not chords or octaves. Instruments that it did "
+        "not train on may not be heard, and it sounds like the recordings that it was trained on."
     )
 
 

@@ -6,6 +6,7 @@ all of `down`. The projections of the conditions, which LoRA trains as they are,
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ def require_additions(source: BestOfRun) -> None:
     """Stop if there are no additions that another's model could be given.
 
     Raises:
-        UserError: what there is instead.
+        UserError: what there is instead, or that peft is not installed.
     """
+    if find_spec("peft") is None:
+        raise UserError("--format peft: peft is not installed here: pip install peft")
     if not source.cfg.get("lora") or not source.cfg.lora.rank:
         raise UserError(
             "this model has no additions of LoRA: expected a run with lora.rank above 0; use another --format"
@@ -51,12 +54,10 @@ def write(source: BestOfRun, folder: Path, facts: dict[str, Any]) -> None:
     """Write `adapter_model.safetensors` and `adapter_config.json`.
 
     Raises:
-        UserError: if peft is not installed.
+        KeyError: if the run trained what has no place there; `require_additions` says so before.
     """
-    try:
-        from peft import LoraConfig
-    except ImportError as error:
-        raise UserError("peft is not installed here: pip install peft") from error
+    from peft import LoraConfig
+
     tensors = dict(_tensors(source.trained))
     modules = sorted({name.rsplit(".", 3)[1] for name in tensors if ".lora_A." in name})
     base = str(source.cfg.continue_from).removeprefix(PREFIX)

@@ -132,10 +132,10 @@ def _generation(cfg: DictConfig, config: Any) -> Any:
     from transformers import GenerationConfig
 
     start = config.decoder.bos_token_id
-    steps = int(cfg.dataset.segment_duration * config.audio_encoder.frame_rate) + cfg.transformer_lm.n_q - 1
+    steps = int(cfg.dataset.segment_duration * config.audio_encoder.frame_rate)
     return GenerationConfig(
         do_sample=True, top_k=_GENERATED, guidance_scale=float(cfg.classifier_free_guidance.inference_coef),
-        max_length=steps, pad_token_id=start, bos_token_id=start, decoder_start_token_id=start,
+        max_length=steps + cfg.transformer_lm.n_q, pad_token_id=start, bos_token_id=start, decoder_start_token_id=start,
     )  # fmt: skip
 
 

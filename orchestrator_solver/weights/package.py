@@ -37,6 +37,7 @@ LM_KEYS = (
 CODEC_KEYS = ("compression_model", "encodec", "seanet", "spectral", "rvq", "sample_rate", "channels")
 _MOST_BYTES = 2**20  # of model.json
 _POINTER = b"version https://git-lfs"
+_CODECS_OF_OTHERS = ("config.json", "compression_state_dict.bin")  # in folders of transformers and audiocraft
 WHOLE = "`git checkout -- .` in a whole clone (none that is sparse or partial), or copy the folder again"
 _LAYER = re.compile(r"^transformer\.layers\.(\d+)\.")
 TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
@@ -227,7 +228,9 @@ def _shapes(weights: Path) -> dict[str, tuple[int, ...]]:
 
 def _check_codec(name: str) -> None:
     """A language model may name a codec of ours, one of this machine, or a published one that is known."""
-    if not package_rules.CODECS_AT_THE_HUB.fullmatch(name.removeprefix(PREFIX)) and not folder_of(name):
+    plain = name.removeprefix(PREFIX)
+    here = any((Path(plain) / file).is_file() for file in _CODECS_OF_OTHERS)
+    if not package_rules.CODECS_AT_THE_HUB.fullmatch(plain) and not folder_of(name) and not here:
         raise package_rules.RefusedError(
             f"cfg.compression_model_checkpoint is {name[:200]!a}, neither a model here nor a codec known at the hub"
         )

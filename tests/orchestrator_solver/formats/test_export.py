@@ -14,6 +14,7 @@ from support.tiny_lm import tiny_config, tiny_lm
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.cli import main
+from orchestrator_solver.formats import peft_writer
 from orchestrator_solver.formats.licence import licence_of
 from orchestrator_solver.formats.limits import require_carried
 from orchestrator_solver.formats.peft_writer import require_additions
@@ -158,3 +159,9 @@ def test_codecs_and_folders_of_another_format_are_refused(tmp_path: Path, capsys
     (tmp_path / "config.json").write_text("{}")
     assert main(["export", "nano", "--to", str(tmp_path)]) == 2
     assert "in the format transformers" in capsys.readouterr().err
+
+
+def test_without_peft_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peft_writer, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install peft"):
+        require_additions(BestOfRun("lm", OmegaConf.create(), {}, {}))

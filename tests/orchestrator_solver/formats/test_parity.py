@@ -123,6 +123,7 @@ def test_transformers_hears_plays_and_decodes_the_same(
         played = codes_there(model, inputs, guidance, monkeypatch)
         assert torch.equal(played, greedy(solver.lm, conditions, guidance))
         monkeypatch.undo()
+    assert model.generation_config.max_length == SECONDS * 50 + 4, "the start, and three steps of delay"
     with torch.no_grad():
         theirs = model.audio_encoder.decode(played[None], [None]).audio_values
         assert (theirs - solver.codec.decode(played, None)).abs().max() < EXACT
@@ -195,3 +196,11 @@ def test_what_was_exported_is_read_back(solver: OrchestratorModel, home: Path, n
     codes = sequence()
     with torch.no_grad():
         assert (back.codec.decode(codes, None) - solver.codec.decode(codes, None)).abs().max() < EXACT
+
+
+@pytest.mark.parametrize("name", ["transformers", "audiocraft"])
+def test_what_was_read_back_is_exported_as_ours(home: Path, name: str) -> None:
+    again = home / f"ours of {name}"
+    export(str(home / name), again)
+    assert load_model(str(again)).facts["run"] == "ab12cd34"
+    assert "license: cc-by-nc-4.0\n" in (again / "README.md").read_text()
