@@ -30,5 +30,6 @@ def run(args: argparse.Namespace) -> int:
     from ..workflows.export import export
 
     export(args.name, args.to, args.instruments_of, args.format, args.scores)
-    print(f"wrote {', '.join((*FORMATS[args.format].files, CARD))} to {args.to}")
+    written = [name for name in (*FORMATS[args.format].files, CARD) if (args.to / name).is_file()]
+    print(f"wrote {', '.join(written)} to {args.to}")
     return 0

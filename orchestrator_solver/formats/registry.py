@@ -53,7 +53,7 @@ FORMATS: dict[str, Format] = {
 
 
 def write(source: BestOfRun, folder: Path, name: str, told: Mapping[str, Any]) -> None:
-    """Write a model with its card.
+    """Write a model, a language model with its card.
 
     Args:
         source: what is written.
@@ -76,5 +76,6 @@ def write(source: BestOfRun, folder: Path, name: str, told: Mapping[str, Any]) -
     facts = {**source.facts, **told, FACT: as_fact(licence)}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FORMATS[name].last).unlink(missing_ok=True)
-    atomic.write_text(folder / CARD, card(source, facts, licence, name))
+    if source.kind == "lm":  # a codec is of use only beside one
+        atomic.write_text(folder / CARD, card(source, facts, licence, name))
     FORMATS[name].write(source, folder, facts)

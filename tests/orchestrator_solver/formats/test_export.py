@@ -14,7 +14,7 @@ from support.tiny_lm import tiny_config, tiny_lm
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.cli import main
-from orchestrator_solver.formats import peft_writer
+from orchestrator_solver.formats import peft_writer, registry
 from orchestrator_solver.formats.licence import licence_of
 from orchestrator_solver.formats.limits import require_carried
 from orchestrator_solver.formats.peft_writer import require_additions
@@ -165,3 +165,10 @@ def test_without_peft_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(peft_writer, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install peft"):
         require_additions(BestOfRun("lm", OmegaConf.create(), {}, {}))
+
+
+def test_a_codec_has_no_card(tiny_models: Path, tmp_path: Path) -> None:
+    codec = load(str(tiny_models.parent / "codec"), "codec")
+    registry.write(BestOfRun("codec", codec.cfg, codec.state, {}), tmp_path, "ours", {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
+    assert load(str(tmp_path), "codec").facts["licence"]["name"] == "other"
