@@ -15,5 +15,5 @@ COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "memory": "what fits on a GPU: memory of a training step",
     "retrain": "train the shipped nano models from nothing",
     "doctor": "check that a run would find all it needs",
-    "export": "write a run's best weights as safetensors",
+    "export": "write a model for us, audiocraft, transformers or peft",
 }

@@ -3,6 +3,7 @@
 import os
 from importlib.util import find_spec
 from netrc import NetrcParseError, netrc
+from pathlib import Path
 
 import torch
 from audiocraft.utils.checkpoint import resolve_checkpoint_path
@@ -18,6 +19,7 @@ from ..paths import run_folder
 from ..runtime import fsdp, gpu
 from ..runtime.placement import AUTO, DEVICE
 from ..weights import hub, package
+from ..weights.published import is_model_folder
 
 ALONE = ("valid", "evaluate", "generate", "prepare")  # what can be executed by itself
 WANDB_HOST = "api.wandb.ai"  # the name under which `wandb login` leaves its key
@@ -73,7 +75,7 @@ def _require_checkpoint(setting: str, name: str) -> None:
     """Stop if a run's signature or a path names no checkpoint; what is `//pretrained/` is looked at elsewhere."""
     if not name or name.startswith(package.PREFIX):
         return
-    if package.folder_of(name):
+    if package.folder_of(name) or is_model_folder(Path(name)):
         raise UserError(f"{setting}={name} is an exported model: write {package.PREFIX}{name}")
     if resolve_checkpoint_path(name) is None:
         raise UserError(

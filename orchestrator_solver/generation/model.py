@@ -237,8 +237,8 @@ def _told(codes: Iterator[torch.Tensor], frames: int, progress: Progress | None)
 def load_model(name: str, where: Placement | None = None) -> OrchestratorModel:
     """The model of this name, and its codec.
 
-    It may be a shipped one (`nano`, `nano-baseline`), an exported one's folder, the signature of a run of this machine,
-    or one at the hub (`facebook/musicgen-melody`, with or without `//pretrained/`).
+    It may be a shipped one (`nano`, `nano-baseline`), an exported one's folder of any format, the signature of a run of
+    this machine, or one at the hub (`facebook/musicgen-melody`, with or without `//pretrained/`).
 
     Args:
         name: of the model.

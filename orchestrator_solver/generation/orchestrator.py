@@ -47,7 +47,8 @@ class Orchestrator:
         """A model by its name, see `load_model`.
 
         Args:
-            name: a shipped model, an exported one's folder, the signature of a run of this machine, or one at the hub.
+            name: a shipped model, an exported one's folder, the signature of a run of this machine, or one at the hub
+                (`OWNER/NAME`).
             device: auto, cpu, cuda, cuda:N or mps.
             precision: auto, float32, float16 or bfloat16.
 
@@ -55,6 +56,46 @@ class Orchestrator:
             UserError: if there is no such model or device, or too little memory.
         """
         return cls(load_model(name, placement(device, precision)))
+
+    def save_pretrained(self, folder: str | Path, format_name: str = "ours") -> None:
+        """Write the model that was loaded, as it is kept under its name, with a card.
+
+        Args:
+            folder: where to.
+            format_name: ours, audiocraft, transformers or peft.
+
+        Raises:
+            UserError: if the format cannot hold all of it.
+        """
+        from ..formats import registry
+        from ..formats.source import source_of
+
+        registry.write(source_of(self.model.name), Path(folder), format_name, {})
+
+    def push_to_hub(
+        self, repo_id: str, *, format_name: str = "ours", commit_message: str = "Push a Music Orchestrator",
+        private: bool | None = None, token: str | None = None, branch: str | None = None,
+    ) -> str:  # fmt: skip
+        """Upload what `save_pretrained` writes; `from_pretrained(repo_id)` loads it again.
+
+        Args:
+            repo_id: `OWNER/NAME`; made if there is none.
+            format_name: as for `save_pretrained`; `peft` uploads a LoRA run's additions alone.
+            commit_message: of the commit.
+            private: whether a new repository is for its owner alone.
+            token: of the hub; by default the one that `hf auth login` keeps.
+            branch: of the repository.
+
+        Returns:
+            The commit's address.
+
+        Raises:
+            UserError: if the format cannot hold it, it needs what is on this machine alone, or the hub refuses.
+        """
+        from ..formats.pushing import Upload, push
+        from ..formats.source import source_of
+
+        return push(source_of(self.model.name), repo_id, format_name, Upload(commit_message, private, token, branch))
 
     @property
     def sample_rate(self) -> int:

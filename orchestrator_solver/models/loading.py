@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from audiocraft.models import CompressionModel
 from audiocraft.models import builders as audiocraft_builders
 from audiocraft.models import loaders as audiocraft_loaders
+from audiocraft.models.encodec import HFEncodecCompressionModel
 from audiocraft.models.lm import LMModel
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -19,6 +21,7 @@ from ..seams import registry
 from ..weights import package_rules
 from ..weights.hub import from_hub
 from ..weights.package import PREFIX, TRAINING_ONLY, Package, folder_of, load
+from ..weights.transformers_folder import is_transformers_folder, read_codec
 from .builders import build_lm
 
 _NO_INIT = {"transformer_lm": {"weight_init": None, "depthwise_init": None, "zero_bias_init": False}}
@@ -93,7 +96,7 @@ def _sizes(cfg: DictConfig) -> dict[str, Any]:
 
 
 def load_codec(name: str, device: str | torch.device = "cpu") -> CompressionModel:
-    """The codec of this name: ours, a MusicGen's own, or one of audiocraft's.
+    """The codec of this name: ours, a MusicGen's own (also in a folder of transformers'), or one of audiocraft's.
 
     Raises:
         UserError: if it cannot be had.
@@ -101,6 +104,8 @@ def load_codec(name: str, device: str | torch.device = "cpu") -> CompressionMode
     name = name.removeprefix(PREFIX)
     if folder_of(name):
         return load_codec_package(name, device)
+    if is_transformers_folder(Path(name)):
+        return HFEncodecCompressionModel(read_codec(Path(name))).to(device).eval()
     with from_hub(name):
         if name.startswith(_BRINGS_ITS_CODEC):
             return audiocraft_loaders.load_compression_model(name, device)

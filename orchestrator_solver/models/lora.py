@@ -178,3 +178,11 @@ def merged_state(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def _plain_name(name: str) -> str:
     """`a.parametrizations.weight.original` is the weight of `a`."""
     return name.replace(f".{_INSIDE}.", ".").removesuffix(".original")
+
+
+def additions_of(state: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
+    """Of every weight with an addition its plain name, `down` `[rank, in]` and `up` `[out, rank]`, not yet scaled."""
+    for name in state:
+        if f".{_INSIDE}." in name and name.endswith(".original"):
+            first = name.removesuffix("original") + "0."
+            yield _plain_name(name), state[first + "down"], state[first + "up"]

@@ -25,14 +25,19 @@ class BestOfRun:
     Attributes:
         kind: codec | lm.
         cfg: its configuration.
-        state: best weights, those of LoRA merged.
+        trained: best weights as they were trained: with LoRA, its additions apart.
         facts: where they come from.
     """
 
     kind: str
     cfg: DictConfig
-    state: dict[str, torch.Tensor]
+    trained: dict[str, torch.Tensor]
     facts: dict[str, Any]
+
+    @property
+    def state(self) -> dict[str, torch.Tensor]:
+        """Best weights, LoRA's additions among them."""
+        return lora.merged_state(self.trained)
 
 
 def is_run(name: str) -> bool:
@@ -52,12 +57,14 @@ def best_of_run(sig: str) -> BestOfRun:
     state = load_checkpoint(path)
     cfg = state["xp.cfg"]
     facts = {"run": sig, "solver": cfg.solver, "epochs": len(state["history"])}
+    if updates := (cfg.get("optim") or {}).get("updates_per_epoch"):
+        facts["updates"] = updates * facts["epochs"]
     if KINDS[cfg.solver] == "lm":  # a codec's run has no prompts
         facts["instrument_words"] = cfg.orchestrator.instrument_words
     if str(cfg.get("continue_from") or "").startswith(PREFIX):  # else a path of this machine, or another run
         facts["baseline"] = cfg.continue_from
     weights = state.get("fsdp_best_state") or state["best_state"]
-    return BestOfRun(KINDS[cfg.solver], cfg, lora.merged_state(weights["model"]), facts)
+    return BestOfRun(KINDS[cfg.solver], cfg, weights["model"], facts)
 
 
 def package_of_run(sig: str) -> Package:
@@ -69,7 +76,8 @@ def package_of_run(sig: str) -> Package:
     best = best_of_run(sig)
     if best.kind != "lm":
         raise UserError(f"run {sig} trains a codec: expected the signature of a language model's run")
-    return Package("lm", best.cfg, best.facts, best.state, state_hash(best.state))
+    state = best.state
+    return Package("lm", best.cfg, best.facts, state, state_hash(state))
 
 
 def _checkpoint(sig: str) -> Path:

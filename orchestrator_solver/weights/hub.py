@@ -46,6 +46,7 @@ class Model:
 
 _MUSICGEN = ("state_dict.bin", "compression_state_dict.bin")
 _T5 = ("config.json", ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "spiece.model"))
+_DESCRIPTIONS = ("config.json", "model.json", "adapter_config.json")  # what a folder of each other format begins with
 _TRANSFORMERS = ("config.json", ("model.safetensors", "pytorch_model.bin"))
 MODELS: dict[str, Model] = {
     model.repo: model
@@ -63,7 +64,7 @@ MODELS: dict[str, Model] = {
 
 def known(repo: str) -> Model:
     """The model of this name; of one that is not listed, any file that such a model begins with."""
-    return MODELS.get(repo) or Model(repo, ((*_MUSICGEN, "config.json"),), 0.0, "unknown")
+    return MODELS.get(repo) or Model(repo, ((*_MUSICGEN, *_DESCRIPTIONS),), 0.0, "unknown")
 
 
 def cache_folder(repo: str) -> Path:
@@ -138,6 +139,19 @@ def require(repo: str) -> None:
             f"the weights of {repo} are missing: no {', '.join(lacking)} in {cache_folder(repo)}, and {reason}; where "
             f"there is a network run: {how_to_get(repo)} (and copy that folder here, or set HF_HOME to where it is)"
         )
+
+
+def snapshot(repo: str) -> Path:
+    """The folder of a repository in the cache, which is filled where it lacks something; its code is not fetched.
+
+    Raises:
+        UserError: if it cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+
+    beside = ("generation_config.json", "preprocessor_config.json", "music_orchestrator.json", "*.safetensors*")
+    with from_hub(repo):
+        return Path(snapshot_download(repo, allow_patterns=[*_MUSICGEN, *_DESCRIPTIONS, *beside]))
 
 
 def needs_of(cfg: DictConfig, resumed: bool = False) -> Iterator[str]:

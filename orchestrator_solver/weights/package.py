@@ -23,11 +23,13 @@ from dataset_builder.errors import UserError
 from dataset_builder.music.instrument_words import NAMINGS
 from dataset_builder.runtime import atomic
 from dataset_builder.runtime.checksums import digest_of
+from dataset_builder.runtime.untrusted import parse_json, read_regular
 
 from . import package_rules
 
 FOLDER = Path(__file__).parent.parent / "pretrained"
 PREFIX = "//pretrained/"
+FACTS = "music_orchestrator.json"  # beside weights in formats of others, which have no place for them
 LM_KEYS = (
     "lm_model", "transformer_lm", "codebooks_pattern", "fuser", "conditioners", "classifier_free_guidance",
     "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset",
@@ -35,6 +37,7 @@ LM_KEYS = (
 CODEC_KEYS = ("compression_model", "encodec", "seanet", "spectral", "rvq", "sample_rate", "channels")
 _MOST_BYTES = 2**20  # of model.json
 _POINTER = b"version https://git-lfs"
+_CODECS_OF_OTHERS = ("config.json", "compression_state_dict.bin")  # in folders of transformers and audiocraft
 WHOLE = "`git checkout -- .` in a whole clone (none that is sparse or partial), or copy the folder again"
 _LAYER = re.compile(r"^transformer\.layers\.(\d+)\.")
 TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
@@ -110,7 +113,10 @@ def load(name: str, kind: str) -> Package:
     if folder is None and not shipped():
         raise UserError(f"no model {name!r}: {FOLDER} is empty, this clone is not whole: {WHOLE}")
     if folder is None:
-        raise UserError(f"no model {name!r}: expected one of {', '.join(shipped())} or a folder with model.json")
+        raise UserError(
+            f"no model {name!r}: expected one of {', '.join(shipped())}, OWNER/NAME at the hub, or a folder with "
+            "model.json or the files of audiocraft, transformers or peft"
+        )
     with _told_in_a_line(folder):
         return _read(folder, kind)
 
@@ -179,13 +185,39 @@ def _description(folder: Path) -> dict[str, Any]:
     description = json.loads(text)
     if not isinstance(description, dict) or not isinstance(description["facts"], dict):
         raise TypeError("model.json is no mapping with facts")
+    checked_facts(description["facts"])
+    return description
+
+
+def checked_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a package says of its training, if that can be understood.
+
+    Raises:
+        TypeError: which of it is not what it should be.
+    """
     for key in ("instruments", "own_words"):
-        names = description["facts"].get(key, [])
+        names = facts.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"its {key} are no list of names")
-    if description["facts"].get("instrument_words", "classes") not in NAMINGS:
+    if facts.get("instrument_words", "classes") not in NAMINGS:
         raise TypeError(f"its instrument_words are none of {', '.join(NAMINGS)}")
-    return description
+    return facts
+
+
+def facts_beside(folder: Path) -> dict[str, Any]:
+    """What an export in another's format says of its training; nothing if somebody else made it.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no JSON.
+        TypeError: if it is not what it should be.
+    """
+    if not (folder / FACTS).is_file():
+        return {}
+    facts = parse_json(read_regular(folder / FACTS, _MOST_BYTES))
+    if not isinstance(facts, dict):
+        raise TypeError(f"{FACTS} is no mapping")
+    return checked_facts(facts)
 
 
 def _shapes(weights: Path) -> dict[str, tuple[int, ...]]:
@@ -196,7 +228,9 @@ def _shapes(weights: Path) -> dict[str, tuple[int, ...]]:
 
 def _check_codec(name: str) -> None:
     """A language model may name a codec of ours, one of this machine, or a published one that is known."""
-    if not package_rules.CODECS_AT_THE_HUB.fullmatch(name.removeprefix(PREFIX)) and not folder_of(name):
+    plain = name.removeprefix(PREFIX)
+    here = any((Path(plain) / file).is_file() for file in _CODECS_OF_OTHERS)
+    if not package_rules.CODECS_AT_THE_HUB.fullmatch(plain) and not folder_of(name) and not here:
         raise package_rules.RefusedError(
             f"cfg.compression_model_checkpoint is {name[:200]!a}, neither a model here nor a codec known at the hub"
         )

@@ -11,7 +11,7 @@ from dataset_builder.pipeline.settings import BuildSettings
 from ..configuration.overrides import composed
 from ..precompute.fill_store import fill_for
 from ..weights import package
-from .export import export_run
+from .export import export
 from .local_grid import run_rows, single_row
 from .recogniser_training import make_recogniser
 
@@ -47,7 +47,7 @@ def train(data: Path, training: Training, overrides: tuple[str, ...] = (), out: 
     failures = list(run_rows([row]))
     if failures:
         raise UserError(f"training {training.name} stopped: {failures[0]}; run the command again to go on")
-    export_run(row.sig, folder, data)
+    export(row.sig, folder, data)
     return folder
 
 

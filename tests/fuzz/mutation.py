@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import math
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -164,7 +165,9 @@ def _changed(rng: np.random.Generator, value: Any) -> Any:
 def _nasty(rng: np.random.Generator, value: Any) -> Any:
     """Another value in the place of one; numbers are often near it."""
     if type(value) in (int, float) and rng.random() < 0.3:
-        return _one(rng, (-value, value + 1, value * 1000, float(value), int(value), str(value)))
+        return _one(
+            rng, (-value, value + 1, value * 1000, float(value), int(value) if math.isfinite(value) else 0, str(value))
+        )
     return _MARK if rng.random() < 0.2 else deepcopy(_one(rng, _NASTY))
 
 

@@ -7,7 +7,7 @@ import orchestrator_solver  # noqa: F401  closes audiocraft's seams before a doo
 
 from .door import Door
 
-_ROOMS = ("sources", "data_sets", "answers", "models")  # the last one takes seconds: it imports torch
+_ROOMS = ("sources", "data_sets", "answers", "models", "foreign_models")  # the last two take seconds: they import torch
 
 
 def doors() -> dict[str, Door]:

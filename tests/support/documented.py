@@ -25,6 +25,8 @@ RUN_BY: dict[str, str] = {
         f"{SOLVER}/evaluation/test_paper_metrics.py"
     ),
     "orchestrator export": _STEMS,
+    "orchestrator export SIG --to melody --format transformers": f"{SOLVER}/formats/test_parity.py",
+    "orchestrator export SIG --to adapter --format peft": f"{SOLVER}/formats/test_parity.py",
     "orchestrator memory": f"{SOLVER}/training/test_gpu_memory.py",
     "orchestrator orchestrate": _STEMS,
     "orchestrator page": f"{SOLVER}/generation/test_devices.py",

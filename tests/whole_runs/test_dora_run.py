@@ -202,7 +202,7 @@ def _exported(folder: Path) -> dict[str, torch.Tensor]:
     """The weights of a folder's run, exported."""
     sig, out = next((folder / "xps").iterdir()).name, folder / "exported"
     done = run_to_its_end(
-        folder, [str(Path(sys.executable).with_name("orchestrator")), "export", sig, "--out", str(out)]
+        folder, [str(Path(sys.executable).with_name("orchestrator")), "export", sig, "--to", str(out)]
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return package.load(str(out), "lm").state

@@ -44,7 +44,7 @@ def test_the_papers_run_from_published_weights(
     assert all(np.isfinite(epoch[stage]["ce"]) for stage in ("train", "valid", "evaluate"))
 
     exported = tmp_path / "mine"
-    done = _run(tmp_path, filled_hub, "orchestrator_solver.cli", "export", history.parent.name, "--out", str(exported))
+    done = _run(tmp_path, filled_hub, "orchestrator_solver.cli", "export", history.parent.name, "--to", str(exported))
     assert done.returncode == 0, done.stderr[-3000:]
     hub_cache.use(filled_hub, monkeypatch)
     original = published("facebook/musicgen-melody").state
