@@ -59,8 +59,8 @@ def best_of_run(sig: str) -> BestOfRun:
     facts = {"run": sig, "solver": cfg.solver, "epochs": len(state["history"])}
     if updates := (cfg.get("optim") or {}).get("updates_per_epoch"):
         facts["updates"] = updates * facts["epochs"]
-    if KINDS[cfg.solver] == "lm":  # a codec's run has no prompts
-        facts["instrument_words"] = cfg.orchestrator.instrument_words
+    if words := (cfg.get("orchestrator") or {}).get("instrument_words"):  # a codec's run has no prompts
+        facts["instrument_words"] = words
     if str(cfg.get("continue_from") or "").startswith(PREFIX):  # else a path of this machine, or another run
         facts["baseline"] = cfg.continue_from
     weights = state.get("fsdp_best_state") or state["best_state"]
