@@ -21,7 +21,7 @@ MAJOR_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-", "B")
 MINOR_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "G#", "A", "B-", "B")
 NAMES = tuple(f"{name} major" for name in MAJOR_NAMES) + tuple(f"{name} minor" for name in MINOR_NAMES)
 _MOST_QUARTERS = 10_000  # for music21, which makes objects of every measure; over an hour at any usual tempo
-_OF_MUSIC21 = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what it raises for odd files
+RAISED_BY_MUSIC21 = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # for odd files
 _TIE = 1e-9  # correlations nearer than this are told apart as music21 does, by the rounding of its sums
 
 
@@ -92,7 +92,7 @@ def music21_key(path: Path) -> str | None:
         return None
     try:
         name = str(music21.converter.parse(path, forceSource=True).analyze("key").name)  # its cache may be stale
-    except (music21.exceptions21.Music21Exception, *_OF_MUSIC21) as error:
+    except (music21.exceptions21.Music21Exception, *RAISED_BY_MUSIC21) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} cannot be read as MIDI by music21 ({type(error).__name__}: {reason})") from error
     return name[0].upper() + name[1:]

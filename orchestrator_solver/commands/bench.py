@@ -4,6 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from dataset_builder.audio.times import time_between
 from dataset_builder.bench.measurement import (
     Measurement,
     Report,
@@ -95,7 +96,9 @@ def _ears_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="also play the excerpts by this model, and say how long it takes")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--excerpts", type=at_least_one, default=60, help="how many (default: 60)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each (default: 8)")
+    parser.add_argument(
+        "--seconds", type=time_between(0.1, 3600), default=8.0, metavar="TIME", help="of each (default: 8)"
+    )
     parser.add_argument("--metrics", metavar="NAME,...", help="(default: all that this machine has the networks for)")
     _threads(parser)
 
@@ -148,7 +151,9 @@ def _training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", action="append", choices=["nano", "small"], help="default: both")
     parser.add_argument("--caches", action="append", choices=["none", "chroma", "batch"],
                         help="audiocraft's (default: each)")  # fmt: skip
-    parser.add_argument("--seconds", type=float, default=30.0, help="of an excerpt (default: 30)")
+    parser.add_argument(
+        "--seconds", type=time_between(0.1, 3600), default=30.0, metavar="TIME", help="of an excerpt (default: 30)"
+    )
     parser.add_argument("--batch", type=at_least_one, default=1, help="excerpts a step (default: 1)")
     parser.add_argument("--turns", type=at_least_one, default=3, help="of each side (default: 3)")
     parser.add_argument("--device", default="cpu", help="of torch (default: cpu)")

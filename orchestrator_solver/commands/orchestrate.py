@@ -9,8 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from dataset_builder.audio.limits import MOST_SECONDS as LONGEST_FILE
+from dataset_builder.audio.times import time_between
 from dataset_builder.errors import UserError
 
+from ..generation.references.excerpt import MIN_SECONDS, MOST_SECONDS, Part
 from ..generation.sampling import add_sampling_options, number_between, sampling_of
 from ..runtime.placement import add_placement_options, placement
 
@@ -18,7 +21,7 @@ from ..runtime.placement import add_placement_options, placement
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the program's parser."""
     parser = subparsers.add_parser("orchestrate", help="play a reference on other instruments", description=__doc__)
-    parser.add_argument("reference", type=Path, help="what to play: wav, flac, mp3, ogg or MIDI")
+    parser.add_argument("reference", type=Path, help="what to play: wav, flac, mp3, ogg, m4a, MIDI or MusicXML")
     parser.add_argument("--instruments", required=True, metavar="LIST", help='such as "violin, cello, drums"')
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
@@ -35,8 +38,21 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _add_numbers(parser: argparse.ArgumentParser) -> None:
-    seconds, count, seed = number_between(float, 1, 3600, " seconds"), number_between(int, 1, 100), 2**63 - 1
-    parser.add_argument("--duration", type=seconds, metavar="S", help="seconds of output (default: the reference's)")
+    count, seed = number_between(int, 1, 100), 2**63 - 1
+    parser.add_argument(
+        "--duration", type=time_between(MIN_SECONDS, MOST_SECONDS), metavar="TIME",
+        help="of the output (default: the reference's)",
+    )  # fmt: skip
+    day = time_between(0, LONGEST_FILE)
+    parser.add_argument(
+        "--from",
+        dest="begin",
+        type=day,
+        default=0.0,
+        metavar="TIME",
+        help="play the reference from here on, such as 1:02.5",
+    )
+    parser.add_argument("--to", dest="end", type=day, metavar="TIME", help="and to here; times are 0:30, 90 or 90 s")
     parser.add_argument(
         "--samples", type=count, default=1, metavar="N", help="takes, each with the next seed (default: 1)"
     )
@@ -54,14 +70,14 @@ def run(args: argparse.Namespace) -> int:
     from ..generation.reference_audio import read_reference
     from ..weights.package import reads_any_words
 
-    asked = asked_for(args.instruments)
+    asked, part = asked_for(args.instruments), _part(args)
     if args.description is not None and not args.description.strip():
         raise UserError("--description is empty: say what the music is like, or --no-describe to say nothing")
     if unknown := [one.word for one in asked if not one.instrument and not reads_any_words(args.model)]:
         refuse_word(unknown[0])
     recordings.check_writable(args.out)
     where = placement(args.device, args.precision)
-    reference = read_reference(args.reference, args.duration)
+    reference = read_reference(args.reference, part)
 
     from ..generation.model import load_model
     from ..generation.orchestrator import Orchestrator
@@ -79,3 +95,14 @@ def run(args: argparse.Namespace) -> int:
         path = recordings.write(recording, args.out, args.format)
         print(f"{path}  ({', '.join(f'{name} {value}' for name, value in recording.record['scores'].items())})")
     return 0
+
+
+def _part(args: argparse.Namespace) -> Part:
+    """What is read of the reference: no more than is played.
+
+    Raises:
+        UserError: it is none.
+    """
+    asked = Part(args.begin, args.end)
+    heard = args.begin + args.duration if args.duration else None
+    return Part(args.begin, min((end for end in (asked.end, heard) if end is not None), default=None))

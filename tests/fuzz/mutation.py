@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,23 @@ def json_of(rng: np.random.Generator, originals: Sequence[bytes]) -> bytes:
     if rng.random() < 0.15:
         return bytes_of(rng, originals)
     return _written(rng, _changed(rng, json.loads(_one(rng, originals))), json.dumps)
+
+
+def xml_of(rng: np.random.Generator, originals: Sequence[bytes]) -> bytes:
+    """XML of which tags, texts or values are others, missing, twice or elsewhere; sometimes it is no XML any more."""
+    if rng.random() < 0.3:
+        return bytes_of(rng, originals)
+    parts = re.split(r"(<[^>]*>|\"[^\"]*\")", _one(rng, [data for data in originals if data[:1] == b"<"]).decode())
+    for _ in range(int(rng.integers(1, 6))):
+        place, kind = int(rng.integers(0, len(parts))), int(rng.integers(0, 4))
+        if kind == 0:
+            parts[place] = parts[int(rng.integers(0, len(parts)))]
+        elif kind == 1:
+            parts[place] *= int(_one(rng, (0, 2, 9)))
+        else:
+            value = str(_one(rng, [value for value in _NASTY if isinstance(value, int | float | str)]))
+            parts[place] = f'"{value}"' if parts[place].startswith('"') else value
+    return "".join(parts).encode(errors="surrogatepass")
 
 
 def json_lines_of(rng: np.random.Generator, originals: Sequence[bytes]) -> bytes:

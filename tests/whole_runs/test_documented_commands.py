@@ -63,7 +63,7 @@ def test_from_stems_to_a_tune(place: Path) -> None:
             [*PROGRAMS[words[0]], *words[1:]], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, (line, done.stdout[-2000:], done.stderr[-2000:])
-    assert len(list((place / "out").glob("*.wav"))) == 6
+    assert len(list((place / "out").glob("*.wav"))) == 7
     assert (place / "table-mine/table1.json").is_file()
 
 

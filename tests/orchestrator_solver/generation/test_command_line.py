@@ -289,7 +289,7 @@ def one_line_error(capsys: pytest.CaptureFixture[str]) -> str:
     [
         ("violni", None, "did you mean violin"), (" , ", None, "no instrument named"),
         ("violin", "missing.wav", "no such file"), ("violin", b"not audio", "cannot be read as audio"),
-        ("violin", b"MThd", "cannot be read as audio"),
+        ("violin", b"MThd", "cannot be read as MIDI"), ("violin", b"<a/>", "cannot be read as MusicXML"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line_and_leave_nothing(
