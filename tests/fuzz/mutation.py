@@ -81,16 +81,17 @@ def xml_of(rng: np.random.Generator, originals: Sequence[bytes]) -> bytes:
     """XML of which tags, texts or values are others, missing, twice or elsewhere; sometimes it is no XML any more."""
     if rng.random() < 0.3:
         return bytes_of(rng, originals)
-    parts = re.split(r"(<[^>]*>|\"[^\"]*\")", _one(rng, [data for data in originals if data[:1] == b"<"]).decode())
+    parts = re.split(r"(<[^>]*>)", _one(rng, [data for data in originals if data[:1] == b"<"]).decode())
     for _ in range(int(rng.integers(1, 6))):
-        place, kind = int(rng.integers(0, len(parts))), int(rng.integers(0, 4))
-        if kind == 0:
+        kind, tags = int(rng.integers(0, 6)), rng.random() < 0.2
+        place = int(_one(rng, [place for place, part in enumerate(parts) if tags or not part.startswith("<")]))
+        if kind == 0 and tags:
             parts[place] = parts[int(rng.integers(0, len(parts)))]
-        elif kind == 1:
+        elif kind == 1 and tags:
             parts[place] *= int(_one(rng, (0, 2, 9)))
         else:
             value = str(_one(rng, [value for value in _NASTY if isinstance(value, int | float | str)]))
-            parts[place] = f'"{value}"' if parts[place].startswith('"') else value
+            parts[place] = re.sub('"[^"]*"', f'"{value}"', parts[place]) if parts[place].startswith("<") else value
     return "".join(parts).encode(errors="surrogatepass")
 
 

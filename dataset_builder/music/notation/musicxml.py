@@ -3,10 +3,12 @@
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from symusic.core import NoteTick, ScoreTick, TempoTick, TrackTick
 
@@ -53,30 +55,32 @@ def midi_of(path: Path) -> bytes:
     try:
         root = read_score(path)
         order = play_order(bars_of(next(iter(root.iter("part")), root)))
-        score = _parsed(root)
-        return _midi(score, order)
+        with _told():
+            return _midi(_parsed(root), order)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as MusicXML ({' '.join(str(error).split())[:300]})") from error
 
 
-def _parsed(root: Any) -> Any:
-    """What music21 makes of a tree.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    import music21
-    from music21.musicxml.xmlToM21 import MusicXMLImporter
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns what music21 raises for odd scores into ValueError."""
+    from music21.exceptions21 import Music21Exception
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bars hold more or less than their metre says
-            score: Any = MusicXMLImporter().xmlRootToScore(root)
-            if any(one.transposition for one in score[music21.instrument.Instrument]):
-                score = score.toSoundingPitch()
-        return score
-    except (music21.exceptions21.Music21Exception, AssertionError, RecursionError, *RAISED_BY_MUSIC21) as error:
-        raise ValueError(f"music21: {type(error).__name__}: {error}") from error
+            yield
+    except (Music21Exception, AssertionError, RecursionError, *RAISED_BY_MUSIC21) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _parsed(root: Element) -> Any:
+    """What music21 makes of a tree, as it sounds."""
+    from music21.instrument import Instrument
+    from music21.musicxml.xmlToM21 import MusicXMLImporter
+
+    score: Any = MusicXMLImporter().xmlRootToScore(root)
+    return score.toSoundingPitch() if any(one.transposition for one in score[Instrument]) else score
 
 
 def _midi(score: Any, order: Sequence[int]) -> bytes:
