@@ -17,8 +17,9 @@ from dataset_builder.errors import UserError
 from ..nano import spectral_codec
 from ..seams import registry
 from ..weights import package_rules
+from ..weights.description import PREFIX, folder_of
 from ..weights.hub import from_hub
-from ..weights.package import PREFIX, TRAINING_ONLY, Package, folder_of, load
+from ..weights.package import TRAINING_ONLY, Package, load
 from .builders import build_lm
 
 _NO_INIT = {"transformer_lm": {"weight_init": None, "depthwise_init": None, "zero_bias_init": False}}

@@ -14,8 +14,9 @@ from dataset_builder.errors import UserError
 from dataset_builder.sources.untrusted_yaml import require_plain
 
 from . import package_rules
+from .description import PREFIX, folder_of
 from .hub import from_hub, require
-from .package import PREFIX, Package, folder_of, load, state_hash
+from .package import Package, load, state_hash
 
 _AT_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # owner/name
 # What audiocraft drops, too: folders of its authors, and data options that are no longer.
