@@ -119,6 +119,21 @@ def _ears(args: argparse.Namespace) -> Report:
     return bench_ears(args.data, codec, args.split, args.excerpts, args.seconds, names, model)
 
 
+def _one_instrument_options(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument(
+        "--seconds", type=time_between(1, 600), default=30.0, metavar="TIME", help="of an excerpt (default: 30)"
+    )
+    _threads(parser)
+
+
+def _one_instrument(args: argparse.Namespace) -> Report:
+    from ..generation.references.hearing_errors import measure_errors
+
+    return measure_errors(args.data, args.split, args.seconds)
+
+
 def _excerpt_options(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
     parser.add_argument("--excerpts", type=at_least_one, default=60, help="how many (default: 60)")
@@ -216,6 +231,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "imports": Measurement("What commands spend before their work begins, against import torch",
                            _imports_options, _imports),
+    "one-instrument": Measurement("How often a stem is taken for several instruments, and a mix for one",
+                                  _one_instrument_options, _one_instrument),
     "optimizer": Measurement(
         "A step of D-Adaptation Adam against audiocraft's and fused AdamW", _optimizer_options, _optimizer
     ),

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,18 @@ import soxr
 
 from dataset_builder.audio.limits import LEAST_RATE, MOST_RATE
 from dataset_builder.errors import UserError
+from dataset_builder.music.key import key_named
 from dataset_builder.runtime.checksums import digest_of
 
 from .recordings import within_scale
 from .references.excerpt import Part
+from .references.one_instrument import is_one_instrument
 from .references.sound_files import EXPECTED, decode
 
 SAMPLE_RATE = 32_000  # the highest of any model here (MusicGen's)
 WHOLE = Part()
+USER = "user"
+SLOWEST, FASTEST = 20.0, 400.0  # quarters a minute
 _USUAL_RATES = range(16_000, 96_001)
 _USUAL_PEAK = 1.5  # of full scale: what decoding and resampling loud music add is not worth a note
 _SILENCE_DBFS = -60.0
@@ -39,6 +44,8 @@ class ReferenceAudio:
         bpm: quarters a minute, None where it cannot be told.
         key: such as `G minor`, None where nothing has pitch.
         notes: what was repaired or left out, one line each.
+        told_by: who says `one_stem`, `bpm` and `key`: the file, its sound, a recogniser, or the user; by their names in
+            `record`.
         source: what the file was: name, hash, format, rate, channels, seconds.
     """
 
@@ -48,6 +55,7 @@ class ReferenceAudio:
     bpm: float | None = None
     key: str | None = None
     notes: tuple[str, ...] = ()
+    told_by: Mapping[str, str] = field(default_factory=dict)
     source: dict[str, str | int | float] = field(default_factory=dict)
 
     @property
@@ -64,8 +72,46 @@ class ReferenceAudio:
         """What a recording's JSON says of it."""
         return {
             **self.source, "used_seconds": round(self.seconds, 3), "bpm": self.bpm, "key": self.key,
-            "notes": list(self.notes),
+            "one_instrument": self.one_stem, "told_by": dict(self.told_by), "notes": list(self.notes),
         }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a user knows of a reference, in place of what is found out; None leaves it to that.
+
+    Attributes:
+        bpm: quarters a minute.
+        key: as people write it, such as `Bb major`.
+        one_instrument: whether it is a single one's.
+
+    Raises:
+        UserError: for what is no tempo or no key.
+    """
+
+    bpm: float | None = None
+    key: str | None = None
+    one_instrument: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.bpm is not None and not SLOWEST <= self.bpm <= FASTEST:
+            raise UserError(f"a tempo of {self.bpm:g} is none: expected {SLOWEST:g} to {FASTEST:g} quarters a minute")
+        if self.key is not None:
+            key_named(self.key)
+
+    def of(self, reference: ReferenceAudio) -> ReferenceAudio:
+        """The reference as the user knows it, and by the recogniser's ear whether it is one instrument."""
+        told = dict(reference.told_by)
+        if self.bpm is not None:
+            reference, told["bpm"] = replace(reference, bpm=self.bpm), USER
+        if self.key is not None:
+            reference, told["key"] = replace(reference, key=key_named(self.key)), USER
+        if self.one_instrument is not None:
+            reference, told["one_instrument"] = replace(reference, one_stem=self.one_instrument), USER
+        elif "one_instrument" not in told and not reference.one_stem:
+            one = is_one_instrument(reference.wav, reference.sample_rate)
+            reference, told["one_instrument"] = replace(reference, one_stem=one), "recogniser"
+        return replace(reference, told_by=told)
 
 
 def read_reference(path: Path, part: Part = WHOLE) -> ReferenceAudio:
@@ -106,7 +152,7 @@ def _from_midi(midi: Path, part: Part, kind: str, path: Path | None = None) -> R
     """The reference in a MIDI file, which was made of the file `path` if there is one."""
     from dataset_builder.music import midi_synth
     from dataset_builder.music.key import fast_key
-    from dataset_builder.music.midi import read_midi
+    from dataset_builder.music.midi import read_midi, sounds_in
     from dataset_builder.music.tempo import track_bpm
 
     what = path or midi
@@ -119,7 +165,10 @@ def _from_midi(midi: Path, part: Part, kind: str, path: Path | None = None) -> R
     _check_sound(what, wav)
     source: dict[str, str | int | float] = {"format": kind, "seconds": round(seconds, 3), **part.record()}
     # Loud chords of many voices pass full scale; that is the synthesiser's doing, not worth a note.
-    return ReferenceAudio(within_scale(wav), SAMPLE_RATE, bpm=track_bpm(score), key=fast_key(midi), source=source)
+    return ReferenceAudio(
+        within_scale(wav), SAMPLE_RATE, len(sounds_in(score)) == 1, track_bpm(score), fast_key(midi),
+        told_by=dict.fromkeys(("bpm", "key", "one_instrument"), "file"), source=source,
+    )  # fmt: skip
 
 
 def reference_of(wav: np.ndarray, sample_rate: int) -> ReferenceAudio:
@@ -158,7 +207,8 @@ def _heard(
         notes.append(f"scaled down: its peak was {peak:.2f} times full scale")
     wav = within_scale(wav)
     bpm, key = tempo_of_audio(wav, SAMPLE_RATE), key_of_audio(wav, SAMPLE_RATE)
-    return ReferenceAudio(wav, SAMPLE_RATE, bpm=bpm, key=key, notes=tuple(notes), source=source)
+    told_by = dict.fromkeys(("bpm", "key"), "sound")
+    return ReferenceAudio(wav, SAMPLE_RATE, bpm=bpm, key=key, notes=tuple(notes), told_by=told_by, source=source)
 
 
 def _check_sound(path: Path | str, wav: np.ndarray) -> None:

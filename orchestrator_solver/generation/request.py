@@ -1,13 +1,9 @@
 """What is asked for: a reference, the instruments that are to play it, and what the music is like."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dataset_builder.descriptor.captions.registry import CAPTIONERS, CaptionSettings
-from dataset_builder.descriptor.describers import DESCRIBERS
 from dataset_builder.items import prompt
-from dataset_builder.items.facts import Facts
 
 from .reference_audio import ReferenceAudio
 
@@ -18,13 +14,15 @@ class Description:
 
     Attributes:
         text: one sentence or several; None says nothing.
-        source: who said it: user, template, data set, or none.
+        source: who said it: user, a describer (template, chat), data set, or none.
         caption: what it was made from, if it was.
+        captioner: who said that.
     """
 
     text: str | None = None
     source: str = "none"
     caption: str | None = None
+    captioner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,22 +34,16 @@ class Request:
         instruments: of `dataset_builder.music.instruments.CLASSES`.
         description: of the music.
         words: what the prompt calls the instruments; by default their classes.
+        called: what the user calls them, in the user's order; by default their classes.
     """
 
     reference: ReferenceAudio
     instruments: Sequence[str]
     description: Description = Description()
     words: Sequence[str] = ()
+    called: Sequence[str] = ()
 
     @property
     def prompt(self) -> str:
         """What the model is told."""
         return prompt.compose(self.words or self.instruments, self.description.text)
-
-
-def describe(reference: ReferenceAudio) -> Description:
-    """One sentence about a reference, from its caption, tempo and key, by the data set's own Music Descriptor."""
-    caption = CAPTIONERS["musicnn"](CaptionSettings()).caption(reference.wav, reference.sample_rate)
-    item = hashlib.sha256(reference.wav.tobytes()).hexdigest()  # seeds the wording: the same audio, the same words
-    facts = Facts(item, caption.text, caption.tags, reference.bpm, reference.key)
-    return Description(DESCRIBERS["template"]().describe(facts), "template", caption.text)

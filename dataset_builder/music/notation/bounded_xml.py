@@ -22,12 +22,12 @@ _SILENT = frozenset({
     "beam", "credit", "defaults", "figured-bass", "harmony", "identification", "lyric", "measure-style", "notations",
     "notehead", "part-group", "print", "score-instrument-sound", "staff-details", "stem", "work",
 })  # fmt: skip
-_MOST = {  # of what an element's number may be
-    "alter": 12, "beat-type": 1024, "chromatic": 48, "diatonic": 48, "divisions": 10**6, "duration": 10**7,
+_MOST = {  # of what an element's number may be; music21 takes a minute for a bar of 1,000 beats
+    "alter": 12, "beat-type": 64, "beats": 32, "chromatic": 48, "diatonic": 48, "divisions": 10**6, "duration": 10**7,
     "fifths": 14, "octave": 12, "octave-change": 8, "staves": 8,
 }  # fmt: skip
 _MOST_NUMBER = 10**7
-_NUMBER = re.compile(r"[+-]?[\d.]+(?:e[+-]?\d+)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)", re.ASCII)
 
 
 def read_score(path: Path) -> Element:
@@ -126,9 +126,11 @@ class _Builder:
         self.tree.end(tag)
 
     def _require_small(self, tag: str, text: str) -> None:
-        most = _MOST.get(tag, _MOST_NUMBER)
-        if _NUMBER.fullmatch(text) and not abs(float(text)) <= most:
-            raise ValueError(f"its {tag} is {shown(text)}, expected at most {most}")
+        for part in text.split("+") if tag == "beats" else [text]:  # 3+2 beats
+            number = _NUMBER.fullmatch(part.strip())
+            most = _MOST.get(tag, _MOST_NUMBER)
+            if (tag in _MOST and not number) or (number and abs(float(part)) > most):
+                raise ValueError(f"its {tag} is {shown(text)}, expected a number of at most {most}")
 
     def _refuse_entity(self, *_: object) -> None:
         raise ValueError("it declares entities, which no score needs")

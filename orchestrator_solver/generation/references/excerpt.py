@@ -53,8 +53,8 @@ class Part:
             )
         if left > MAX_SECONDS and self.end is None:
             raise UserError(
-                f"{what} is {left / 60:.0f} minutes long{' from there on' if self.begin else ''}, expected at most "
-                f"{MAX_SECONDS / 60:.0f}: say with --from and --to which part to use, or with --duration how much"
+                f"{what} is {clock(left)} long{' from there on' if self.begin else ''}, expected at most "
+                f"{clock(MAX_SECONDS)}: say with --from and --to which part to use, or with --duration how much"
             )
         return Part(self.begin, end)
 

@@ -12,6 +12,7 @@ import soundfile
 
 from dataset_builder.audio.aac import AacFile, format_of
 from dataset_builder.audio.limits import require_recording, require_room
+from dataset_builder.audio.times import clock
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.untrusted import opened
 
@@ -78,7 +79,7 @@ def decode(path: Path, part: Part) -> Decoded:
     if len(wav) < wanted:
         left = (first + len(wav)) / rate
         part.within(path, left)
-        notes.append(f"the file breaks off after {left:.1f} of {promised / rate:.1f} s")
+        notes.append(f"the file breaks off after {clock(left)} of {clock(promised / rate)}")
     return Decoded(wav, rate, notes, source)
 
 

@@ -12,7 +12,7 @@ import soundfile
 
 from dataset_builder.errors import UserError
 from dataset_builder.music.audio_tempo_key import key_of_audio, tempo_of_audio
-from orchestrator_solver.generation.reference_audio import SAMPLE_RATE, read_reference
+from orchestrator_solver.generation.reference_audio import SAMPLE_RATE, Hints, read_reference
 from orchestrator_solver.generation.references.excerpt import Part
 
 SCALE = (57, 59, 60, 62, 64, 65, 68, 69)  # A harmonic minor
@@ -280,7 +280,7 @@ def test_a_part_of_hours_is_read_without_them(tmp_path: Path) -> None:
         file.write(melody(10.0, 8_000))
     reference = read_reference(path, Part(3 * 3600, 3 * 3600 + 8))
     assert reference.seconds == 8.0 and reference.key == "A minor"
-    with pytest.raises(UserError, match="180 minutes long, expected at most 10: say with --from and --to"):
+    with pytest.raises(UserError, match="3:00:10 long, expected at most 10:00: say with --from and --to"):
         read_reference(path)
     with pytest.raises(UserError, match="is silent"):
         read_reference(path, Part(0.0, 1800.0))
@@ -307,3 +307,37 @@ def test_a_part_that_is_not_there(tmp_path: Path, part: tuple[float, float | Non
 def test_what_is_no_part(part: tuple[float, float]) -> None:
     with pytest.raises(UserError, match="expected"):
         Part(*part)
+
+
+def test_midi_knows_whether_it_is_one_instrument(tmp_path: Path) -> None:
+    """Several tracks of one class are one, as a piano's hands are."""
+    assert not read_reference(midi_file(tmp_path / "two.mid")).one_stem
+    midi = pretty_midi.PrettyMIDI()
+    for program in (0, 1):
+        hand = pretty_midi.Instrument(program)
+        hand.notes = [pretty_midi.Note(90, pitch, i / 2, i / 2 + 0.4) for i, pitch in enumerate(SCALE)]
+        midi.instruments.append(hand)
+    midi.write(str(tmp_path / "one.mid"))
+    reference = read_reference(tmp_path / "one.mid")
+    assert reference.one_stem and reference.told_by["one_instrument"] == "file"
+    assert Hints().of(reference).one_stem and not Hints(one_instrument=False).of(reference).one_stem
+
+
+def test_what_the_user_knows_overrules_what_is_heard(tmp_path: Path) -> None:
+    heard = read_reference(write(tmp_path / "a.wav", melody()))
+    told = Hints(96.0, "b flat major", True).of(heard)
+    assert (told.bpm, told.key, told.one_stem) == (96.0, "B- major", True)
+    assert dict(told.told_by) == dict.fromkeys(("bpm", "key", "one_instrument"), "user")
+    found = Hints().of(heard)
+    assert (found.bpm, found.key) == (heard.bpm, heard.key)
+    assert found.record()["told_by"] == {"bpm": "sound", "key": "sound", "one_instrument": "recogniser"}
+
+
+@pytest.mark.parametrize(
+    ("hints", "line"),
+    [({"bpm": 5.0}, "a tempo of 5 is none: expected 20 to 400"), ({"bpm": float("nan")}, "a tempo of nan"),
+     ({"key": "H major"}, "'H major' is no key"), ({"key": ""}, "'' is no key")],
+)  # fmt: skip
+def test_hints_that_are_none(hints: dict, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        Hints(**hints)

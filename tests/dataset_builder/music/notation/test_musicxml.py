@@ -79,6 +79,8 @@ def test_a_bar_that_is_repeated_by_itself_is_played_twice_however_many_there_are
         (score_of("<measure>" + "<a>" * 40), "32 levels"), (b"<html/>", "its root is 'html', expected score-partwise"),
         (score_of("<measure><attributes><staves>100000</staves></attributes></measure>"), "its staves is '100000'"),
         (score_of("<measure><note><duration>1e99</duration></note></measure>"), "its duration is '1e99'"),
+        (score_of("<measure><attributes><time><beats>1320</beats></time></attributes></measure>"), "beats is '1320'"),
+        (score_of("<measure><attributes><time><beats>3+99</beats></time></attributes></measure>"), "beats is '3+99'"),
         (score_of("<measure/>" * 199 + '<measure><repeat direction="backward" times="99"/></measure>'), "10000 bars"),
         (score_of('<measure><repeat direction="backward" times="1000"/></measure>'), "expected 1 to 99"),
     ],
