@@ -17,6 +17,7 @@ RUN_BY: dict[str, str] = {
     "orchestrator bench excerpt": f"{SOLVER}/bench/test_excerpt.py",
     "orchestrator bench swap": f"{SOLVER}/bench/test_swap.py",
     "orchestrator bench training": f"{SOLVER}/bench/test_training.py",
+    "orchestrator bench one-instrument": f"{SOLVER}/generation/test_one_instrument.py",
     "orchestrator bench startup": f"{SOLVER}/bench/test_startup.py",
     "orchestrator dashboard": f"{SOLVER}/training/test_monitoring.py",
     "orchestrator doctor": f"{SOLVER}/configuration/test_doctor.py",
@@ -25,6 +26,7 @@ RUN_BY: dict[str, str] = {
         f"{SOLVER}/evaluation/test_paper_metrics.py"
     ),
     "orchestrator export": _STEMS,
+    "orchestrator instruments": f"{SOLVER}/generation/test_orders.py",
     "orchestrator memory": f"{SOLVER}/training/test_gpu_memory.py",
     "orchestrator orchestrate": _STEMS,
     "orchestrator page": f"{SOLVER}/generation/test_devices.py",

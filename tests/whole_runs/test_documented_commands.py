@@ -40,6 +40,7 @@ def place(tmp_path: Path, tiny_slakh: Path) -> Path:
         (song / "track.yaml").write_text(f"split: {split}")
     shutil.copy(tmp_path / "my_songs/Song 0/01 Violin II.wav", tmp_path / "tune.wav")
     shutil.copy(tmp_path / "my_songs/Song 0/01 Violin II.mid", tmp_path / "tune.mid")
+    shutil.copytree(tmp_path, tmp_path / "tunes", ignore=shutil.ignore_patterns("my_songs"))
     return tmp_path
 
 
@@ -64,12 +65,13 @@ def test_from_stems_to_a_tune(place: Path) -> None:
         )
         assert done.returncode == 0, (line, done.stdout[-2000:], done.stderr[-2000:])
     assert len(list((place / "out").glob("*.wav"))) == 7
+    assert (place / "takes/results.csv").is_file() and len(list((place / "takes").glob("*.wav"))) == 2
     assert (place / "table-mine/table1.json").is_file()
 
 
 def _here(word: str, place: Path) -> str:
     """A word with the places that it names in the test's folder, and the run's signature in place of SIG."""
-    names = r"^(dset_root=)?(my_songs|data/mine|my-model|table-mine|out/|tune\.\w+)$"
+    names = r"^(dset_root=)?(my_songs|data/mine|my-model|table-mine|out/|tunes/|takes/|tune\.\w+)$"
     if found := re.match(names, word):
         return f"{found[1] or ''}{place / found[2]}"
     return next((place / "runs/xps").iterdir()).name if word == "SIG" else word
