@@ -90,7 +90,7 @@ def _is_whole(kept: Kept) -> bool:
     try:
         audio = read_regular(kept.path, _LARGEST_TAKE)
         named = Recording(np.zeros(0, np.float32), 1, kept.record).name(audio, kept.path.suffix[1:])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (ArithmeticError, OSError, LookupError, TypeError, ValueError, AttributeError):
         return False
     return named == kept.path.name
 
@@ -104,7 +104,7 @@ def write_results(path: Path, folder: Path, failures: Sequence[Failure]) -> None
     table.writeheader()
     table.writerows(rows)
     table.writerows({"file": one.file, "error": one.line} for one in failures)
-    atomic.write_text(path, text.getvalue())
+    atomic.write_bytes(path, text.getvalue().encode(errors="backslashreplace"))  # names need be no text
 
 
 def _row(kept: Kept) -> dict[str, Any] | None:
@@ -115,5 +115,5 @@ def _row(kept: Kept) -> dict[str, Any] | None:
             "instruments": ", ".join(record["words"]), "seed": record["seed"], **record["scores"],
             "seconds": clock(record["seconds"]["audio"]), "warnings": "; ".join(record["warnings"]),
         }  # fmt: skip
-    except (LookupError, TypeError, AttributeError):
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
         return None

@@ -101,6 +101,7 @@ class Session:
             UserError: it cannot be used, or its takes cannot be written.
         """
         reference = read_reference(path, self.order.part)
+        self._require_room(reference)
         return self._takes(self._request(reference), resume=False)
 
     def folder(self, folder: Path) -> Iterator[Take | Failure]:
@@ -128,11 +129,16 @@ class Session:
             reference = read_reference(path, self.order.part)
         except UserError as error:
             return Failure(path.name, str(error))
+        self._require_room(reference)
         self.player()  # what it lacks is no fault of the file's
         try:
             return self._request(reference)
         except UserError as error:
             return Failure(path.name, str(error))
+
+    def _require_room(self, reference: ReferenceAudio) -> None:
+        seconds = self.order.seconds or reference.seconds
+        recordings.require_room(self.out, seconds * len(self.order.samplings))
 
     def _request(self, reference: ReferenceAudio) -> Request:
         order = self.order
@@ -143,7 +149,6 @@ class Session:
     def _takes(self, request: Request, resume: bool) -> Iterator[Take]:
         player, samplings = self.player(), self.order.samplings
         seconds = self.order.seconds or request.reference.seconds
-        recordings.require_room(self.out, seconds * len(samplings))
         for line in player.warnings(request, seconds):
             self.warn(line)
         for number, sampling in enumerate(samplings, 1):

@@ -1,6 +1,7 @@
 """Doors of sources and references: audio, MIDI, and the YAML and JSON that lie beside them."""
 
 import io
+import json
 import struct
 import zipfile
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from dataset_builder.music.melody_score import melody_score
 from dataset_builder.music.midi import merged, read_midi
 from dataset_builder.music.tempo import track_bpm
 from dataset_builder.sources.registry import READERS
+from orchestrator_solver.generation.results import KeptTakes, write_results
 
 from .door import Door, Opened
 from .mutation import bytes_of, json_of, xml_of, yaml_of
@@ -163,6 +165,22 @@ def _open_score(folder: Path) -> Opened:
         return _played_from(folder / "tune.musicxml")
 
     return Opened([SCORE.encode(), zipped_score(SCORE.encode())], read)
+
+
+def _open_takes(folder: Path) -> Opened:
+    """A take's record in a folder that is played into again."""
+    record = {"reference": {"file": "a.wav"}, "prompt": "", "instruments": ["violin"], "words": ["violin"], "seed": 0,
+              "settings": {"guidance": 3.0}, "model": {"name": "nano", "sha256": "0"}, "computed": {},
+              "scores": {"SIM": 0.5}, "seconds": {"audio": 1.5}, "warnings": ["x"]}  # fmt: skip
+    (folder / "take.wav").write_bytes(b"x")
+
+    def read(data: bytes) -> object:
+        put(folder / "take.json", data)
+        KeptTakes(folder, "wav").find(record)
+        write_results(folder / "results.csv", folder, [])
+        return (folder / "results.csv").read_bytes()
+
+    return Opened([json.dumps(record).encode()], read)
 
 
 def _open_audit(folder: Path) -> Opened:
@@ -339,6 +357,7 @@ DOORS = {
     "audio played from": Door(_of_sound(_played_from), bytes_of, crafted=_HEADERS),
     "AAC played from": Door(_of_sound(_played_from, _other_sounds), bytes_of),
     "a score played from": Door(_open_score, xml_of, crafted=_SCORES),
+    "takes of before": Door(_open_takes, json_of),
     "MIDI of a build": Door(_of_midi(_understood), bytes_of, crafted=_CROWDS),
     "MIDI by music21": Door(_of_midi(music21_key), bytes_of, crafted=_CROWDS),
     "MIDI played from": Door(_of_midi(_played_from), bytes_of, crafted=_CROWDS),

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
             failures += 1
         _show(found, args.json)
     if failures:
-        print(f"{failures} files could not be played, see {session.table}", file=sys.stderr)
+        print(f"could not be played: {failures} of the files, see {session.table}", file=sys.stderr)
     return FAILURES if failures else 0
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def test_a_folder_is_played_and_played_no_second_time(
     out, before = tmp_path / "out", {path.name: path.read_bytes() for path in songs.iterdir()}
     assert orchestrate(songs, "--out", out, "--samples", 2, "--no-describe") == 1
     said = capsys.readouterr()
-    assert "c.txt cannot be read as audio" in said.err and "1 files could not be played" in said.err
+    assert "c.txt cannot be read as audio" in said.err and "could not be played: 1 of the files" in said.err
     assert len(model.asked) == 4 and len(list(out.glob("*.wav"))) == len(list(out.glob("*.json"))) == 4
     rows = table_in(out)
     assert [row["file"] for row in rows] == ["a.wav", "a.wav", "b.musicxml", "b.musicxml", "c.txt"]
@@ -128,6 +129,13 @@ def test_strange_files_among_results_count_for_nothing(model: EchoModel, songs: 
         (out / f"{name}.wav").write_text("")
     assert orchestrate(songs, "--out", out, "--no-describe") == 1
     assert len(table_in(out)) == 3
+
+
+def test_names_that_are_no_text(model: EchoModel, songs: Path, tmp_path: Path) -> None:
+    for name in (b"caf\xe9.wav", b"x\xff.txt"):
+        (songs / os.fsdecode(name)).write_bytes((songs / "a.wav").read_bytes() if name.endswith(b"wav") else b"")
+    assert orchestrate(songs, "--out", tmp_path / "out", "--no-describe") == 1
+    assert [row["file"] for row in table_in(tmp_path / "out")][-2:] == ["c.txt", "x\\udcff.txt"]
 
 
 def test_an_empty_folder(songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
