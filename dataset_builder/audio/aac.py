@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+PADDING = 0.15  # seconds that a file may promise and not have: encoders fill up the first frame and the last
 FORMATS: dict[str, str] = {"mov": "M4A", "aac": "AAC"}  # FFmpeg's name -> ours
 _CODECS = ("aac", "alac")
 _BEFORE = 0.5  # seconds decoded before an excerpt: a frame of AAC overlaps the one before
@@ -43,8 +44,11 @@ class AacFile:
         with _told(), self._opened() as container:
             stream = container.streams.audio[0]
             self.samplerate, self.channels = int(stream.rate), int(stream.channels)
-            ends = (_end(packet) for packet in container.demux(stream))
-            self.frames = round(max(ends, default=0.0) * self.samplerate)
+            if kind == "mov" and stream.duration:
+                seconds = float(stream.duration * stream.time_base)
+            else:  # nobody says how long it is
+                seconds = max((_end(packet) for packet in container.demux(stream)), default=0.0)
+            self.frames = round(seconds * self.samplerate)
         self._blocks = self._from(0)
         self._left = np.zeros((0, self.channels), np.float32)
 

@@ -40,7 +40,9 @@ def place(tmp_path: Path, tiny_slakh: Path) -> Path:
         (song / "track.yaml").write_text(f"split: {split}")
     shutil.copy(tmp_path / "my_songs/Song 0/01 Violin II.wav", tmp_path / "tune.wav")
     shutil.copy(tmp_path / "my_songs/Song 0/01 Violin II.mid", tmp_path / "tune.mid")
-    shutil.copytree(tmp_path, tmp_path / "tunes", ignore=shutil.ignore_patterns("my_songs"))
+    (tmp_path / "tunes").mkdir()
+    for name in ("tune.wav", "tune.mid"):
+        shutil.copy(tmp_path / name, tmp_path / "tunes" / name)
     return tmp_path
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import soundfile
 
-from dataset_builder.audio.aac import AacFile, format_of
+from dataset_builder.audio.aac import FORMATS, PADDING, AacFile, format_of
 from dataset_builder.audio.limits import require_recording, require_room
 from dataset_builder.audio.times import clock
 from dataset_builder.errors import UserError
@@ -76,7 +76,7 @@ def decode(path: Path, part: Part) -> Decoded:
         raise UserError(f"{path} cannot be read as audio ({told}): {EXPECTED}") from error
     if not np.isfinite(wav).all():
         raise UserError(f"{path} holds NaN or infinite samples: export it again from the program that made it")
-    if len(wav) < wanted:
+    if wanted - len(wav) > (PADDING * rate if source["format"] in FORMATS.values() else 0):
         left = (first + len(wav)) / rate
         part.within(path, left)
         notes.append(f"the file breaks off after {clock(left)} of {clock(promised / rate)}")

@@ -205,10 +205,12 @@ def test_no_more_is_read_than_memory_holds(tmp_path: Path) -> None:
         read_reference(path, Part(0.0, 3600.0))
 
 
-def container(path: Path, codec: str, kind: str, wav: np.ndarray, rate: int = 22_050, channels: int = 2) -> Path:
+def container(
+    path: Path, codec: str, kind: str, wav: np.ndarray, rate: int = 22_050, channels: int = 2, **how: str
+) -> Path:
     """`wav` `[T]` in one of FFmpeg's formats, the same in all channels."""
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
-    with av.open(str(path), "w", format=kind) as file:
+    with av.open(str(path), "w", format=kind, options=how) as file:
         stream = file.add_stream(codec, rate=rate, layout=layout)
         for at in range(0, len(wav), 1024):
             part = np.repeat(wav[None, at : at + 1024], channels, axis=0)
@@ -248,6 +250,15 @@ def test_what_ffmpeg_reads_besides_is_no_reference(tmp_path: Path) -> None:
 
 
 def test_a_torn_m4a(tmp_path: Path) -> None:
+    """It is used up to there if its index comes first, and cannot be read at all if that was to come last."""
+    path = container(tmp_path / "b.m4a", "aac", "ipod", melody(8.0), movflags="faststart")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    reference = read_reference(path)
+    assert (
+        2.0 < reference.seconds < 8.0
+        and "breaks off after 0:0" in reference.notes[0]
+        and "of 0:08" in reference.notes[0]
+    )
     path = container(tmp_path / "a.m4a", "aac", "ipod", melody(8.0))
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(UserError, match="cannot be read as audio") as caught:
