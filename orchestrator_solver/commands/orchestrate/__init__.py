@@ -1,4 +1,4 @@
-"""`orchestrator orchestrate`: play a reference, or a folder of them, on the instruments you name."""
+"""The command that plays: its options, and what is done by them."""
 
 from .command import run
 from .options import add_parser

@@ -92,6 +92,8 @@ def _require(args: argparse.Namespace) -> None:
     part_of(args), hints_of(args)
     if not args.reference.exists():
         raise UserError(f"{args.reference}: no such file, {EXPECTED}")
+    if args.reference.is_dir() and args.out.resolve() == args.reference.resolve():
+        raise UserError(f"--out {args.out} holds the references: name another, or takes would be played again as such")
     check_writable(args.out)
     require_model(args.model)
     if unknown := [one.word for one in asked if not one.instrument and not reads_any_words(args.model)]:

@@ -1,4 +1,4 @@
-"""The options of `orchestrate`, and what they stand for.
+"""`orchestrator orchestrate`: play a reference, or a folder of them, on the instruments you name.
 
 Writes `<reference>-<instruments>-<model>-g<guidance>-s<seed>-<digits>.wav` and a JSON file beside it that says how it
 came about. The digits are of all that was asked for and of the audio: the same again has the same name, and no take
@@ -65,6 +65,10 @@ def _add_texts(group: argparse._ArgumentGroup) -> None:
         help="describe the reference by its mood, genre, tempo and key (default: yes)",
     )  # fmt: skip
     group.add_argument("--captioner", choices=[*CAPTIONERS, "none"], default="musicnn", help="default: musicnn")
+    group.add_argument(
+        "--caption-windows", type=number_between(int, 1, 100), default=3, metavar="N",
+        help="chat, mu-llama: parts of a long reference that are captioned (default: 3)",
+    )  # fmt: skip
     group.add_argument("--caption-url", help="chat: an OpenAI-compatible server with an audio language model")
     group.add_argument("--caption-model", help="chat: as the server names it; mu-llama: which checkpoint it loads")
     group.add_argument("--caption-command", help="mu-llama: what starts its process")
@@ -119,8 +123,8 @@ def hints_of(args: argparse.Namespace) -> Hints:
 def descriptor_of(args: argparse.Namespace) -> Descriptor:
     """Who describes the reference."""
     captions = CaptionSettings(
-        args.captioner, url=args.caption_url, model=args.caption_model, command=args.caption_command,
-        table=args.caption_table,
+        args.captioner, args.caption_windows, args.caption_url, args.caption_model, args.caption_command,
+        args.caption_table,
     )  # fmt: skip
     chat = ChatSettings(args.describer_model, args.describer_url, send_openai_key=args.send_openai_key)
     return Descriptor(captions, args.describer, chat)

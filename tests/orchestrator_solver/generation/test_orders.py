@@ -192,6 +192,7 @@ def test_from_python_the_same(songs: Path) -> None:
         (["a.wav", "--model", "nanno"], "no model 'nanno': did you mean nano?"),
         (["a.wav", "--model", "x"], "no model 'x': expected one of nano, nano-baseline"),
         (["none.wav"], "none.wav: no such file, expected wav"), (["a.wav", "--key", "H"], "'H' is no key"),
+        ([".", "--out", "."], "--out . holds the references: name another"),
         (["a.wav", "--out", "/proc/nowhere"], "cannot write to the folder"),
         (["a.wav", "--from", "0:03", "--to", "0:02"], "is no part"),
         (["a.wav", "--captioner", "chat"], "need --caption-url and --caption-model"),
