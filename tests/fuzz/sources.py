@@ -278,6 +278,7 @@ _SCORES: dict[str, Callable[[], bytes]] = {
     "a note of 10^9 quarters": lambda: score_of(_bar(duration="1000000000")),
     "notes of 10^7 quarters": lambda: score_of(_bar(duration="10000000") * 100),
     "1,320 beats": lambda: score_of(_bar("<attributes><time><beats>1320</beats></time></attributes>")),
+    "an encoding that nobody knows": lambda: SCORE.replace("UTF-8", "UTV-8").encode(),
     "an octave of 10^9": lambda: score_of(_bar().replace("<octave>4", "<octave>1000000000")),
     "thousands of levels": lambda: score_of("<a>" * 100_000), "no part": lambda: b"<score-partwise/>",
     "a part without bars": lambda: score_of(""), "timewise": lambda: b"<score-timewise/>",

@@ -76,7 +76,7 @@ def _parsed(data: bytes) -> Element:
     builder = _Builder()
     try:
         builder.parser.Parse(data, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError) as error:  # LookupError: of an encoding that nobody knows
         raise ValueError(f"it is no XML ({error})") from error
     return builder.tree.close()
 

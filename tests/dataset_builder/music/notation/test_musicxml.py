@@ -73,6 +73,7 @@ def test_a_bar_that_is_repeated_by_itself_is_played_twice_however_many_there_are
     ("data", "line"),
     [
         (b'<!DOCTYPE a [<!ENTITY x "y">]><score-partwise>&x;</score-partwise>', "it declares entities"),
+        (SCORE.replace("UTF-8", "UTV-8").encode(), "it is no XML (unknown encoding: UTV-8)"),
         (zipped_score(b"<a>" + bytes(1 << 27)), "more than 67108864 bytes of XML"),
         (zipped_score(SCORE.encode())[:-60], "no whole .mxl"), (SCORE.encode()[:-60], "it is no XML"),
         (score_of("<measure/>" * 1_000_001), "expected at most 40000 notes"),
