@@ -52,7 +52,14 @@ def test_help_says_the_exit_codes(main, capsys):
 
 
 @pytest.mark.parametrize(
-    ("main", "command"), [(builder, "check"), (builder, "audit"), (orchestrator, "doctor"), (orchestrator, "sweep")]
+    ("main", "command"),
+    [
+        (builder, "check"),
+        (builder, "audit"),
+        (orchestrator, "doctor"),
+        (orchestrator, "sweep"),
+        (orchestrator, "orchestrate"),
+    ],
 )
 def test_commands_of_further_exit_codes_say_them(main, command, capsys):
     with pytest.raises(SystemExit):

@@ -95,7 +95,7 @@ class ChatSettings:
         variable = self.key_variable()
         key = os.environ.get(variable)
         if not key and not self.anonymous and variable != OTHER_KEY:
-            raise UserError(f"descriptions by a language model need {variable}: set it, or use --descriptions template")
+            raise UserError(f"descriptions by a language model need {variable}: set it, or have the template describe")
         return key or "none"
 
 

@@ -50,6 +50,11 @@ def sound_of(program: int, is_drum: bool) -> str:
     return PROGRAMS[program] if not is_drum and program < len(PROGRAMS) else DRUMS
 
 
+def sounds_of(instrument: str) -> tuple[str, ...]:
+    """General MIDI's sounds of a class, each once."""
+    return tuple(dict.fromkeys(sound_of(program, False) for program in programs_of(instrument)))
+
+
 def program_of(word: str, instrument: str) -> int:
     """The 0-based program of a class that is called so; the class's first if none is, 128 for drums."""
     programs = programs_of(instrument) or (128,)

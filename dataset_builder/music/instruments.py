@@ -75,6 +75,11 @@ def programs_of(name: str) -> tuple[int, ...]:
     return next(programs for other, programs, _ in _TABLE if other == name)
 
 
+def aliases_of(name: str) -> tuple[str, ...]:
+    """Other words for a class."""
+    return next(aliases for other, _, aliases in _TABLE if other == name)
+
+
 def family_of(program_num: int) -> str:
     """What Slakh's metadata calls `inst_class`: the General MIDI family of a 0-based program."""
     return _FAMILIES[program_num // 8] if program_num < 128 else "Drums"

@@ -4,6 +4,7 @@ music21's default is Aarden-Essen: the correlation of pitch-class durations (`pi
 profiles. One matrix product gives the same label, hundreds of times sooner (`python -m dataset_builder bench key`).
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,8 @@ MAJOR_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-", "B")
 MINOR_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "G#", "A", "B-", "B")
 NAMES = tuple(f"{name} major" for name in MAJOR_NAMES) + tuple(f"{name} minor" for name in MINOR_NAMES)
 _MOST_QUARTERS = 10_000  # for music21, which makes objects of every measure; over an hour at any usual tempo
-_OF_MUSIC21 = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what it raises for odd files
+RAISED_BY_MUSIC21 = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # for odd files
+_WRITTEN = re.compile(r"([a-g])(?:[ -]?(#|♯|b|♭|flat|sharp)|(-))?(?:\s+(major|minor))?", re.IGNORECASE)
 _TIE = 1e-9  # correlations nearer than this are told apart as music21 does, by the rounding of its sums
 
 
@@ -92,13 +94,28 @@ def music21_key(path: Path) -> str | None:
         return None
     try:
         name = str(music21.converter.parse(path, forceSource=True).analyze("key").name)  # its cache may be stale
-    except (music21.exceptions21.Music21Exception, *_OF_MUSIC21) as error:
+    except (music21.exceptions21.Music21Exception, *RAISED_BY_MUSIC21) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} cannot be read as MIDI by music21 ({type(error).__name__}: {reason})") from error
     return name[0].upper() + name[1:]
 
 
 KEY_BACKENDS: dict[str, Callable[[Path], str | None]] = {"fast": fast_key, "music21": music21_key}
+
+
+def key_named(text: str) -> str:
+    """One of `NAMES` that somebody writes: `G minor`, `Bb major`, `F sharp minor`, `E-flat`.
+
+    Raises:
+        UserError: for what is no key.
+    """
+    found = _WRITTEN.fullmatch(text.strip())
+    if not found:
+        raise UserError(f"{text!a:.40} is no key: expected such as 'G minor', 'Bb major' or 'F# minor'")
+    letter, sign, mode = found[1].upper(), (found[2] or found[3] or "").lower(), (found[4] or "major").lower()
+    raised = 0 if not sign else 1 if sign in ("#", "♯", "sharp") else -1
+    tonic = (dict(zip("CDEFGAB", (0, 2, 4, 5, 7, 9, 11), strict=True))[letter] + raised) % 12
+    return NAMES[tonic + (12 if mode == "minor" else 0)]
 
 
 def spoken_key(key: str) -> str:

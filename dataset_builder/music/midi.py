@@ -9,6 +9,8 @@ from symusic.core import ScoreTick
 
 from ..errors import UserError
 from ..runtime.untrusted import read_regular
+from .instrument_words import sound_of
+from .instruments import class_of
 
 LARGEST = 1 << 24  # bytes: millions of notes; of Slakh2100 the largest file has less than one megabyte
 
@@ -53,3 +55,9 @@ def merged(scores: Sequence[ScoreTick]) -> ScoreTick | None:
         if not result.tempos:
             result.tempos = same.tempos
     return result
+
+
+def sounds_in(score: ScoreTick) -> set[str]:
+    """The instruments that play notes in a score: their classes, and General MIDI's words for what has none."""
+    playing = [track for track in score.tracks if len(track.notes)]
+    return {class_of(one.program, one.is_drum) or sound_of(one.program, one.is_drum) for one in playing}

@@ -23,6 +23,7 @@ FADE = 0.25  # seconds at the very end that fade to silence
 VOICES = 128
 FLUSH = SAMPLE_RATE // 10  # frames in which voices that were cut off die away; they would sound in the next stem
 RESET_CONTROLLERS = 121
+_SKIPPED = 10 * SAMPLE_RATE  # frames at once of what is played and not kept
 
 
 def font_path() -> Path:
@@ -126,13 +127,15 @@ def _kit(score: ScoreSecond) -> int:
 
 def _read(midi: Path) -> ScoreSecond:
     try:
-        return ScoreSecond.from_file(midi)
+        return ScoreSecond.from_file(midi, format="midi")
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{midi} cannot be read as MIDI ({' '.join(str(error).split())})") from error
 
 
-def render_whole(path: Path, seconds: float) -> np.ndarray:
-    """The first `seconds` of a MIDI file and the end of its last notes, float32 `[T]` mono at `SAMPLE_RATE`.
+def render_whole(path: Path, begin: float, end: float) -> np.ndarray:
+    """The part `begin .. end` (seconds) of a MIDI file, float32 `[T]` mono at `SAMPLE_RATE`, T to the sample.
+
+    What comes before the part is played, too, so that notes go on into it.
 
     Raises:
         UserError: the file is broken.
@@ -144,7 +147,10 @@ def render_whole(path: Path, seconds: float) -> np.ndarray:
     for channel in range(CHANNELS):  # a file need not name a program before its first note
         synth.program_select(channel, 0, 0, 0, channel == DRUM_CHANNEL)
     _schedule(tinysoundfont.Sequencer(synth), path)
-    stereo = np.frombuffer(synth.generate(round((seconds + TAIL) * SAMPLE_RATE)), np.float32)
+    first = round(begin * SAMPLE_RATE)
+    for at in range(0, first, _SKIPPED):
+        synth.generate(min(_SKIPPED, first - at))
+    stereo = np.frombuffer(synth.generate(round(end * SAMPLE_RATE) - first), np.float32)
     return (stereo[::2] + stereo[1::2]) * np.float32(0.5)
 
 

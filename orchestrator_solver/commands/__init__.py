@@ -5,6 +5,7 @@ A module offers `add_parser(subparsers)` and `run(args) -> exit code`; it import
 
 COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "orchestrate": "play a reference on other instruments",
+    "instruments": "the instruments that can be named, and which of them a model trained on",
     "demo": "corpus, fine-tuning, Table 1 and a listening page, in one go",
     "evaluate": "Table 1: score models on held-out works",
     "page": "a listening page of held-out excerpts",

@@ -4,6 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from dataset_builder.audio.times import time_between
 from dataset_builder.bench.measurement import (
     Measurement,
     Report,
@@ -95,7 +96,9 @@ def _ears_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="also play the excerpts by this model, and say how long it takes")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--excerpts", type=at_least_one, default=60, help="how many (default: 60)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each (default: 8)")
+    parser.add_argument(
+        "--seconds", type=time_between(0.1, 3600), default=8.0, metavar="TIME", help="of each (default: 8)"
+    )
     parser.add_argument("--metrics", metavar="NAME,...", help="(default: all that this machine has the networks for)")
     _threads(parser)
 
@@ -130,6 +133,21 @@ def _decoding(args: argparse.Namespace) -> Report:
     from ..bench.speed.decoding import bench_decoding
 
     return bench_decoding(args.shape, tuple(args.positions or (250, 1400)), args.steps, args.turns)
+
+
+def _one_instrument_options(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument(
+        "--seconds", type=time_between(1, 600), default=30.0, metavar="TIME", help="of an excerpt (default: 30)"
+    )
+    _threads(parser)
+
+
+def _one_instrument(args: argparse.Namespace) -> Report:
+    from ..generation.references.hearing_errors import measure_errors
+
+    return measure_errors(args.data, args.split, args.seconds)
 
 
 def _excerpt_options(parser: argparse.ArgumentParser) -> None:
@@ -178,7 +196,9 @@ def _training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", action="append", choices=["nano", "small"], help="default: both")
     parser.add_argument("--caches", action="append", choices=["none", "chroma", "batch"],
                         help="audiocraft's (default: each)")  # fmt: skip
-    parser.add_argument("--seconds", type=float, default=30.0, help="of an excerpt (default: 30)")
+    parser.add_argument(
+        "--seconds", type=time_between(0.1, 3600), default=30.0, metavar="TIME", help="of an excerpt (default: 30)"
+    )
     parser.add_argument("--batch", type=at_least_one, default=1, help="excerpts a step (default: 1)")
     parser.add_argument("--turns", type=at_least_one, default=3, help="of each side (default: 3)")
     parser.add_argument("--device", default="cpu", help="of torch (default: cpu)")
@@ -245,6 +265,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "imports": Measurement("What commands spend before their work begins, against import torch",
                            _imports_options, _imports),
+    "one-instrument": Measurement("How often a stem is taken for several instruments, and a mix for one",
+                                  _one_instrument_options, _one_instrument),
     "optimizer": Measurement(
         "A step of D-Adaptation Adam against audiocraft's and fused AdamW", _optimizer_options, _optimizer
     ),

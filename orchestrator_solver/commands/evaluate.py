@@ -9,6 +9,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dataset_builder.audio.times import time_between
+
 from ..generation.sampling import add_sampling_options, number_between, sampling_of
 from ..runtime.placement import add_placement_options, placement
 
@@ -47,7 +49,10 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 def _add_excerpts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--excerpts", type=int, default=200, help="how many, one an item (default: 200)")
-    parser.add_argument("--seconds", type=float, help="length of an excerpt (default: what the models play at once)")
+    parser.add_argument(
+        "--seconds", type=time_between(0.1, 3600), metavar="TIME",
+        help="length of an excerpt (default: what the models play at once)",
+    )  # fmt: skip
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument(
         "--policies", nargs="+", choices=["self", "stem", "any", "apart"], default=["self", "stem"],

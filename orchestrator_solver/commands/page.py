@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from dataset_builder.audio.times import time_between
 from dataset_builder.errors import UserError
 
 from ..generation.sampling import add_sampling_options, sampling_of
@@ -18,7 +19,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--baseline", default="nano-baseline", help="default: nano-baseline")
     parser.add_argument("--table", type=Path, metavar="JSON", help="Table 1 as `orchestrator evaluate` wrote it")
     parser.add_argument("--excerpts", type=int, default=6, help="how many, each of another work (default: 6)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="length of an excerpt (default: 8)")
+    parser.add_argument(
+        "--seconds", type=time_between(0.1, 3600), default=8.0, metavar="TIME", help="length of an excerpt (default: 8)"
+    )
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument(
         "--policy", choices=["self", "stem", "any", "apart"], default="stem", help="what is played from (default: stem)"

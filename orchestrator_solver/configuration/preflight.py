@@ -18,7 +18,7 @@ from ..data.dataloaders import STAGES
 from ..paths import run_folder
 from ..runtime import fsdp, gpu
 from ..runtime.placement import AUTO, DEVICE
-from ..weights import hub, package
+from ..weights import description, hub
 from ..weights.published import is_model_folder
 
 ALONE = ("valid", "evaluate", "generate", "prepare")  # what can be executed by itself
@@ -73,14 +73,14 @@ def _require_items(cfg: DictConfig, stage: str) -> None:
 
 def _require_checkpoint(setting: str, name: str) -> None:
     """Stop if a run's signature or a path names no checkpoint; what is `//pretrained/` is looked at elsewhere."""
-    if not name or name.startswith(package.PREFIX):
+    if not name or name.startswith(description.PREFIX):
         return
-    if package.folder_of(name) or is_model_folder(Path(name)):
-        raise UserError(f"{setting}={name} is an exported model: write {package.PREFIX}{name}")
+    if description.folder_of(name) or is_model_folder(Path(name)):
+        raise UserError(f"{setting}={name} is an exported model: write {description.PREFIX}{name}")
     if resolve_checkpoint_path(name) is None:
         raise UserError(
             f"{setting}={name}: no checkpoint there (runs are in {run_folder()}); expected //sig/SIGNATURE of a "
-            f"run that finished an epoch, {package.PREFIX}NAME or the path of a checkpoint"
+            f"run that finished an epoch, {description.PREFIX}NAME or the path of a checkpoint"
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dataset_builder.audio.times import clock
 from dataset_builder.music.instruments import class_of_word, instrument_words_in, nearest_instruments
 
 from ..metrics.clips import ClipMetric, Clips
@@ -50,15 +51,24 @@ def orchestrate(
     scores = _scores(requests, wavs, metrics or {}, model.sample_rate)
     return [
         Recording(wav, model.sample_rate, {
-            "reference": request.reference.record(), "prompt": request.prompt,
-            "instruments": list(request.instruments), "description": asdict(request.description),
-            "model": {"name": model.name, "sha256": model.sha256}, **_settings(sampling, seed, seconds),
-            "scores": score, "computed": model.placement.record(),
+            **asked_of(model, request, sampling, seed, seconds), "description": asdict(request.description),
+            "scores": score,
             "seconds": {"audio": round(len(wav) / model.sample_rate, 3), "generating": round(took, 2)},
             "sample_rate": model.sample_rate, "versions": versions(), "warnings": warnings_of(model, request, seconds),
         })
         for request, wav, seed, score in zip(requests, wavs, seeds, scores, strict=True)
     ]  # fmt: skip
+
+
+def asked_of(
+    model: OrchestratorModel, request: Request, sampling: SamplingSettings, seed: int, seconds: float
+) -> dict[str, Any]:  # fmt: skip
+    """What of a record is known before it is played."""
+    return {
+        "reference": request.reference.record(), "prompt": request.prompt, "instruments": list(request.instruments),
+        "words": list(request.called or request.instruments), "model": {"name": model.name, "sha256": model.sha256},
+        **_settings(model.resolved(sampling), seed, seconds), "computed": model.placement.record(),
+    }  # fmt: skip
 
 
 def _settings(sampling: SamplingSettings, seed: int, seconds: float) -> dict[str, Any]:
@@ -97,7 +107,7 @@ def warnings_of(model: OrchestratorModel, request: Request, seconds: float) -> l
         if named:
             lines.append(f"the description names instruments ({', '.join(named)}): --instruments is the place for them")
     if seconds > reference.seconds + 0.5:
-        lines.append(f"the reference ends after {reference.seconds:.1f} s: the model goes on without it")
+        lines.append(f"the reference ends after {clock(reference.seconds)}: the model goes on without it")
     return lines
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,17 +13,20 @@ from dataset_builder.music.instruments import ordered, refuse_word
 
 from ..metrics.registry import build_metrics
 from ..runtime.placement import AUTO, placement
+from .descriptor import Descriptor
 from .model import OrchestratorModel, Progress, load_model
-from .orchestrate import orchestrate, warnings_of
+from .orchestrate import asked_of, orchestrate, warnings_of
 from .recordings import Recording
-from .reference_audio import ReferenceAudio, read_reference, reference_of
-from .request import Description, Request, describe, parts_of
+from .reference_audio import WHOLE, Hints, ReferenceAudio, read_reference, reference_of
+from .references.excerpt import Part
+from .request import Description, Request, parts_of
 from .sampling import SamplingSettings
 from .takes import choice
 from .takes.choice import Choice, choose
 from .takes.redo import redone
 
 SCORES = ("sim", "instruments")  # of a recording's record
+NO_HINTS = Hints()
 Reference = str | Path | ReferenceAudio | tuple[np.ndarray, int]
 
 
@@ -102,20 +106,26 @@ class Orchestrator:
         """Hz of what is played."""
         return self.model.sample_rate
 
-    def describe(self, reference: Reference) -> Description:
-        """One sentence of mood, genre, tempo and key, as a prompt has it."""
-        return describe(_read(reference))
+    def describe(
+        self, reference: Reference, *, part: Part = WHOLE, hints: Hints = NO_HINTS, descriptor: Descriptor | None = None
+    ) -> Description:
+        """A sentence of mood, genre, tempo and key, as a prompt has it; see `request` for the arguments."""
+        return (descriptor or Descriptor()).describe(hints.of(_read(reference, part)))
 
     def request(
-        self, reference: Reference, instruments: str | Sequence[str], description: str | Description | None = None
-    ) -> Request:
+        self, reference: Reference, instruments: str | Sequence[str], description: str | Description | None = None, *,
+        part: Part = WHOLE, hints: Hints = NO_HINTS, descriptor: Descriptor | None = None,
+    ) -> Request:  # fmt: skip
         """What is to be played.
 
         Args:
-            reference: a file (wav, flac, mp3, ogg, MIDI), one that was read, or samples `[T]` or `[T, C]` and their
-                rate in Hz.
+            reference: a file (wav, flac, mp3, ogg, m4a, MIDI, MusicXML), one that was read, or samples `[T]` or
+                `[T, C]` and their rate in Hz.
             instruments: in one's own words: `"violin, 2 cellos"`.
             description: of the music; "" says nothing, None has the reference described.
+            part: what is read of a file.
+            hints: tempo, key, and whether it is one instrument, in place of what is found out.
+            descriptor: who describes the reference; by default musicnn and a template.
 
         Raises:
             UserError: the reference cannot be used, or the model does not know a word.
@@ -124,17 +134,21 @@ class Orchestrator:
         asked = asked_for(words)
         if unknown := [one.word for one in asked if not one.instrument and not self.model.reads_any_words]:
             refuse_word(unknown[0])
-        audio = _read(reference)
+        audio = hints.of(_read(reference, part))
         if description is None:
-            description = describe(audio)
+            description = (descriptor or Descriptor()).describe(audio)
         elif isinstance(description, str):
             description = Description(description.strip(), "user") if description.strip() else Description()
         classes = ordered(one.instrument for one in asked if one.instrument)
-        return Request(audio, classes, description, self.model.words_for(asked))
+        return Request(audio, classes, description, self.model.words_for(asked), tuple(one.word for one in asked))
 
     def warnings(self, request: Request, seconds: float | None = None) -> list[str]:
         """What one should know before it is played, a line each."""
         return warnings_of(self.model, request, seconds or request.reference.seconds)
+
+    def asked(self, request: Request, seconds: float, sampling: SamplingSettings) -> dict[str, Any]:
+        """What the record of a take says that is known before it is played: whether it was played before."""
+        return asked_of(self.model, request, sampling, sampling.seed, seconds)
 
     def play(
         self, requests: Sequence[Request], seconds: float | None = None, sampling: SamplingSettings | None = None,
@@ -265,11 +279,11 @@ class Orchestrator:
         return recording
 
 
-def _read(reference: Reference) -> ReferenceAudio:
+def _read(reference: Reference, part: Part) -> ReferenceAudio:
     if isinstance(reference, ReferenceAudio):
         return reference
     if isinstance(reference, str | Path):
-        return read_reference(Path(reference))
+        return read_reference(Path(reference), part)
     if not isinstance(reference, tuple) or len(reference) != 2:
         raise UserError(f"a reference is a file or (samples, rate), found {type(reference).__name__}")
     return reference_of(*reference)

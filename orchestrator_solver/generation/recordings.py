@@ -5,8 +5,10 @@ import io
 import json
 import os
 import re
+import shutil
 import tempfile
 import unicodedata
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +18,13 @@ import numpy as np
 import soundfile
 
 from dataset_builder.errors import UserError
-from dataset_builder.music.instruments import ordered
 from dataset_builder.runtime import atomic
 
 FORMATS: dict[str, str] = {"wav": "WAV", "flac": "FLAC"}  # ending -> soundfile's name; both 16 bit
 _LONGEST_WORDS, _LONGEST_MODEL = 100, 60  # letters in a name, of which file systems take 255
-_ASKED = ("reference", "prompt", "instruments", "model", "seed", "settings", "computed")  # what decides the audio
+_ASKED = ("reference", "prompt", "instruments", "words", "model", "seed", "settings", "computed")  # decides a take
+_ROOM = 1 << 20  # bytes on disk, beside what takes need
+_MOST_BYTES_A_SECOND = 2 * 48_000  # of a take
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,25 @@ class Recording:
     def name(self, audio: bytes, ending: str) -> str:
         """`song-violin-nano-g3-s1-2ba4f1c7`: a file name on every system, another one for whatever else was asked.
 
-        Reference, instruments, model, guidance and seed are there to be read; the digits at the end are of all that
-        decides the audio, and of the file's bytes. So of takes that another version of a library plays otherwise, or
-        that processes write at once, none replaces another or gets its record.
+        Reference, the user's words for instruments, model, guidance and seed are there to be read; the digits at the
+        end are of all that decides the audio, and of the file's bytes. So of takes that another version of a library
+        plays otherwise, or that processes write at once, none replaces another or gets its record.
         """
         reference = Path(self.record["reference"].get("file", "reference")).stem
-        words = _plain(" ".join([reference, *ordered(self.record["instruments"])]))[:_LONGEST_WORDS]
+        words = _plain(" ".join([reference, *self.record["words"]]))[:_LONGEST_WORDS]
         model = _plain(Path(self.record["model"]["name"]).name)[:_LONGEST_MODEL]
-        asked = json.dumps([self.record[name] for name in _ASKED], sort_keys=True)
+        asked = json.dumps(asked_in(self.record), sort_keys=True)
         digits = hashlib.sha256(asked.encode() + audio).hexdigest()[:8]
         return f"{words}-{model}-g{self.record['settings']['guidance']:g}-s{self.record['seed']}-{digits}.{ending}"
+
+
+def asked_in(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a record was asked for, and by whom and on what it was computed: all that decides a take.
+
+    Raises:
+        LookupError, TypeError: it is no record.
+    """
+    return {name: record[name] for name in _ASKED}
 
 
 def within_scale(wav: np.ndarray) -> np.ndarray:
@@ -78,11 +90,30 @@ def check_writable(folder: Path) -> None:
         UserError: if they cannot.
     """
     try:
-        nearest = next(parent for parent in [folder, *folder.absolute().parents] if _is_there(parent))
+        nearest = _nearest(folder)
         with tempfile.TemporaryDirectory(prefix=".", suffix=".tmp", dir=nearest) as probe:
             (Path(probe) / "probe").touch()
     except OSError as error:
         raise UserError(f"cannot write to the folder {folder} ({error.strerror}): choose another --out") from error
+
+
+def require_room(folder: Path, seconds: float) -> None:
+    """See that so many seconds of takes fit on the disk of a folder, which need not exist.
+
+    Raises:
+        UserError: if not.
+    """
+    needed, free = _ROOM + round(seconds * _MOST_BYTES_A_SECOND), shutil.disk_usage(_nearest(folder)).free
+    if free < needed:
+        raise UserError(
+            f"the disk of {folder} has {free >> 20} MiB left, and the takes need {needed >> 20}: free some, or choose "
+            "another --out"
+        )
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest of those that it would be in."""
+    return next(parent for parent in [folder, *folder.absolute().parents] if _is_there(parent))
 
 
 def _is_there(path: Path) -> bool:

@@ -1,34 +1,36 @@
-"""What a model is to follow; a user's is read from audio of any common format or MIDI, checked, put into one form."""
+"""What a model is to follow; a user's is read from audio, MIDI or MusicXML, checked, and put into one form."""
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 import soxr
 
-from dataset_builder.audio.limits import LEAST_RATE, MOST_RATE, require_recording, require_room
+from dataset_builder.audio.limits import LEAST_RATE, MOST_RATE
 from dataset_builder.errors import UserError
+from dataset_builder.music.key import key_named
 from dataset_builder.runtime.checksums import digest_of
 
 from .recordings import within_scale
+from .references.excerpt import Part
+from .references.one_instrument import is_one_instrument
+from .references.sound_files import EXPECTED, decode
 
 SAMPLE_RATE = 32_000  # the highest of any model here (MusicGen's)
-MAX_SECONDS = 600.0  # longer ones are read only when a duration is asked for
-MIN_SECONDS = 1.0
+WHOLE = Part()
+USER = "user"
+SLOWEST, FASTEST = 20.0, 400.0  # quarters a minute
 _USUAL_RATES = range(16_000, 96_001)
 _USUAL_PEAK = 1.5  # of full scale: what decoding and resampling loud music add is not worth a note
 _SILENCE_DBFS = -60.0
-_CANCELLED_DB = 30.0  # a sum of channels this far below them: they are each other's opposite
-_BLOCK = 1 << 16
 _MARGIN = 0.08  # seconds on both sides of a part that is resampled: more than the resampler's filter hears
 _MOST_CHANNELS = 64  # an array that is wider is the wrong way round
-_MIDI_ENDINGS = (".mid", ".midi")
+_HEAD, _BEFORE_XML = 64, b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # bytes that tell a format; byte order marks and space
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class ReferenceAudio:
         bpm: quarters a minute, None where it cannot be told.
         key: such as `G minor`, None where nothing has pitch.
         notes: what was repaired or left out, one line each.
+        told_by: who says `one_stem`, `bpm` and `key`: the file, its sound, a recogniser, or the user; by their names in
+            `record`.
         source: what the file was: name, hash, format, rate, channels, seconds.
     """
 
@@ -52,6 +56,7 @@ class ReferenceAudio:
     bpm: float | None = None
     key: str | None = None
     notes: tuple[str, ...] = ()
+    told_by: Mapping[str, str] = field(default_factory=dict)
     source: dict[str, str | int | float] = field(default_factory=dict)
 
     @property
@@ -84,48 +89,103 @@ class ReferenceAudio:
         """What a recording's JSON says of it."""
         return {
             **self.source, "used_seconds": round(self.seconds, 3), "bpm": self.bpm, "key": self.key,
-            "notes": list(self.notes),
+            "one_instrument": self.one_stem, "told_by": dict(self.told_by), "notes": list(self.notes),
         }  # fmt: skip
 
 
-def read_reference(path: Path, duration: float | None = None) -> ReferenceAudio:
-    """The reference in a wav, flac, mp3, ogg or MIDI file: at least a second, finite, not silent, within -1..1.
+@dataclass(frozen=True)
+class Hints:
+    """What a user knows of a reference, in place of what is found out; None leaves it to that.
 
-    Args:
-        path: of the file; MIDI is told by its ending, the formats of audio by their content.
-        duration: seconds to read at most; without it the whole file.
+    Attributes:
+        bpm: quarters a minute.
+        key: as people write it, such as `Bb major`.
+        one_instrument: whether it is a single one's.
 
     Raises:
-        UserError: it is missing, not audio, broken, too short, too long, silent, or holds NaN or infinite samples.
+        UserError: for what is no tempo or no key.
+    """
+
+    bpm: float | None = None
+    key: str | None = None
+    one_instrument: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.bpm is not None and not SLOWEST <= self.bpm <= FASTEST:
+            raise UserError(f"a tempo of {self.bpm:g} is none: expected {SLOWEST:g} to {FASTEST:g} quarters a minute")
+        if self.key is not None:
+            key_named(self.key)
+
+    def of(self, reference: ReferenceAudio) -> ReferenceAudio:
+        """The reference as the user knows it, and by the recogniser's ear whether it is one instrument."""
+        told = dict(reference.told_by)
+        if self.bpm is not None:
+            reference, told["bpm"] = replace(reference, bpm=self.bpm), USER
+        if self.key is not None:
+            reference, told["key"] = replace(reference, key=key_named(self.key)), USER
+        if self.one_instrument is not None:
+            reference, told["one_instrument"] = replace(reference, one_stem=self.one_instrument), USER
+        elif "one_instrument" not in told and not reference.one_stem:
+            one = is_one_instrument(reference.wav, reference.sample_rate)
+            reference, told["one_instrument"] = replace(reference, one_stem=one), "recogniser"
+        return replace(reference, told_by=told)
+
+
+def read_reference(path: Path, part: Part = WHOLE) -> ReferenceAudio:
+    """The reference in a file of audio, MIDI or MusicXML: at least a second, finite, not silent, within -1..1.
+
+    Args:
+        path: of the file; what it is is told by its content, whatever its name ends in.
+        part: what to read of it.
+
+    Raises:
+        UserError: it is missing, of another kind, broken, too short or long, silent, or holds NaN or infinite samples.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such file, expected audio (wav, flac, mp3, ogg) or MIDI")
-    read = _from_midi if path.suffix.lower() in _MIDI_ENDINGS else _from_audio
-    reference = read(path, duration)
+        raise UserError(f"{path}: no such file, {EXPECTED}")
+    reference = _read(path, part)
     name = os.fsencode(path.name).decode(errors="replace")  # a record is UTF-8, a file's name need not be
     return replace(reference, source={"file": name, "sha256": digest_of(path), **reference.source})
 
 
-def _from_midi(path: Path, duration: float | None) -> ReferenceAudio:
+def _read(path: Path, part: Part) -> ReferenceAudio:
+    """The reference, read as what its first bytes say it is."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(b"MThd"):
+        return _from_midi(path, part, "MIDI")
+    if head.startswith(b"PK\x03\x04") or head.lstrip(_BEFORE_XML).startswith(b"<"):
+        from dataset_builder.music.notation.musicxml import midi_of
+
+        with tempfile.TemporaryDirectory() as folder:
+            score = Path(folder) / "score.mid"
+            score.write_bytes(midi_of(path))
+            return _from_midi(score, part, "MusicXML", path)
+    decoded = decode(path, part)
+    return _heard(path, decoded.wav, decoded.source, decoded.notes)
+
+
+def _from_midi(midi: Path, part: Part, kind: str, path: Path | None = None) -> ReferenceAudio:
+    """The reference in a MIDI file, which was made of the file `path` if there is one."""
     from dataset_builder.music import midi_synth
     from dataset_builder.music.key import fast_key
-    from dataset_builder.music.midi import read_midi
-    from dataset_builder.music.midi_synth import end_of
+    from dataset_builder.music.midi import read_midi, sounds_in
     from dataset_builder.music.tempo import track_bpm
 
-    score = read_midi(path)
-    seconds = end_of(path)
+    what = path or midi
+    score, seconds = read_midi(midi), midi_synth.end_of(midi)
     if not score.note_num():
-        raise UserError(f"{path} holds no notes")
-    _check_length(path, seconds, duration)
-    wav = midi_synth.render_whole(path, min(seconds, duration or seconds))
+        raise UserError(f"{what} holds no notes")
+    exact = part.within(what, seconds)
+    wav = midi_synth.render_whole(midi, exact.begin, exact.end or seconds)
     wav = soxr.resample(wav, midi_synth.SAMPLE_RATE, SAMPLE_RATE)
-    if duration:
-        wav = wav[: round(duration * SAMPLE_RATE)]
-    _check_sound(path, wav)
-    source: dict[str, str | int | float] = {"format": "MIDI", "seconds": round(seconds, 3)}
+    _check_sound(what, wav)
+    source: dict[str, str | int | float] = {"format": kind, "seconds": round(seconds, 3), **part.record()}
     # Loud chords of many voices pass full scale; that is the synthesiser's doing, not worth a note.
-    return ReferenceAudio(within_scale(wav), SAMPLE_RATE, bpm=track_bpm(score), key=fast_key(path), source=source)
+    return ReferenceAudio(
+        within_scale(wav), SAMPLE_RATE, len(sounds_in(score)) == 1, track_bpm(score), fast_key(midi),
+        told_by=dict.fromkeys(("bpm", "key", "one_instrument"), "file"), source=source,
+    )  # fmt: skip
 
 
 def reference_of(wav: np.ndarray, sample_rate: int) -> ReferenceAudio:
@@ -140,7 +200,7 @@ def reference_of(wav: np.ndarray, sample_rate: int) -> ReferenceAudio:
         raise UserError(f"{what} has the shape {list(samples.shape)}: expected [samples] or [samples, channels]")
     if not LEAST_RATE <= sample_rate <= MOST_RATE:
         raise UserError(f"{what} has a rate of {sample_rate} Hz: expected {LEAST_RATE} to {MOST_RATE}")
-    _check_length(what, len(samples) / sample_rate, None)
+    WHOLE.within(what, len(samples) / sample_rate)
     if not np.isfinite(samples).all():
         raise UserError(f"{what} holds NaN or infinite samples")
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
@@ -149,12 +209,6 @@ def reference_of(wav: np.ndarray, sample_rate: int) -> ReferenceAudio:
         "seconds": round(len(samples) / sample_rate, 3),
     }  # fmt: skip
     return _heard(what, mono, source, [])
-
-
-def _from_audio(path: Path, duration: float | None) -> ReferenceAudio:
-    notes: list[str] = []
-    wav, source = _decoded(path, duration, notes)
-    return _heard(path, wav, source, notes)
 
 
 def _heard(
@@ -170,90 +224,8 @@ def _heard(
         notes.append(f"scaled down: its peak was {peak:.2f} times full scale")
     wav = within_scale(wav)
     bpm, key = tempo_of_audio(wav, SAMPLE_RATE), key_of_audio(wav, SAMPLE_RATE)
-    return ReferenceAudio(wav, SAMPLE_RATE, bpm=bpm, key=key, notes=tuple(notes), source=source)
-
-
-def _decoded(path: Path, duration: float | None, notes: list[str]) -> tuple[np.ndarray, dict[str, str | int | float]]:
-    """Mono samples `[T]` at the file's own rate, as many as can be decoded, and what the file is."""
-    try:
-        with _quiet_decoder(), soundfile.SoundFile(os.fsencode(path)) as file:  # a name need not be UTF-8
-            rate, promised = file.samplerate, file.frames
-            require_recording(path, rate, promised)
-            _check_length(path, promised / rate, duration)
-            wanted = min(promised, round(duration * rate)) if duration else promised
-            require_room(path, wanted / rate, rate)
-            samples = _mixed_down(file, wanted, notes)
-            source: dict[str, str | int | float] = {
-                "format": file.format, "sample_rate": rate, "channels": file.channels,
-                "seconds": round(promised / rate, 3),
-            }  # fmt: skip
-    except (OSError, soundfile.SoundFileError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "damaged, or of another format"
-        raise UserError(f"{path} cannot be read as audio ({reason}): expected wav, flac, mp3, ogg or MIDI") from error
-    if not np.isfinite(samples).all():
-        raise UserError(f"{path} holds NaN or infinite samples: export it again from the program that made it")
-    if len(samples) < wanted:
-        _check_length(path, len(samples) / rate, duration)
-        notes.append(f"the file breaks off after {len(samples) / rate:.1f} of {promised / rate:.1f} s")
-    return samples, source
-
-
-@contextmanager
-def _quiet_decoder() -> Iterator[None]:
-    """The MP3 decoder writes its own lines to stderr, past Python; ours say it in one."""
-    stderr = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - not a file
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-
-
-def _mixed_down(file: soundfile.SoundFile, frames: int, notes: list[str]) -> np.ndarray:
-    """The mean of a file's channels, or its loudest channel where they cancel each other out `[T]`."""
-    channels = file.channels
-    if channels > 2:
-        notes.append(f"{channels} channels mixed down to one")
-    mono, power = _read_blocks(file, frames, np.full(channels, 1 / channels, np.float32))
-    if np.square(mono, dtype=np.float64).sum() < power.max() * 10 ** (-_CANCELLED_DB / 10):
-        notes.append("the channels cancel each other out: only the loudest one is used")
-        file.seek(0)
-        mono, _ = _read_blocks(file, frames, np.eye(channels, dtype=np.float32)[power.argmax()])
-    return mono
-
-
-def _read_blocks(file: soundfile.SoundFile, frames: int, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Up to `frames` frames weighted by channel `[T]`, and the power of every channel.
-
-    Block by block, since ten minutes of six channels are large; what was decoded before a broken place is kept.
-    """
-    blocks, power = [np.zeros(0, np.float32)], np.zeros(file.channels)
-    while frames > 0:
-        try:
-            block = file.read(min(frames, _BLOCK), dtype="float32", always_2d=True)
-        except (ValueError, soundfile.SoundFileError):  # ValueError: of counts that make no sense
-            break
-        if not len(block):
-            break
-        with np.errstate(invalid="ignore"):  # infinities are found later
-            blocks.append(block @ weights)
-        power += np.square(block, dtype=np.float64).sum(axis=0)
-        frames -= len(block)
-    return np.concatenate(blocks), power
-
-
-def _check_length(path: Path | str, seconds: float, duration: float | None) -> None:
-    if seconds <= 0:
-        raise UserError(f"{path} holds no sound (zero seconds): it is empty or damaged")
-    if seconds < MIN_SECONDS:
-        raise UserError(f"{path} is {seconds:.2f} s long, expected at least {MIN_SECONDS:.0f} s")
-    if seconds > MAX_SECONDS and not duration:
-        raise UserError(
-            f"{path} is {seconds / 60:.0f} minutes long, expected at most {MAX_SECONDS / 60:.0f}: "
-            "say with --duration how many seconds to use"
-        )
+    told_by = dict.fromkeys(("bpm", "key"), "sound")
+    return ReferenceAudio(wav, SAMPLE_RATE, bpm=bpm, key=key, notes=tuple(notes), told_by=told_by, source=source)
 
 
 def _check_sound(path: Path | str, wav: np.ndarray) -> None:

@@ -19,8 +19,9 @@ from dataset_builder.errors import UserError
 from ..nano import spectral_codec
 from ..seams import registry
 from ..weights import package_rules
+from ..weights.description import PREFIX, folder_of
 from ..weights.hub import from_hub
-from ..weights.package import PREFIX, TRAINING_ONLY, Package, folder_of, load
+from ..weights.package import TRAINING_ONLY, Package, load
 from ..weights.transformers_folder import is_transformers_folder, read_codec
 from .builders import build_lm
 

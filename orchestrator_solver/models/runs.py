@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from dataset_builder.errors import UserError
 
 from ..paths import run_folder
-from ..weights.package import PREFIX, Package, state_hash
+from ..weights.description import PREFIX
+from ..weights.package import Package, state_hash
 from . import lora
 
 KINDS = {"orchestrator": "lm", "orchestrator_codec": "codec"}  # by solver

@@ -16,7 +16,8 @@ from ..models import lora
 from ..monitoring.sample_table import SampleTable
 from ..precompute.encoders import identity_of
 from ..runtime.fsdp import shard
-from ..weights.package import PREFIX, check_fits
+from ..weights.description import PREFIX
+from ..weights.package import check_fits
 from ..weights.published import language_model_package
 from .condition_dropout import drop_conditions
 from .gradients import PreparedBatch

@@ -19,8 +19,8 @@ from omegaconf import DictConfig
 
 from dataset_builder.errors import UserError
 
-from . import package
-from .package import shipped
+from . import description
+from .description import shipped
 
 TIMEOUT = 4.0  # seconds to wait for the hub's answer
 HTDEMUCS = "adefossez/HTDemucs"
@@ -158,8 +158,8 @@ def needs_of(cfg: DictConfig, resumed: bool = False) -> Iterator[str]:
     """Names at the hub of the models that a run reads; one that is resumed does not read what it began from."""
     for setting in ("continue_from", "compression_model_checkpoint")[resumed:]:
         name = str(cfg.get(setting) or "")
-        if name.startswith(package.PREFIX) and not _is_local(name):
-            yield name.removeprefix(package.PREFIX)
+        if name.startswith(description.PREFIX) and not _is_local(name):
+            yield name.removeprefix(description.PREFIX)
     for conditioner in (cfg.get("conditioners") or {}).values():
         if conditioner.get("model") == "t5":
             yield conditioner.t5.name
@@ -169,8 +169,8 @@ def needs_of(cfg: DictConfig, resumed: bool = False) -> Iterator[str]:
 
 def _is_local(name: str) -> bool:
     """Whether a name is one of our models, a path, or one that audiocraft makes up itself."""
-    path = Path(name.removeprefix(package.PREFIX))
-    ours = package.folder_of(name) is not None
+    path = Path(name.removeprefix(description.PREFIX))
+    ours = description.folder_of(name) is not None
     return ours or path.exists() or path.is_absolute() or path.name.startswith("debug")
 
 

@@ -20,25 +20,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from dataset_builder.errors import UserError
-from dataset_builder.music.instrument_words import NAMINGS
 from dataset_builder.runtime import atomic
 from dataset_builder.runtime.checksums import digest_of
 from dataset_builder.runtime.untrusted import parse_json, read_regular
 
 from . import package_rules
+from .description import MOST_BYTES, PREFIX, WHOLE, checked_facts, folder_of, read_description, require_shipped, shipped
 
-FOLDER = Path(__file__).parent.parent / "pretrained"
-PREFIX = "//pretrained/"
 FACTS = "music_orchestrator.json"  # beside weights in formats of others, which have no place for them
 LM_KEYS = (
     "lm_model", "transformer_lm", "codebooks_pattern", "fuser", "conditioners", "classifier_free_guidance",
     "attribute_dropout", "sample_rate", "codec_frame_rate", "compression_model_checkpoint", "dataset",
 )  # fmt: skip
 CODEC_KEYS = ("compression_model", "encodec", "seanet", "spectral", "rvq", "sample_rate", "channels")
-_MOST_BYTES = 2**20  # of model.json
 _POINTER = b"version https://git-lfs"
 _CODECS_OF_OTHERS = ("config.json", "compression_state_dict.bin")  # in folders of transformers and audiocraft
-WHOLE = "`git checkout -- .` in a whole clone (none that is sparse or partial), or copy the folder again"
 _LAYER = re.compile(r"^transformer\.layers\.(\d+)\.")
 TRAINING_ONLY = "_codebook.embed_avg"  # the quantizer's running sums: not needed to use a codec
 
@@ -52,20 +48,6 @@ class Package:
     facts: dict[str, Any]
     state: dict[str, torch.Tensor]
     sha256: str
-
-
-def shipped() -> list[str]:
-    """Names of the models that come with the project."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
-
-
-def folder_of(name: str) -> Path | None:
-    """The folder of a shipped model or of an exported one, None if there is none of this name."""
-    name = name.removeprefix(PREFIX)
-    for folder in (FOLDER / name, Path(name)):
-        if (folder / "model.json").is_file():
-            return folder
-    return None
 
 
 def save(folder: Path, kind: str, cfg: DictConfig, state: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
@@ -110,30 +92,14 @@ def load(name: str, kind: str) -> Package:
             it is of another kind.
     """
     folder = folder_of(name)
-    if folder is None and not shipped():
-        raise UserError(f"no model {name!r}: {FOLDER} is empty, this clone is not whole: {WHOLE}")
     if folder is None:
+        require_shipped(name)
         raise UserError(
             f"no model {name!r}: expected one of {', '.join(shipped())}, OWNER/NAME at the hub, or a folder with "
             "model.json or the files of audiocraft, transformers or peft"
         )
     with _told_in_a_line(folder):
         return _read(folder, kind)
-
-
-def reads_any_words(name: str) -> bool:
-    """Whether the text encoder of a language model knows more than instruments' words; its weights are not read.
-
-    Also true where there is no package of this name.
-
-    Raises:
-        UserError: if the package is torn.
-    """
-    folder = folder_of(name)
-    if folder is None:
-        return True
-    with _told_in_a_line(folder):
-        return bool(_description(folder)["cfg"]["conditioners"]["description"]["model"] != "words")
 
 
 @contextmanager
@@ -149,7 +115,7 @@ def _told_in_a_line(folder: Path) -> Iterator[None]:
 
 
 def _read(folder: Path, kind: str) -> Package:
-    description = _description(folder)
+    description = read_description(folder)
     weights = folder / "model.safetensors"
     _require_weights(weights)
     digest = digest_of(weights)
@@ -177,33 +143,6 @@ def _require_weights(weights: Path) -> None:
             raise UserError(f"{weights} is a pointer of git-lfs, not the weights: git lfs pull, or {WHOLE}")
 
 
-def _description(folder: Path) -> dict[str, Any]:
-    with (folder / "model.json").open("rb") as file:
-        text = file.read(_MOST_BYTES + 1)
-    if len(text) > _MOST_BYTES:
-        raise ValueError(f"model.json has more than {_MOST_BYTES} bytes")
-    description = json.loads(text)
-    if not isinstance(description, dict) or not isinstance(description["facts"], dict):
-        raise TypeError("model.json is no mapping with facts")
-    checked_facts(description["facts"])
-    return description
-
-
-def checked_facts(facts: dict[str, Any]) -> dict[str, Any]:
-    """What a package says of its training, if that can be understood.
-
-    Raises:
-        TypeError: which of it is not what it should be.
-    """
-    for key in ("instruments", "own_words"):
-        names = facts.get(key, [])
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TypeError(f"its {key} are no list of names")
-    if facts.get("instrument_words", "classes") not in NAMINGS:
-        raise TypeError(f"its instrument_words are none of {', '.join(NAMINGS)}")
-    return facts
-
-
 def facts_beside(folder: Path) -> dict[str, Any]:
     """What an export in another's format says of its training; nothing if somebody else made it.
 
@@ -214,7 +153,7 @@ def facts_beside(folder: Path) -> dict[str, Any]:
     """
     if not (folder / FACTS).is_file():
         return {}
-    facts = parse_json(read_regular(folder / FACTS, _MOST_BYTES))
+    facts = parse_json(read_regular(folder / FACTS, MOST_BYTES))
     if not isinstance(facts, dict):
         raise TypeError(f"{FACTS} is no mapping")
     return checked_facts(facts)

@@ -14,8 +14,9 @@ from dataset_builder.errors import UserError
 from dataset_builder.sources.untrusted_yaml import require_plain
 
 from . import package_rules, peft_folder, transformers_folder
+from .description import PREFIX, folder_of
 from .hub import MODELS, from_hub, require, snapshot
-from .package import FACTS, PREFIX, Package, facts_beside, folder_of, load, state_hash
+from .package import FACTS, Package, facts_beside, load, state_hash
 
 LANGUAGE_MODEL, CODEC = "state_dict.bin", "compression_state_dict.bin"  # audiocraft's files in a folder
 AT_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # owner/name

@@ -20,7 +20,8 @@ from dataset_builder.errors import UserError
 from dataset_builder.runtime.untrusted import parse_json, read_regular, shown
 
 from . import package_rules, transformers_names
-from .package import PREFIX, Package, checked_facts, state_hash
+from .description import PREFIX, checked_facts
+from .package import Package, state_hash
 
 if TYPE_CHECKING:
     from transformers import EncodecConfig, T5Config

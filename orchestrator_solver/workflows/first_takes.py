@@ -17,10 +17,11 @@ from dataset_builder.nano.corpus import NanoSettings, Work
 from dataset_builder.seeds import seed_of
 from dataset_builder.sources.registry import READERS
 
+from ..generation.descriptor import describe
 from ..generation.model import OrchestratorModel
 from ..generation.orchestrate import orchestrate
 from ..generation.reference_audio import ReferenceAudio
-from ..generation.request import Request, describe
+from ..generation.request import Request
 from ..generation.sampling import SamplingSettings
 from ..metrics.registry import build_metrics
 from ..page.content import PageExcerpt, Take

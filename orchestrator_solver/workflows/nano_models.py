@@ -10,7 +10,7 @@ from dataset_builder.pipeline.settings import BuildSettings
 
 from ..configuration.overrides import composed
 from ..precompute.fill_store import fill_for
-from ..weights import package
+from ..weights import description
 from .export import export
 from .local_grid import run_rows, single_row
 from .recogniser_training import make_recogniser
@@ -42,7 +42,7 @@ def train(data: Path, training: Training, overrides: tuple[str, ...] = (), out: 
     Raises:
         UserError: if it stopped; run again to go on.
     """
-    folder = out or package.FOLDER / training.name
+    folder = out or description.FOLDER / training.name
     row = single_row(training.name, [f"solver={training.solver}", f"dset_root={data.resolve()}", *overrides])
     failures = list(run_rows([row]))
     if failures:

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import math
+import re
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -75,6 +76,24 @@ def json_of(rng: np.random.Generator, originals: Sequence[bytes]) -> bytes:
     if rng.random() < 0.15:
         return bytes_of(rng, originals)
     return _written(rng, _changed(rng, json.loads(_one(rng, originals))), json.dumps)
+
+
+def xml_of(rng: np.random.Generator, originals: Sequence[bytes]) -> bytes:
+    """XML of which tags, texts or values are others, missing, twice or elsewhere; sometimes it is no XML any more."""
+    if rng.random() < 0.3:
+        return bytes_of(rng, originals)
+    parts = re.split(r"(<[^>]*>)", _one(rng, [data for data in originals if data[:1] == b"<"]).decode())
+    for _ in range(int(rng.integers(1, 6))):
+        kind, tags = int(rng.integers(0, 6)), rng.random() < 0.2
+        place = int(_one(rng, [place for place, part in enumerate(parts) if tags or not part.startswith("<")]))
+        if kind == 0 and tags:
+            parts[place] = parts[int(rng.integers(0, len(parts)))]
+        elif kind == 1 and tags:
+            parts[place] *= int(_one(rng, (0, 2, 9)))
+        else:
+            value = str(_one(rng, [value for value in _NASTY if isinstance(value, int | float | str)]))
+            parts[place] = re.sub('"[^"]*"', f'"{value}"', parts[place]) if parts[place].startswith("<") else value
+    return "".join(parts).encode(errors="surrogatepass")
 
 
 def json_lines_of(rng: np.random.Generator, originals: Sequence[bytes]) -> bytes:

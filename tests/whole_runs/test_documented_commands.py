@@ -40,6 +40,9 @@ def place(tmp_path: Path, tiny_slakh: Path) -> Path:
         (song / "track.yaml").write_text(f"split: {split}")
     shutil.copy(tmp_path / "my_songs/Song 0/01 Violin II.wav", tmp_path / "tune.wav")
     shutil.copy(tmp_path / "my_songs/Song 0/01 Violin II.mid", tmp_path / "tune.mid")
+    (tmp_path / "tunes").mkdir()
+    for name in ("tune.wav", "tune.mid"):
+        shutil.copy(tmp_path / name, tmp_path / "tunes" / name)
     return tmp_path
 
 
@@ -63,13 +66,14 @@ def test_from_stems_to_a_tune(place: Path) -> None:
             [*PROGRAMS[words[0]], *words[1:]], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, (line, done.stdout[-2000:], done.stderr[-2000:])
-    assert len(list((place / "out").glob("*.wav"))) == 6
+    assert len(list((place / "out").glob("*.wav"))) == 7
+    assert (place / "takes/results.csv").is_file() and len(list((place / "takes").glob("*.wav"))) == 2
     assert (place / "table-mine/table1.json").is_file()
 
 
 def _here(word: str, place: Path) -> str:
     """A word with the places that it names in the test's folder, and the run's signature in place of SIG."""
-    names = r"^(dset_root=)?(my_songs|data/mine|my-model|table-mine|out/|tune\.\w+)$"
+    names = r"^(dset_root=)?(my_songs|data/mine|my-model|table-mine|out/|tunes/|takes/|tune\.\w+)$"
     if found := re.match(names, word):
         return f"{found[1] or ''}{place / found[2]}"
     return next((place / "runs/xps").iterdir()).name if word == "SIG" else word

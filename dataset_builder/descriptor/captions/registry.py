@@ -40,10 +40,10 @@ def _table(settings: CaptionSettings) -> Captioner:
 
 
 def _chat(settings: CaptionSettings) -> Captioner:
-    from .chat_captioner import ChatCaptioner  # openai takes a second to import
-
     if not settings.url or not settings.model:
         raise UserError("captions by a chat endpoint need --caption-url and --caption-model, see vLLM's audio models")
+    from .chat_captioner import ChatCaptioner  # openai takes a second to import
+
     return ChatCaptioner(audio_llm_settings(settings))
 
 

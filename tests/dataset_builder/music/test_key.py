@@ -8,7 +8,7 @@ import pytest
 from symusic.core import NoteTick, ScoreTick, TrackTick
 
 from dataset_builder.errors import UserError
-from dataset_builder.music.key import KEY_BACKENDS, NAMES, key_from_durations, spoken_key
+from dataset_builder.music.key import KEY_BACKENDS, NAMES, key_from_durations, key_named, spoken_key
 from dataset_builder.music.midi_events import read_events
 from dataset_builder.music.pitch_class_durations import pitch_class_durations
 
@@ -181,3 +181,19 @@ def test_what_music21_would_fall_over_or_never_end_with_is_one_line(tmp_path, ev
     (tmp_path / "a.mid").write_bytes(header + b"MTrk" + struct.pack(">I", len(track)) + track)
     with pytest.raises(UserError, match=reason):
         KEY_BACKENDS["music21"](tmp_path / "a.mid")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("G minor", "G minor"), ("Bb major", "B- major"), ("e-flat major", "E- major"), ("F sharp minor", "F# minor"),
+     ("Db", "C# major"), ("a", "A major"), ("Ab minor", "G# minor"), ("C♯ minor", "C# minor"), ("B- major", "B- major"),
+     ("E- minor", "E- minor")],
+)  # fmt: skip
+def test_keys_as_people_write_them(text: str, name: str) -> None:
+    assert key_named(text) == name and name in NAMES
+
+
+@pytest.mark.parametrize("text", ["", "H", "G dur", "minor", "G  #  minor x", "\n", "G" * 100])
+def test_what_is_no_key(text: str) -> None:
+    with pytest.raises(UserError, match="is no key: expected such as"):
+        key_named(text)

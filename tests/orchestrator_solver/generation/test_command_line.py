@@ -114,7 +114,7 @@ def test_words_beyond_the_vocabulary(
     assert orchestrate(song, "--instruments", words, "--out", tmp_path / "a") == 2
     assert capsys.readouterr().err.startswith("error: unknown instrument 'hurdy-gurdy'")
     assert not (tmp_path / "a").exists() and not model.asked
-    told = ("--instruments", words, "--model", "echo", "--no-describe")
+    told = ("--instruments", words, "--model", "someone/echo", "--no-describe")
     assert orchestrate(song, *told, "--out", tmp_path / "b") == 0
     said = capsys.readouterr().err
     assert "never trained on hurdy-gurdy, ukulele, violim: do not expect" in said
@@ -135,7 +135,7 @@ def test_a_recording_and_its_record(model: EchoModel, song: Path, tmp_path: Path
     out = tmp_path / "new" / "folder"
     assert orchestrate(song, "--instruments", "drum, violins", "--out", out, "--seed", 7, "--guidance", 2) == 0
     written, wav = sorted(out.iterdir())
-    assert written.with_suffix(".wav") == wav and wav.name.startswith("My-song-violin-drums-echo-g2-s7-")
+    assert written.with_suffix(".wav") == wav and wav.name.startswith("My-song-drum-violins-echo-g2-s7-")
     record = json.loads(written.read_text())
     assert record["prompt"].endswith("Instruments: violin, drums.")
     assert record["description"]["source"] == "template" and record["description"]["text"] in record["prompt"]
@@ -182,7 +182,8 @@ def test_no_take_replaces_another(
 
 def take(who: int) -> recordings.Recording:
     """What `who` played of a request that is the same for all."""
-    record = {"reference": {"file": "a.wav"}, "prompt": "", "instruments": ["violin"], "settings": {"guidance": 3},
+    record = {"reference": {"file": "a.wav"}, "prompt": "", "instruments": ["violin"], "words": ["violin"],
+              "settings": {"guidance": 3},
               "model": {"name": "echo", "sha256": ""}, "seed": 0, "computed": {}, "who": who}  # fmt: skip
     return recordings.Recording(np.full(64, who / 10), RATE, record)
 
@@ -225,7 +226,8 @@ def test_each_file_has_a_record_of_its_own(model: EchoModel, song: Path, tmp_pat
 
 def test_a_name_is_one_that_file_systems_take(tmp_path: Path) -> None:
     record = {"reference": {"file": "r" * 200 + ".wav"}, "prompt": "", "instruments": ["violin"], "seed": 2**63,
-              "model": {"name": "m" * 200, "sha256": ""}, "settings": {"guidance": 1.2345}, "computed": {}}  # fmt: skip
+              "words": ["violin"], "model": {"name": "m" * 200, "sha256": ""}, "settings": {"guidance": 1.2345},
+              "computed": {}}  # fmt: skip
     assert recordings.write(recordings.Recording(np.zeros(8), RATE, record), tmp_path, "flac").is_file()
 
 
@@ -235,8 +237,9 @@ def test_many_at_once_in_a_new_folder(song: Path, tmp_path: Path) -> None:
     def make(number: int) -> Path:
         folder = tmp_path / f"new{number % 30}" / "deep"
         recordings.check_writable(folder)
-        record = {"reference": {"file": "a.wav"}, "prompt": "", "instruments": ["violin"], "settings": {"guidance": 3},
-                  "model": {"name": "echo", "sha256": ""}, "seed": number, "computed": {}}  # fmt: skip
+        record = {"reference": {"file": "a.wav"}, "prompt": "", "instruments": ["violin"], "words": ["violin"],
+                  "settings": {"guidance": 3}, "model": {"name": "echo", "sha256": ""}, "seed": number,
+                  "computed": {}}  # fmt: skip
         return recordings.write(recordings.Recording(np.full(64, number / 300), RATE, record), folder, "wav")
 
     with ThreadPoolExecutor(16) as pool:
@@ -271,7 +274,7 @@ def test_what_the_user_is_warned_of(
                        "--description", "A tune for flute.") == 0  # fmt: skip
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert len(lines) == 3
-    for words in ("never trained on tuba", "names instruments (flute)", "ends after 4.0 s"):
+    for words in ("never trained on tuba", "names instruments (flute)", "ends after 0:04"):
         assert any(words in line for line in lines)
     record = record_in(tmp_path)
     assert [f"warning: {line}" for line in record["warnings"]] == lines
@@ -289,7 +292,7 @@ def one_line_error(capsys: pytest.CaptureFixture[str]) -> str:
     [
         ("violni", None, "did you mean violin"), (" , ", None, "no instrument named"),
         ("violin", "missing.wav", "no such file"), ("violin", b"not audio", "cannot be read as audio"),
-        ("violin", b"MThd", "cannot be read as audio"),
+        ("violin", b"MThd", "cannot be read as MIDI"), ("violin", b"<a/>", "cannot be read as MusicXML"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line_and_leave_nothing(

@@ -47,7 +47,8 @@ def on_meta(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
     monkeypatch.setattr(torch.Tensor, "cpu", cpu)
     monkeypatch.setattr(torch.Tensor, "item", item)
     for command in ("orchestrate", "evaluate", "page", "bench"):
-        monkeypatch.setattr(f"orchestrator_solver.commands.{command}.placement", lambda device, precision: META)
+        module = "orchestrate.command" if command == "orchestrate" else command
+        monkeypatch.setattr(f"orchestrator_solver.commands.{module}.placement", lambda device, precision: META)
     return seen
 
 

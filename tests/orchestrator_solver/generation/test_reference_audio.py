@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import av
 import numpy as np
 import pretty_midi
 import pytest
@@ -11,7 +12,8 @@ import soundfile
 
 from dataset_builder.errors import UserError
 from dataset_builder.music.audio_tempo_key import key_of_audio, tempo_of_audio
-from orchestrator_solver.generation.reference_audio import SAMPLE_RATE, ReferenceAudio, read_reference
+from orchestrator_solver.generation.reference_audio import SAMPLE_RATE, Hints, ReferenceAudio, read_reference
+from orchestrator_solver.generation.references.excerpt import Part
 
 SCALE = (57, 59, 60, 62, 64, 65, 68, 69)  # A harmonic minor
 
@@ -54,10 +56,10 @@ def test_midi_is_rendered_and_its_tempo_and_key_are_read(tmp_path: Path) -> None
     first, second = read_reference(path), read_reference(path)
     assert first.bpm == pytest.approx(90.0, abs=0.01)
     assert first.key == "A minor"
-    assert 3.9 < first.seconds < 6.0
+    assert first.seconds == pytest.approx(3.9, abs=1 / SAMPLE_RATE)
     assert np.abs(first.wav).max() > 0.01
     np.testing.assert_array_equal(first.wav, second.wav)
-    assert read_reference(path, duration=2.0).seconds == 2.0
+    assert read_reference(path, Part(0.0, 2.0)).seconds == 2.0
 
 
 def test_tempo_and_key_of_audio() -> None:
@@ -146,7 +148,7 @@ def test_what_is_refused(tmp_path: Path, kind: str, message: str) -> None:
 
 def test_a_long_file_is_read_in_part(tmp_path: Path) -> None:
     path = write(tmp_path / "a.flac", np.tile(melody(10.0, 8_000), 61), 8_000)
-    assert read_reference(path, duration=5.0).seconds == 5.0
+    assert read_reference(path, Part(0.0, 5.0)).seconds == 5.0
 
 
 @pytest.mark.parametrize("ending", ["mp3", "ogg", "flac"])
@@ -188,7 +190,7 @@ def test_a_rate_that_is_none_of_sound_is_refused_before_decoding(tmp_path: Path,
     data[24:28] = rate.to_bytes(4, "little")
     path.write_bytes(data)
     with pytest.raises(UserError, match=f"its header says {rate} Hz, expected 1000 to 768000"):
-        read_reference(path, 5.0)
+        read_reference(path, Part(0.0, 5.0))
 
 
 def test_no_more_is_read_than_memory_holds(tmp_path: Path) -> None:
@@ -200,7 +202,156 @@ def test_no_more_is_read_than_memory_holds(tmp_path: Path) -> None:
     path.write_bytes(data)
     os.truncate(path, 44 + 3600 * rate)  # a hole, which takes no room on disk
     with pytest.raises(UserError, match="60 minutes at 768000 Hz are too many to be read at once, expected at most 5"):
-        read_reference(path, 3600.0)
+        read_reference(path, Part(0.0, 3600.0))
+
+
+def container(
+    path: Path, codec: str, kind: str, wav: np.ndarray, rate: int = 22_050, channels: int = 2, **how: str
+) -> Path:
+    """`wav` `[T]` in one of FFmpeg's formats, the same in all channels."""
+    layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
+    with av.open(str(path), "w", format=kind, options=how) as file:
+        stream = file.add_stream(codec, rate=rate, layout=layout)
+        for at in range(0, len(wav), 1024):
+            part = np.repeat(wav[None, at : at + 1024], channels, axis=0)
+            whole = codec == "alac"
+            frame = av.AudioFrame.from_ndarray(
+                (part * 32767).astype("i2") if whole else np.ascontiguousarray(part),
+                "s16p" if whole else "fltp", layout,
+            )  # fmt: skip
+            frame.rate, frame.pts = rate, at
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "kind", "rate", "channels"),
+    [("aac", "ipod", 22_050, 1), ("aac", "ipod", 48_000, 2), ("aac", "ipod", 44_100, 6), ("alac", "ipod", 44_100, 2),
+     ("aac", "adts", 44_100, 2)],
+)  # fmt: skip
+def test_aac_and_apple_lossless(tmp_path: Path, codec: str, kind: str, rate: int, channels: int) -> None:
+    """Whole, and a part from within, which is what the whole has there."""
+    path = container(tmp_path / "a.m4a", codec, kind, melody(6.0, rate), rate, channels)
+    whole, part = read_reference(path), read_reference(path, Part(2.5, 4.0))
+    assert whole.source["format"] == ("AAC" if kind == "adts" else "M4A") and whole.source["channels"] == channels
+    assert whole.seconds == pytest.approx(6.0, abs=0.06 if kind == "adts" else 1 / SAMPLE_RATE)
+    assert whole.key == "A minor"
+    assert part.seconds == 1.5 and part.source["from"] == 2.5 and part.source["to"] == 4.0
+    begin = round(2.5 * SAMPLE_RATE)
+    assert np.corrcoef(part.wav, whole.wav[begin : begin + len(part.wav)])[0, 1] > 0.999  # AAC decodes with some noise
+
+
+def test_what_ffmpeg_reads_besides_is_no_reference(tmp_path: Path) -> None:
+    """A stranger's file chooses none of its many decoders."""
+    path = container(tmp_path / "a.m4a", "ac3", "mov", melody(rate=44_100), 44_100)
+    with pytest.raises(UserError, match="cannot be read as audio"):
+        read_reference(path)
+
+
+def test_a_torn_m4a(tmp_path: Path) -> None:
+    """It is used up to there if its index comes first, and cannot be read at all if that was to come last."""
+    path = container(tmp_path / "b.m4a", "aac", "ipod", melody(8.0), movflags="faststart")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    reference = read_reference(path)
+    assert (
+        2.0 < reference.seconds < 8.0
+        and "breaks off after 0:0" in reference.notes[0]
+        and "of 0:08" in reference.notes[0]
+    )
+    path = container(tmp_path / "a.m4a", "aac", "ipod", melody(8.0))
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(UserError, match="cannot be read as audio") as caught:
+        read_reference(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("subtype", "ending"), [("OPUS", "opus"), ("VORBIS", "m4a"), ("MPEG_LAYER_III", "wav")])
+def test_the_content_decides_and_not_the_ending(tmp_path: Path, subtype: str, ending: str) -> None:
+    kind = "MP3" if subtype.startswith("MPEG") else "OGG"
+    path = write(tmp_path / f"a.{ending}", melody(rate=48_000), 48_000, format=kind, subtype=subtype)
+    assert read_reference(path).key == "A minor" and read_reference(path).source["format"] == kind
+    score = midi_file(tmp_path / "tune.wav")
+    assert read_reference(score).source["format"] == "MIDI"
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "ogg"])
+def test_a_part_is_what_the_whole_has_there(tmp_path: Path, ending: str) -> None:
+    path = write(tmp_path / f"a.{ending}", melody(6.0, 32_000), 32_000)
+    whole, part = read_reference(path).wav, read_reference(path, Part(2.5, 4.0)).wav
+    assert len(part) == 1.5 * SAMPLE_RATE
+    np.testing.assert_allclose(part[4000:], whole[84_000:128_000], atol=1e-3)  # MP3's first frames lack those before
+
+
+def test_a_part_of_hours_is_read_without_them(tmp_path: Path) -> None:
+    path = tmp_path / "long.flac"
+    with soundfile.SoundFile(path, "w", 8_000, 1, "PCM_16") as file:
+        for _ in range(180):
+            file.write(np.zeros(60 * 8_000, "i2"))
+        file.write(melody(10.0, 8_000))
+    reference = read_reference(path, Part(3 * 3600, 3 * 3600 + 8))
+    assert reference.seconds == 8.0 and reference.key == "A minor"
+    with pytest.raises(UserError, match="3:00:10 long, expected at most 10:00: say with --from and --to"):
+        read_reference(path)
+    with pytest.raises(UserError, match="is silent"):
+        read_reference(path, Part(0.0, 1800.0))
+
+
+def test_a_part_of_midi_goes_on_with_what_sounds(tmp_path: Path) -> None:
+    path = midi_file(tmp_path / "a.mid")
+    whole, part = read_reference(path), read_reference(path, Part(1.25, 3.0))
+    assert part.seconds == 1.75 and part.bpm == whole.bpm
+    assert np.abs(part.wav[:800]).max() > 0.01, "a note of before sounds at its begin"
+
+
+@pytest.mark.parametrize(
+    ("part", "line"),
+    [((5.0, None), r"is 0:04 long, and --from says 0:05"), ((3.5, None), r"is 0\.50 s long from there on"),
+     ((3.5, 9.0), "0.50 s long from there on")],
+)  # fmt: skip
+def test_a_part_that_is_not_there(tmp_path: Path, part: tuple[float, float | None], line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        read_reference(write(tmp_path / "a.wav", melody()), Part(*part))
+
+
+@pytest.mark.parametrize("part", [(2.0, 1.0), (-1.0, 2.0), (1.0, 1.5), (0.0, 4000.0)])
+def test_what_is_no_part(part: tuple[float, float]) -> None:
+    with pytest.raises(UserError, match="expected"):
+        Part(*part)
+
+
+def test_midi_knows_whether_it_is_one_instrument(tmp_path: Path) -> None:
+    """Several tracks of one class are one, as a piano's hands are."""
+    assert not read_reference(midi_file(tmp_path / "two.mid")).one_stem
+    midi = pretty_midi.PrettyMIDI()
+    for program in (0, 1):
+        hand = pretty_midi.Instrument(program)
+        hand.notes = [pretty_midi.Note(90, pitch, i / 2, i / 2 + 0.4) for i, pitch in enumerate(SCALE)]
+        midi.instruments.append(hand)
+    midi.write(str(tmp_path / "one.mid"))
+    reference = read_reference(tmp_path / "one.mid")
+    assert reference.one_stem and reference.told_by["one_instrument"] == "file"
+    assert Hints().of(reference).one_stem and not Hints(one_instrument=False).of(reference).one_stem
+
+
+def test_what_the_user_knows_overrules_what_is_heard(tmp_path: Path) -> None:
+    heard = read_reference(write(tmp_path / "a.wav", melody()))
+    told = Hints(96.0, "b flat major", True).of(heard)
+    assert (told.bpm, told.key, told.one_stem) == (96.0, "B- major", True)
+    assert dict(told.told_by) == dict.fromkeys(("bpm", "key", "one_instrument"), "user")
+    found = Hints().of(heard)
+    assert (found.bpm, found.key) == (heard.bpm, heard.key)
+    assert found.record()["told_by"] == {"bpm": "sound", "key": "sound", "one_instrument": "recogniser"}
+
+
+@pytest.mark.parametrize(
+    ("hints", "line"),
+    [({"bpm": 5.0}, "a tempo of 5 is none: expected 20 to 400"), ({"bpm": float("nan")}, "a tempo of nan"),
+     ({"key": "H major"}, "'H major' is no key"), ({"key": ""}, "'' is no key")],
+)  # fmt: skip
+def test_hints_that_are_none(hints: dict, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        Hints(**hints)
 
 
 @pytest.mark.parametrize("rate", [16_000, 32_000, 44_100])

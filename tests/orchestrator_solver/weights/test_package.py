@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.models import loading
-from orchestrator_solver.weights import package as packages
+from orchestrator_solver.weights import description
 from orchestrator_solver.weights.package import check_fits, load, save, shipped
 
 
@@ -42,7 +42,7 @@ def test_a_clone_without_weights_is_one_line(package: Path, tmp_path: Path, monk
     path.unlink()
     with pytest.raises(UserError, match=r"is not there, .* not whole: `git checkout"):
         load(str(package), "lm")
-    monkeypatch.setattr(packages, "FOLDER", tmp_path / "pretrained")
+    monkeypatch.setattr(description, "FOLDER", tmp_path / "pretrained")
     with pytest.raises(UserError, match=r"no model 'nano': .* is empty, this clone is not whole"):
         load("nano", "lm")
 

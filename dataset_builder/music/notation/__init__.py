@@ -1,0 +1,1 @@
+"""Scores as notation programs write them (MusicXML): read within bounds, and made MIDI."""

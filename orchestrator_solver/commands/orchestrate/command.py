@@ -1,0 +1,102 @@
+"""Plays what the options of `orchestrate` ask for. What can fail fails before anything heavy is loaded."""
+
+import argparse
+import json
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dataset_builder.errors import UserError
+
+from ...generation.references.sound_files import EXPECTED
+from ...generation.sampling import sampling_of
+from ...runtime.placement import placement
+from .options import descriptor_of, hints_of, part_of
+
+if TYPE_CHECKING:
+    from ...generation.orchestrator import Orchestrator
+    from ...generation.session import Failure, Session, Take
+
+FAILURES = 1  # exit code: some files of a folder could not be played
+
+
+def run(args: argparse.Namespace) -> int:
+    """Orchestrate; returns the exit code."""
+    _require(args)
+    session = _session(args)
+    if not args.reference.is_dir():
+        for take in session.takes(args.reference):
+            _show(take, args.json)
+        return 0
+    from ...generation.session import Failure
+
+    failures = 0
+    for found in session.folder(args.reference):
+        if isinstance(found, Failure):
+            failures += 1
+        _show(found, args.json)
+    if failures:
+        print(f"could not be played: {failures} of the files, see {session.table}", file=sys.stderr)
+    return FAILURES if failures else 0
+
+
+def _session(args: argparse.Namespace) -> "Session":
+    from ...generation.session import Order, Session
+    from ...runtime.progress_bar import Bar
+
+    @cache
+    def player() -> "Orchestrator":
+        from ...generation.model import load_model
+        from ...generation.orchestrator import Orchestrator
+
+        return Orchestrator(load_model(args.model, placement(args.device, args.precision)))
+
+    order = Order(
+        args.instruments, args.description if args.describe else "", descriptor_of(args), hints_of(args), part_of(args),
+        args.duration, tuple(sampling_of(args, args.seed + take) for take in range(args.samples)),
+    )  # fmt: skip
+    return Session(player, order, args.out, args.format, _warn, Bar)
+
+
+def _warn(line: str) -> None:
+    print(f"warning: {line}", file=sys.stderr)
+
+
+def _show(found: "Take | Failure", as_json: bool) -> None:
+    from ...generation.session import Failure
+
+    if isinstance(found, Failure):
+        print(f"error: {found.line}", file=sys.stderr)
+    elif as_json:
+        print(json.dumps({"file": str(found.path), **found.record}, ensure_ascii=True), flush=True)
+    else:
+        scores = ", ".join(f"{name} {value}" for name, value in found.record["scores"].items())
+        print(f"{found.path}  ({'there already: ' if found.kept else ''}{scores})", flush=True)
+
+
+def _require(args: argparse.Namespace) -> None:
+    """See that all is in order that can be looked at.
+
+    Raises:
+        UserError: a slip, or something lacks.
+    """
+    from dataset_builder.music.instrument_words import asked_for
+    from dataset_builder.music.instruments import refuse_word
+
+    from ...generation.recordings import check_writable
+    from ...weights.description import reads_any_words, require_model
+
+    asked = asked_for(args.instruments)
+    if args.description is not None and not args.description.strip():
+        raise UserError("--description is empty: say what the music is like, or --no-describe to say nothing")
+    part_of(args), hints_of(args)
+    if not args.reference.exists():
+        raise UserError(f"{args.reference}: no such file, {EXPECTED}")
+    if args.reference.is_dir() and args.out.resolve() == args.reference.resolve():
+        raise UserError(f"--out {args.out} holds the references: name another, or takes would be played again as such")
+    check_writable(args.out)
+    require_model(args.model)
+    if unknown := [one.word for one in asked if not one.instrument and not reads_any_words(args.model)]:
+        refuse_word(unknown[0])
+    if args.describe and args.description is None:
+        descriptor_of(args).require()
