@@ -1,0 +1,81 @@
+"""An uploaded file, heard: read within limits, described, and gone from the disk."""
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dataset_builder.errors import UserError
+from dataset_builder.runtime.untrusted import leads_out
+
+from ..generation.reference_audio import ReferenceAudio, read_reference
+from ..generation.request import Description, describe
+from .limits import Limits
+from .wish import Facts
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A tune, and what is found in it or said of it.
+
+    Attributes:
+        reference: what is to be followed.
+        description: of it.
+        facts: tempo and key, as they are described.
+    """
+
+    reference: ReferenceAudio
+    description: Description
+    facts: Facts
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return str(self.reference.source["file"])
+
+
+class Listener:
+    """Reads the tunes that were uploaded to a folder.
+
+    Args:
+        uploads: the folder.
+        limits: of bytes and seconds.
+    """
+
+    def __init__(self, uploads: Path, limits: Limits) -> None:
+        self._uploads, self._limits = uploads, limits
+        self._reading = threading.Lock()  # a decoder that is kept quiet wants the process's stderr for itself
+
+    def hear(self, upload: str) -> ReferenceAudio:
+        """The tune in an uploaded file, which is deleted.
+
+        Raises:
+            UserError: it is none, was not uploaded here, or is too large or too long; no error names a path.
+        """
+        path = Path(upload)
+        if "\0" in upload or leads_out(path, self._uploads) or path.is_symlink():
+            raise UserError("the tune was not uploaded to this server: upload it, and name what the upload answers")
+        try:
+            with self._reading:
+                return self._read(path)
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), path.name)) from error
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+    def _read(self, path: Path) -> ReferenceAudio:
+        most, megabytes = self._limits.max_seconds, self._limits.max_megabytes
+        if path.is_file() and path.stat().st_size > megabytes * 1e6:
+            raise UserError(f"{path} has {path.stat().st_size / 1e6:.0f} MB, expected at most {megabytes:g}")
+        reference = read_reference(path, most)
+        seconds = float(reference.source["seconds"])
+        if seconds > most + 1:  # a second, for the end of a MIDI file's last notes
+            raise UserError(f"{path} is {seconds:.0f} s long, this server takes at most {most:g} s: cut it")
+        return reference
+
+
+def described(reference: ReferenceAudio, said: Facts) -> Heard:
+    """A tune with its description, in which tempo and key are those that are said, if they are."""
+    facts = Facts(bpm=said.bpm or reference.bpm, key=said.key or reference.key)
+    return Heard(reference, describe(replace(reference, bpm=facts.bpm, key=facts.key)), facts)
