@@ -1,7 +1,7 @@
 """The commands of `orchestrator`: a module each, imported only when its command is called, so that help comes at once.
 
-A module, here or in a room below, offers `add_parser(subparsers)` and `run(args) -> exit code`; it imports what is heavy
-inside `run`.
+A module, here or in a room below, offers `add_parser(subparsers)` and `run(args) -> exit code`; it imports what is
+heavy inside `run`.
 """
 
 COMMANDS: dict[str, str] = {  # name, and its line in the program's help

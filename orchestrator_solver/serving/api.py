@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -60,7 +61,7 @@ class Api:
         self, request: gr.Request, tune: dict, instruments: str, description: str | None = None,
         bpm: float | None = None, key: str | None = None, seconds: float | None = None, takes: int = 1, seed: int = 0,
         guidance: float | None = None, temperature: float = 1.0,
-    ) -> dict:  # fmt: skip
+    ) -> Iterator[dict]:  # fmt: skip
         """Takes of an uploaded tune: shares of what is done as it goes on, at last addresses, scores and records."""
         with told_to_the_user():
             wish = wish_of(
@@ -68,6 +69,7 @@ class Api:
                 seconds=seconds, takes=takes, seed=seed, guidance=guidance, temperature=temperature,
             )  # fmt: skip
             asked = asked_of(self._player, self._heard(tune, wish), wish)
+            yield {"done": 0.0}  # from here on Gradio knows what to close when who asked is gone
             for event in Performance(self._player, asked, wish, self._limits.timeout).events():
                 if isinstance(event, Share):
                     yield {"done": round(event.value, 3)}
@@ -77,8 +79,8 @@ class Api:
     def _heard(self, tune: Any, facts: Facts) -> Heard:
         path = tune.get("path") if isinstance(tune, dict) else None
         if not isinstance(path, str):
-            raise UserError('tune is no file: upload one, and name it as {"path": ...} of what the upload answers')
-        return described(self._listener.hear(path), facts)
+            raise UserError('tune is no file: expected {"path": ...} of what its upload answered')
+        return described(self._listener.hear(Path(path)), facts)
 
 
 def asked_of(player: Orchestrator, heard: Heard, wish: Wish) -> Request:

@@ -1,17 +1,18 @@
 """An uploaded file, heard: read within limits, described, and gone from the disk."""
 
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataset_builder.errors import UserError
-from dataset_builder.runtime.untrusted import leads_out
 
 from ..generation.reference_audio import ReferenceAudio, read_reference
 from ..generation.request import Description, describe
 from .limits import Limits
+from .uploads import Uploads
 from .wish import Facts
+
+NOT_UPLOADED = "the tune was not uploaded to this server, or was played before: upload it, and name what that answers"
 
 
 @dataclass(frozen=True)
@@ -35,38 +36,36 @@ class Heard:
 
 
 class Listener:
-    """Reads the tunes that were uploaded to a folder.
+    """Reads the tunes that were uploaded.
 
     Args:
-        uploads: the folder.
+        uploads: where they are.
         limits: of bytes and seconds.
     """
 
-    def __init__(self, uploads: Path, limits: Limits) -> None:
+    def __init__(self, uploads: Uploads, limits: Limits) -> None:
         self._uploads, self._limits = uploads, limits
         self._reading = threading.Lock()  # a decoder that is kept quiet wants the process's stderr for itself
 
-    def hear(self, upload: str) -> ReferenceAudio:
+    def hear(self, path: Path) -> ReferenceAudio:
         """The tune in an uploaded file, which is deleted.
 
         Raises:
             UserError: it is none, was not uploaded here, or is too large or too long; no error names a path.
         """
-        path = Path(upload)
-        if "\0" in upload or leads_out(path, self._uploads) or path.is_symlink():
-            raise UserError("the tune was not uploaded to this server: upload it, and name what the upload answers")
+        if not self._uploads.holds(path):
+            raise UserError(NOT_UPLOADED)
         try:
             with self._reading:
                 return self._read(path)
         except UserError as error:
             raise UserError(str(error).replace(str(path), path.name)) from error
         finally:
-            with suppress(OSError):
-                path.unlink()
+            self._uploads.delete(path)
 
     def _read(self, path: Path) -> ReferenceAudio:
         most, megabytes = self._limits.max_seconds, self._limits.max_megabytes
-        if path.is_file() and path.stat().st_size > megabytes * 1e6:
+        if path.stat().st_size > megabytes * 1e6:
             raise UserError(f"{path} has {path.stat().st_size / 1e6:.0f} MB, expected at most {megabytes:g}")
         reference = read_reference(path, most)
         seconds = float(reference.source["seconds"])

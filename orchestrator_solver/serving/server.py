@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI
-from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from gradio.themes import Base
+from starlette.datastructures import UploadFile
 
 from dataset_builder.errors import UserError
 
@@ -23,6 +24,7 @@ from .form import DEVICE, HEARING, Form
 from .hearing import Listener
 from .limits import Limits
 from .sessions import Sessions
+from .uploads import Uploads
 
 _OWN = Path(__file__).with_name("templates")
 _TITLE = "Music Orchestrator"
@@ -39,26 +41,26 @@ def application(player: Orchestrator, limits: Limits) -> Application:
         limits: of what may be asked.
     """
     folder = TemporaryDirectory(prefix="orchestrator-serve-", ignore_cleanup_errors=True)
-    uploads, kept = Path(folder.name, "uploads"), Path(folder.name, "takes")
-    uploads.mkdir()
+    incoming, kept = Path(folder.name, "uploads"), Path(folder.name, "takes")
+    incoming.mkdir()
     kept.mkdir()
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # where Gradio's components write to, told in no other way
+    os.environ["GRADIO_TEMP_DIR"] = str(incoming)  # where Gradio's components write to, told in no other way
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
         yield
         folder.cleanup()
 
-    sessions = Sessions(kept)
+    sessions, uploads = Sessions(kept), Uploads(incoming)
     app = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
-    _add_files(app, sessions)
+    _add_files(app, sessions, uploads)
     blocks = _blocks(player, Listener(uploads, limits), sessions, limits)
     largest = round(limits.max_megabytes * 1e6)
     gr.mount_gradio_app(
         app, blocks, "/", show_error=False, max_file_size=largest, ssr_mode=False, footer_links=[], run_history=False,
         enable_monitoring=False, pwa=False, mcp_server=False, theme=_theme(), css=_style(), head=_script(),
     )  # fmt: skip
-    return Door(app, largest + _FORM_AROUND_FILE)
+    return Door(app, uploads, largest + _FORM_AROUND_FILE)
 
 
 def serve(app: Application, host: str, port: int) -> None:
@@ -97,8 +99,19 @@ def _blocks(player: Orchestrator, listener: Listener, sessions: Sessions, limits
     return blocks
 
 
-def _add_files(app: FastAPI, sessions: Sessions) -> None:
-    """Takes, for those who know the word."""
+def _add_files(app: FastAPI, sessions: Sessions, uploads: Uploads) -> None:
+    """What comes in, and takes for those who know the word."""
+
+    @app.post("/gradio_api/upload")  # in place of Gradio's, which has two who send the same share a file
+    async def upload(request: Request) -> Response:
+        try:
+            async with request.form(max_files=1, max_fields=1) as form:
+                file = form.get("files")
+                if not isinstance(file, UploadFile):
+                    return PlainTextResponse("There is no file: send one, as the field `files` of a form.", 400)
+                return JSONResponse([uploads.put(file.filename or "", file.file)])
+        except HTTPException:
+            return PlainTextResponse("It is no form with one file, as the field `files`.", 400)
 
     @app.get("/takes/{token}/{name}")
     def take(token: str, name: str) -> Response:

@@ -33,7 +33,8 @@ def _known_key(name: str) -> str:
 
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
-Text = Annotated[str, AfterValidator(_plain)]
+List = Annotated[str, Field(max_length=LONGEST_LIST), AfterValidator(_plain)]
+Sentences = Annotated[str, Field(max_length=LONGEST_DESCRIPTION), AfterValidator(_plain)]
 
 
 class Facts(BaseModel):
@@ -62,8 +63,8 @@ class Wish(Facts):
         temperature: how freely it plays.
     """
 
-    instruments: Annotated[Text, Field(max_length=LONGEST_LIST)]
-    description: Annotated[Text, Field(max_length=LONGEST_DESCRIPTION)] | None = None
+    instruments: List
+    description: Sentences | None = None
     seconds: Annotated[float, Field(ge=1)] | None = None
     takes: Annotated[int, Field(ge=1, le=MOST_TAKES)] = 1
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
