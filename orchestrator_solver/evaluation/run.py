@@ -187,13 +187,14 @@ class Evaluation:
         sampling, where = self.settings.sampling, self.first.placement
         values = [
             digest_of(self.settings.data / SUMS), [excerpt.record() for excerpt in self.excerpts],
-            self._guidance(), sampling.temperature, sampling.top_k,
+            self._dials(), sampling.temperature, sampling.top_k,
             self.seconds, where.device.type, str(where.precision),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
 
-    def _guidance(self) -> dict[str, float | None]:
-        return {row: model.resolved(self.settings.sampling).guidance for row, model in self.models.items()}
+    def _dials(self) -> dict[str, str]:
+        """At which guidance each model plays."""
+        return {row: str(model.resolved(self.settings.sampling).dials) for row, model in self.models.items()}
 
     def _cells(self) -> list[Cell]:
         return [
@@ -214,7 +215,7 @@ class Evaluation:
         return {
             "excerpts": len(excerpts), "works": len({excerpt.work for excerpt in excerpts}), "takes": settings.takes,
             "split": settings.split, "seconds": self.seconds, "scored at (Hz)": self.rate,
-            **{f"guidance of {row}": value for row, value in self._guidance().items()},
+            **{f"guidance of {row}": value for row, value in self._dials().items()},
             "temperature": settings.sampling.temperature,
             "description": f"of the {settings.described}, from the data set",
             "instrument words": excerpts[0].instrument_words,

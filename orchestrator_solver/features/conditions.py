@@ -30,6 +30,10 @@ class Condition(NamedTuple):
         """The condition of some of the samples."""
         return Condition(self.value[samples], self.mask[samples])
 
+    def float(self) -> "Condition":
+        """The same in float32."""
+        return Condition(self.value.float(), self.mask)
+
 
 class EncodedText(str):
     """A prompt that brings what a frozen text encoder made of it.

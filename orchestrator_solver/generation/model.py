@@ -1,8 +1,8 @@
 """Playing a reference on other instruments: the model as a musician or a product uses it."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,12 +15,16 @@ from dataset_builder.errors import UserError, is_out_of_memory
 from dataset_builder.music.instrument_words import Asked
 from dataset_builder.music.instruments import ordered
 
+from ..decoding.decode import Piece, decode
+from ..decoding.draws import Draws
+from ..decoding.network import Network
+from ..decoding.passes import conditions_of
+from ..decoding.sound import in_pieces
 from ..features.chroma import seconds_between_common_frames
 from ..features.conditions import audio_reference
 from ..models import loading
 from ..models.runs import is_run, package_of_run
 from ..runtime.placement import Placement, placement
-from ..seams.row_draws import drawn_with
 from ..weights.package import folder_of, state_hash
 from ..weights.published import language_model_package
 from .reference_audio import ReferenceAudio
@@ -100,19 +104,27 @@ class OrchestratorModel:
 
     def resolved(self, sampling: SamplingSettings) -> SamplingSettings:
         """Settings of which none is left to the model."""
-        return replace(sampling, guidance=self.guidance) if sampling.guidance is None else sampling
+        return sampling.at(self.guidance)
 
     @property
     def title(self) -> str:
         """Name and version, as tables and pages show them."""
         return f"{self.name} ({self.sha256[:12]})"
 
-    @torch.no_grad()
     def generate(
         self, prompts: Sequence[str | None], references: Sequence[ReferenceAudio], seconds: float,
         sampling: SamplingSettings, progress: Progress | None = None, seeds: Sequence[int] | None = None,
     ) -> torch.Tensor:  # fmt: skip
+        """All that `stream` yields, at once `[B, 1, T]`."""
+        return torch.cat(list(self.stream(prompts, references, seconds, sampling, progress, seeds)), dim=-1)
+
+    def stream(
+        self, prompts: Sequence[str | None], references: Sequence[ReferenceAudio], seconds: float,
+        sampling: SamplingSettings, progress: Progress | None = None, seeds: Sequence[int] | None = None,
+    ) -> Iterator[torch.Tensor]:  # fmt: skip
         """Play each reference as its prompt says, all at once; what one gets is not drawn together with the others.
+
+        Where a prompt and a reference are given several times, what they have in common is computed once.
 
         Args:
             prompts: what to play, see `dataset_builder.items.prompt.compose`.
@@ -122,55 +134,60 @@ class OrchestratorModel:
             progress: called with the share that is done, 0..1.
             seeds: of each one's draws, in place of `sampling.seed`.
 
-        Returns:
-            Audio `[B, 1, T]` at `sample_rate`, on the CPU.
+        Yields:
+            Audio `[B, 1, T]` at `sample_rate`, on the CPU, piece after piece, as soon as it is there.
 
         Raises:
             UserError: if the device has too little memory.
         """
-        device = self.placement.device
         try:
-            with drawn_with(seeds or [sampling.seed] * len(prompts)), self.placement.autocast():
-                codes = self._codes(prompts, references, seconds, sampling, progress or (lambda share: None))
-            return self.codec.decode(codes, None)[..., : round(seconds * self.sample_rate)].cpu()
+            codes = self._codes(prompts, references, seconds, sampling, seeds or [sampling.seed] * len(prompts))
+            left = round(seconds * self.sample_rate)
+            pieces = in_pieces(self.codec, told(codes, math.ceil(seconds * self.codec.frame_rate), progress))
+            for piece in pieces:
+                wav = piece[..., :left].cpu()
+                left -= wav.shape[-1]
+                yield wav
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             what = f"{len(prompts)} x {seconds:g} s" if len(prompts) > 1 else f"{seconds:g} s"
             raise UserError(
-                f"{device} has too little memory to play {what}: lower the length (--duration; --seconds of evaluate "
-                "and page), --batch of evaluate, or use another --device"
+                f"{self.placement.device} has too little memory to play {what}: lower the length (--duration; "
+                "--seconds of evaluate and page), --batch of evaluate, or use another --device"
             ) from error
+
+    @cached_property
+    def network(self) -> Network:
+        """Its transformer, made ready to be played."""
+        return Network(self.lm, self.placement.precision)
 
     def _codes(
         self, prompts: Sequence[str | None], references: Sequence[ReferenceAudio], seconds: float,
-        sampling: SamplingSettings, progress: Progress,
-    ) -> torch.Tensor:  # fmt: skip
-        """Codes `[B, K, S]` of `seconds`, in pieces of `max_seconds` that each go on from half of the one before."""
+        sampling: SamplingSettings, seeds: Sequence[int],
+    ) -> Iterator[torch.Tensor]:  # fmt: skip
+        """New codes `[B, K, n]`, in windows of `max_seconds` that each go on from half of the one before."""
         rate = self.codec.frame_rate
         total = math.ceil(seconds * rate)
-        piece = min(total, int(self.max_seconds * rate))
-        overlap = piece // 2
-        wavs = [torch.from_numpy(reference.at(self.sample_rate))[None] for reference in references]
-        done: torch.Tensor | None = None
+        window = min(total, int(self.max_seconds * rate))
+        asked, of_request = _different(prompts, references)
+        wavs = [torch.from_numpy(reference.at(self.sample_rate))[None] for _, reference in asked]
+        guidance, draws = self.resolved(sampling).dials, Draws(seeds, sampling.temperature, sampling.top_k)
+        known = torch.zeros(len(prompts), self.lm.n_q, 0, dtype=torch.long, device=self.placement.device)
         start = 0
-        while done is None or done.shape[-1] < total:
-            length = min(piece, total - start)
-            context = None if done is None else done[..., start:]
-            conditions = [
-                self.condition(prompt, wav, start / rate, length / rate, reference.one_stem)
-                for prompt, wav, reference in zip(prompts, wavs, references, strict=True)
+        while start + known.shape[-1] < total:
+            frames = min(window, total - start)
+            samples = [
+                self.condition(prompt, wav, start / rate, frames / rate, reference.one_stem)
+                for (prompt, reference), wav in zip(asked, wavs, strict=True)
             ]
-            known = 0 if done is None else done.shape[-1]
-            codes = self.lm.generate(
-                context, conditions, max_gen_len=length,
-                callback=_part_of(progress, known / total, min(total, start + length) / total),
-                use_sampling=sampling.temperature > 0, temp=sampling.temperature,
-                top_k=min(sampling.top_k, self.codec.cardinality), cfg_coef=self.resolved(sampling).guidance,
-            )  # fmt: skip
-            done = codes if done is None else torch.cat([done[..., :start], codes], dim=-1)
-            start = done.shape[-1] - overlap
-        return done
+            with torch.no_grad(), self.placement.autocast():
+                conditions = conditions_of(self.lm, samples, guidance)
+            for new in decode(self.lm, self.network, Piece(conditions, of_request, frames, known), guidance, draws):
+                known = torch.cat([known, new], dim=-1)
+                yield new
+            overlap = window // 2
+            start, known = start + known.shape[-1] - overlap, known[..., -overlap:]
 
     def condition(
         self, prompt: str | None, wav: torch.Tensor, start: float, seconds: float, one_stem: bool
@@ -183,9 +200,30 @@ class OrchestratorModel:
         return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": reference})
 
 
-def _part_of(progress: Progress, first: float, last: float) -> Callable[[int, int], None]:
-    """A callback for steps of a part of the work, which goes from share `first` to share `last`."""
-    return lambda step, steps: progress(first + (last - first) * step / steps)
+def _different(
+    prompts: Sequence[str | None], references: Sequence[ReferenceAudio]
+) -> tuple[list[tuple[str | None, ReferenceAudio]], list[int]]:
+    """Prompts with references of which none is there twice, and which of them each sample has."""
+    places: dict[tuple[str | None, int], int] = {}
+    asked: list[tuple[str | None, ReferenceAudio]] = []
+    of_request = []
+    for prompt, reference in zip(prompts, references, strict=True):
+        key = (prompt, id(reference))
+        if key not in places:
+            places[key] = len(asked)
+            asked.append((prompt, reference))
+        of_request.append(places[key])
+    return asked, of_request
+
+
+def told(codes: Iterator[torch.Tensor], frames: int, progress: Progress | None) -> Iterator[torch.Tensor]:
+    """The same codes `[B, K, n]`, of which `progress` is told the share that is there."""
+    done = 0
+    for new in codes:
+        done += new.shape[-1]
+        if progress:
+            progress(done / frames)
+        yield new
 
 
 def load_model(name: str, where: Placement | None = None) -> OrchestratorModel:

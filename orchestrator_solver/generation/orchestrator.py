@@ -1,7 +1,7 @@
 """The way in from Python: a model that plays what it is given on the instruments that are named."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +112,33 @@ class Orchestrator:
             chosen = sampling or SamplingSettings()
             return orchestrate(self.model, requests, chosen, seconds, build_metrics(SCORES), progress, seeds)
 
+    def stream(
+        self, request: Request, seconds: float | None = None, sampling: SamplingSettings | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[np.ndarray]:  # fmt: skip
+        """Play a request, and hear it while it is played.
+
+        Other threads wait until all is played, or the iterator is closed or forgotten.
+
+        Args:
+            request: what is asked for.
+            seconds: of the whole; by default the reference's.
+            sampling: how codes are drawn.
+            progress: called with the share that is done, 0..1.
+
+        Yields:
+            Samples `[T]`, piece after piece; together they are the `wav` of what `play` returns.
+
+        Raises:
+            UserError: if the device has too little memory.
+        """
+        chosen = self.model.resolved(sampling or SamplingSettings())
+        seconds = seconds or request.reference.seconds
+        with self._playing:
+            pieces = self.model.stream([request.prompt], [request.reference], seconds, chosen, progress)
+            for piece in pieces:
+                yield piece[0, 0].float().numpy()
+
     def orchestrate(
         self, reference: Reference, instruments: str | Sequence[str], description: str | Description | None = None, *,
         seconds: float | None = None, seed: int = 0, guidance: float | None = None, temperature: float = 1.0,
@@ -131,7 +158,7 @@ class Orchestrator:
             UserError: as `request` and `play`.
         """
         request = self.request(reference, instruments, description)
-        (recording,) = self.play([request], seconds, SamplingSettings(seed, guidance, temperature))
+        (recording,) = self.play([request], seconds, SamplingSettings(seed, guidance, temperature=temperature))
         return recording
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ..seams import registry
 
+_KERNEL = 5  # frames that a block mixes
 _TONE, _STRIKE = 4096, 512  # windows of the encoder's two spectra
 _TONE_BINS = 640  # of 2049: up to 2.5 kHz at 16 kHz
 
@@ -22,7 +23,7 @@ _TONE_BINS = 640  # of 2049: up to 2.5 kHz at 16 kHz
 class _Block(nn.Module):
     """A residual block over frames (https://arxiv.org/abs/2201.03545), `[B, D, S]` to the same."""
 
-    def __init__(self, dim: int, kernel: int = 5) -> None:
+    def __init__(self, dim: int, kernel: int = _KERNEL) -> None:
         super().__init__()
         self.mix = nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=dim)
         self.norm = nn.LayerNorm(dim)
@@ -91,10 +92,16 @@ class SpectralDecoder(nn.Module):
         self.tones = _Oscillators(width, hop_length // 2, sample_rate, per_semitone)
         self.noise = _Noise(width, hop_length // 5, bands)
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
+    @property
+    def context(self) -> int:
+        """Frames on each side that a frame's sound depends on."""
+        return len(self.blocks) * (_KERNEL // 2) + 2
+
+    def forward(self, z: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """The sound of latents that begin with frame `first`: its phases follow from the time."""
         hidden = self.blocks(self.enter(z)).transpose(1, 2)  # [B, S, D]
         length = hidden.shape[1] * self.hop_length
-        return (self.tones(hidden, length) + self.noise(hidden, length))[:, None]
+        return (self.tones(hidden, length, first) + self.noise(hidden, length, first))[:, None]
 
 
 class _Oscillators(nn.Module):
@@ -120,9 +127,9 @@ class _Oscillators(nn.Module):
         self.register_buffer("sines", (angle.sin() * hann).float(), persistent=False)
         self.register_buffer("cosines", (angle.cos() * hann).float(), persistent=False)
 
-    def forward(self, hidden: torch.Tensor, length: int) -> torch.Tensor:
+    def forward(self, hidden: torch.Tensor, length: int, first: int = 0) -> torch.Tensor:
         amplitude = self.amplitudes(hidden).unflatten(-1, (2, -1)).flatten(1, 2).clamp(max=2).exp()  # [B, F, N]
-        frame = torch.arange(amplitude.shape[1], dtype=torch.float64)
+        frame = torch.arange(amplitude.shape[1], dtype=torch.float64) + 2 * first
         turn = 2 * math.pi * (frame[:, None] * self.hop * self.cycles % 1)
         cosine, sine = (wave.float().to(hidden.device) for wave in (turn.cos(), turn.sin()))
         waves = (amplitude * cosine) @ self.sines + (amplitude * sine) @ self.cosines
@@ -149,9 +156,9 @@ class _Noise(nn.Module):
         turns = torch.rand(997, bins, generator=torch.Generator().manual_seed(1))
         self.register_buffer("white", torch.polar(torch.ones_like(turns), 2 * math.pi * turns), persistent=False)
 
-    def forward(self, hidden: torch.Tensor, length: int) -> torch.Tensor:
+    def forward(self, hidden: torch.Tensor, length: int, first: int = 0) -> torch.Tensor:
         loudness = self.loudness(hidden).unflatten(-1, (5, -1)).flatten(1, 2).clamp(max=4).exp()  # [B, F, bands]
-        frame = torch.arange(loudness.shape[1], device=hidden.device) % len(self.white)
+        frame = (torch.arange(loudness.shape[1], device=hidden.device) + 5 * first) % len(self.white)
         waves = torch.fft.irfft((loudness @ self.shapes.T) * self.white[frame], n=self.window)
         return _overlap_add(waves * torch.hann_window(self.window, device=hidden.device), self.hop, length)
 

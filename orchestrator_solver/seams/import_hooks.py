@@ -15,7 +15,6 @@ from . import (  # noqa: F401 - each registers its patches
     audio_files,
     chroma_filters,
     libraries,
-    row_draws,
     seldom_used,
     stand_ins,
     unpickling,

@@ -13,9 +13,12 @@ from omegaconf import OmegaConf
 from support.tiny_lm import VALID, tiny_batch, tiny_lm
 
 from dataset_builder.dataset import manifest
+from orchestrator_solver.decoding.decode import Piece, decode
+from orchestrator_solver.decoding.draws import Draws
+from orchestrator_solver.decoding.guidance import Guidance
+from orchestrator_solver.decoding.passes import conditions_of
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
 from orchestrator_solver.generation.reference_audio import ReferenceAudio
-from orchestrator_solver.generation.sampling import SamplingSettings
 from orchestrator_solver.optim.registry import OPTIMIZERS
 from orchestrator_solver.precompute.encoders import FrozenEncoders
 from orchestrator_solver.precompute.fill_store import fill
@@ -24,7 +27,6 @@ from orchestrator_solver.training.update import Updater
 from orchestrator_solver.weights import package
 
 INFOS = [SimpleNamespace(meta=SimpleNamespace(path=f"Track{i}-mix"), seek_time=0.0) for i in range(len(VALID))]
-GREEDY = SamplingSettings(temperature=0.0)
 DRAWN = 0.99  # of codes or weights that are compared: sums have another order, which may turn what is nearly a draw
 
 
@@ -96,9 +98,11 @@ def _greedy_codes(model: OrchestratorModel, seconds: float = 2.0) -> torch.Tenso
     rate = model.sample_rate
     wav = (0.2 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
     reference = torch.from_numpy(ReferenceAudio(wav, rate).at(rate))[None]
-    condition = model.condition("Instruments: violin, cello.", reference, 0.0, seconds, one_stem=True)
-    steps = round(seconds * model.codec.frame_rate)
-    return model.lm.generate(None, [condition], max_gen_len=steps, use_sampling=False, cfg_coef=GREEDY.guidance)
+    asked = [model.condition("Instruments: violin, cello.", reference, 0.0, seconds, one_stem=True)]
+    guidance, nothing = Guidance(3.0, 3.0), torch.zeros(1, model.lm.n_q, 0, dtype=torch.long)
+    conditions, frames = conditions_of(model.lm, asked, guidance), round(seconds * model.codec.frame_rate)
+    piece = Piece(conditions, [0], frames, nothing.to(model.placement.device))
+    return torch.cat(list(decode(model.lm, model.network, piece, guidance, Draws([0], 0.0, 1))), dim=-1)
 
 
 def prepares_as_the_cpu(device: str, model: str, data: Path, folder: Path) -> None:

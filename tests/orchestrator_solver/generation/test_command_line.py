@@ -144,7 +144,7 @@ def test_a_recording_and_its_record(model: EchoModel, song: Path, tmp_path: Path
     assert record["settings"]["guidance"] == 2.0 and record["seed"] == 7
     info = soundfile.info(wav)
     assert info.duration == pytest.approx(4.0) and info.samplerate == RATE and info.subtype == "PCM_16"
-    assert model.asked == [([record["prompt"]], 4.0, SamplingSettings(seed=7, guidance=2.0))]
+    assert model.asked == [([record["prompt"]], 4.0, SamplingSettings(seed=7).at(2.0))]
     assert orchestrate(song, "--instruments", "drum", "--out", tmp_path / "own", "--no-describe") == 0
     assert model.asked[-1][2].guidance == model.guidance, "the model's own, where none is asked for"
     assert "-g3-" in next((tmp_path / "own").glob("*.wav")).name
@@ -399,7 +399,7 @@ def test_too_little_memory_says_what_to_lower(
     page = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1000 bytes"
     for error in (torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(page)):
         with monkeypatch.context() as patch:
-            patch.setattr("audiocraft.models.lm.LMModel.generate", _raiser(error))
+            patch.setattr("orchestrator_solver.generation.model.decode", _raiser(error))
             assert orchestrate(song, *words) == 2
             assert "too little memory to play 1 s: lower the length (--duration" in last_line(capsys)
             patch.setattr("orchestrator_solver.models.loading.build_lm_from_package", _raiser(error))

@@ -1,7 +1,7 @@
 """The commands that play, listen or learn to, on a device that is not the CPU: no tensor is left on another.
 
 The device is torch's `meta`, which refuses to be mixed with the CPU and knows shapes only: values that a command has to
-read are made up here, at the two places where they are read (drawing codes, and what comes back to the CPU).
+read are made up here, at the one place where they are read: what comes back to the CPU.
 """
 
 from contextlib import nullcontext
@@ -13,9 +13,9 @@ import pytest
 import soundfile
 import torch
 from audiocraft.models.encodec import EncodecModel
-from audiocraft.models.lm import LMModel
 
 from orchestrator_solver import cli
+from orchestrator_solver.decoding.network import Network
 from orchestrator_solver.runtime.placement import Placement
 from orchestrator_solver.workflows import recogniser_training
 
@@ -26,14 +26,12 @@ META = Placement(torch.device("meta"), torch.float32)
 def on_meta(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
     """All commands compute on `meta`; returns the shapes of logits that language models made."""
     seen: list[torch.Size] = []
-    to_cpu, to_number, in_precision = torch.Tensor.cpu, torch.Tensor.item, torch.autocast
+    to_cpu, to_number, in_precision, in_full = torch.Tensor.cpu, torch.Tensor.item, torch.autocast, Network.__call__
 
-    def generate(self: LMModel, context: Any, conditions: Any, max_gen_len: int, **settings: Any) -> torch.Tensor:
-        provider = self.condition_provider
-        tensors = provider(provider.tokenize(conditions))
-        codes = torch.zeros(len(conditions), self.num_codebooks, max_gen_len, dtype=torch.long, device=META.device)
-        seen.append(self(codes, [], tensors).shape)
-        return codes
+    def step(self: Network, *args: Any) -> torch.Tensor:
+        logits = in_full(self, *args)
+        seen.append(logits.shape)
+        return logits
 
     def cpu(self: torch.Tensor) -> torch.Tensor:
         return torch.full(self.shape, 0.01, dtype=self.dtype) if self.is_meta else to_cpu(self)
@@ -45,7 +43,7 @@ def on_meta(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
         return nullcontext() if device_type == "meta" else in_precision(device_type, *args, **settings)
 
     monkeypatch.setattr(torch, "autocast", autocast)
-    monkeypatch.setattr(LMModel, "generate", generate)
+    monkeypatch.setattr(Network, "__call__", step)
     monkeypatch.setattr(torch.Tensor, "cpu", cpu)
     monkeypatch.setattr(torch.Tensor, "item", item)
     for command in ("orchestrate", "evaluate", "page", "bench"):

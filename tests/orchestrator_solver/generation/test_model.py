@@ -106,7 +106,10 @@ def test_a_batch_is_played_in_order_with_a_record_of_each(model: OrchestratorMod
     assert not np.array_equal(recordings[0].wav, recordings[1].wav)
     for recording in recordings:
         assert 0 <= recording.record["scores"]["SIM"] <= 1
-        assert recording.record["settings"] == {"seconds": 1.0, "guidance": 3.0, "temperature": 1.0, "top_k": 250}
+        assert recording.record["settings"] == {
+            "seconds": 1.0, "guidance": 3.0, "follow_melody": 3.0, "follow_words": 3.0, "temperature": 1.0,
+            "top_k": 250,
+        }  # fmt: skip
         assert recording.record["model"]["sha256"] == model.sha256
 
 

@@ -1,0 +1,155 @@
+"""audiocraft's transformer with weights made ready, for one step after another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from audiocraft.models.lm import LMModel
+from audiocraft.modules.transformer import StreamingTransformerLayer, create_sin_embedding
+from torch import nn
+from torch.nn import functional as F
+
+from dataset_builder.errors import UserError
+
+from .linears import Linear, prepared
+
+
+class Cache:
+    """Keys and values of every layer, as many as they will become; what is written once is never copied again.
+
+    Args:
+        network: whose.
+        rows: of it.
+        length: positions, the prefix among them.
+    """
+
+    def __init__(self, network: "Network", rows: int, length: int) -> None:
+        shape = (rows, length, 2, network.heads, network.dim // network.heads)
+        self.layers = [_Past(torch.empty(shape, dtype=network.dtype, device=network.device)) for _ in network.layers]
+
+    def take(self, other: "Cache", rows: torch.Tensor, length: int) -> None:
+        """Fill the first `length` positions with those `rows` of another."""
+        for mine, theirs in zip(self.layers, other.layers, strict=True):
+            mine.both[:, :length] = theirs.both[rows, :length]
+
+
+class _Past:
+    """A layer's keys and values: together `[R, T, 2, heads, d]`, and each of them `[R, heads, T, d]`, one memory."""
+
+    def __init__(self, both: torch.Tensor) -> None:
+        self.both = both
+        self.keys, self.values = both.permute(2, 0, 3, 1, 4)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer's parts: two norms, queries with keys and values, what leaves attention, and the feed-forward."""
+
+    norm1: Linear
+    norm2: Linear
+    qkv: Linear
+    out: Linear
+    up: Linear
+    down: Linear
+    activation: Callable[[torch.Tensor], torch.Tensor]
+
+
+class Network:
+    """A language model that is given embeddings and a cache.
+
+    Sums of layers stay in float32; products, keys and values are of `dtype`.
+
+    Args:
+        lm: in evaluation mode; its weights are copied where they are packed or changed.
+        precision: of the products, see `linears.prepared`.
+
+    Raises:
+        UserError: if the model has parts that are not known here.
+    """
+
+    def __init__(self, lm: LMModel, precision: torch.dtype) -> None:
+        _refuse_others(lm)
+        self.dtype = torch.bfloat16 if precision == torch.int8 else precision
+        self.dim, self.heads = lm.dim, lm.transformer.layers[0].self_attn.num_heads
+        self.device = lm.emb[0].weight.device
+        self.transformer, self.norm = lm.transformer, _norm(lm.out_norm)
+        self.layers = [_made_ready(layer, precision) for layer in lm.transformer.layers]
+        self.codebooks, self.card = lm.n_q, lm.card
+        self.embeddings = torch.cat([table.weight.detach().float() for table in lm.emb])  # [K * (card + 1), D]
+        self.first = torch.arange(lm.n_q, device=self.device) * (lm.card + 1)
+        biases = [linear.bias for linear in lm.linears]
+        bias = None if biases[0] is None else torch.cat(biases)
+        self.classify = prepared(torch.cat([linear.weight for linear in lm.linears]), bias, precision)
+
+    def embed(self, codes: torch.Tensor) -> torch.Tensor:
+        """The sum of the embeddings of codes `[R, K, S]`: `[R, S, D]`."""
+        places = (codes + self.first[:, None]).transpose(1, 2)
+        return F.embedding_bag(places.flatten(0, 1), self.embeddings, mode="sum").view(*places.shape[:2], -1)
+
+    def positions(self, length: int) -> torch.Tensor:
+        """What is added to each position `[length, D]`."""
+        steps = torch.arange(length, device=self.device)[None, :, None]
+        table = create_sin_embedding(steps, self.dim, self.transformer.max_period)
+        return self.transformer.positional_scale * table[0]
+
+    @torch.inference_mode()
+    def __call__(self, x: torch.Tensor, cache: Cache, start: int) -> torch.Tensor:
+        """Logits `[R, K, card]` after the last of the positions `x` `[R, S, D]`, the first of which is `start`."""
+        rows, steps, dim = x.shape
+        mask = _causal(steps, start, x.device) if steps > 1 and start else None
+        x = x.flatten(0, 1)  # matrices of two dimensions are multiplied sooner
+        for layer, past in zip(self.layers, cache.layers, strict=True):
+            packed = layer.qkv(layer.norm1(x).to(self.dtype)).view(rows, steps, 3, self.heads, dim // self.heads)
+            x = x + layer.out(_attended(packed, past, start, mask)).float()
+            x = x + layer.down(layer.activation(layer.up(layer.norm2(x).to(self.dtype)))).float()
+        last = self.norm(x.view(rows, steps, dim)[:, -1]).to(self.dtype)
+        return self.classify(last).float().view(rows, self.codebooks, self.card)
+
+
+def _attended(packed: torch.Tensor, past: _Past, start: int, mask: torch.Tensor | None) -> torch.Tensor:
+    """What attention makes `[R * S, D]` of queries, keys and values `[R, S, 3, heads, d]` and those before them."""
+    steps = packed.shape[1]
+    past.both[:, start : start + steps] = packed[:, :, 1:]
+    out = F.scaled_dot_product_attention(
+        packed[:, :, 0].transpose(1, 2), past.keys.narrow(2, 0, start + steps), past.values.narrow(2, 0, start + steps),
+        attn_mask=mask, is_causal=steps > 1 and not start,
+    )  # fmt: skip
+    return out.transpose(1, 2).reshape(packed.shape[0] * steps, -1)
+
+
+def _causal(steps: int, start: int, device: torch.device) -> torch.Tensor:
+    """Which positions `[S, start + S]` a step from `start` on may see."""
+    return torch.ones(steps, start + steps, dtype=torch.bool, device=device).tril(start)
+
+
+def _made_ready(layer: StreamingTransformerLayer, precision: torch.dtype) -> _Layer:
+    attention = layer.self_attn if layer.self_attn.custom else layer.self_attn.mha
+    ready = partial(prepared, precision=precision)
+    return _Layer(
+        _norm(layer.norm1), _norm(layer.norm2), ready(attention.in_proj_weight, attention.in_proj_bias),
+        ready(attention.out_proj.weight, attention.out_proj.bias), ready(layer.linear1.weight, layer.linear1.bias),
+        ready(layer.linear2.weight, layer.linear2.bias), layer.activation,
+    )  # fmt: skip
+
+
+def _norm(norm: nn.LayerNorm) -> Linear:
+    shape, weight, bias, eps = norm.normalized_shape, norm.weight.detach(), norm.bias.detach(), norm.eps
+    return lambda x: torch.layer_norm(x, shape, weight, bias, eps)
+
+
+def _refuse_others(lm: LMModel) -> None:
+    layer = lm.transformer.layers[0]
+    attention = layer.self_attn
+    found = {
+        "norms after the sums": not layer.norm_first, "cross attention": layer.cross_attention is not None,
+        "rotary positions": lm.transformer.rope is not None,
+        "layer scale": layer.layer_scale_1.__class__ is not nn.Identity,
+        "normed queries": attention.qk_layer_norm, "repeated keys": attention.kv_repeat != 1,
+        "a bounded past": attention.past_context is not None,
+    }  # fmt: skip
+    if strange := [name for name, there in found.items() if there]:
+        raise UserError(
+            f"the language model has {', '.join(strange)}: what plays knows the transformers of MusicGen "
+            "Melody and of the small models"
+        )
