@@ -13,7 +13,7 @@ from dataset_builder.music.instruments import ordered, refuse_word
 from ..metrics.registry import build_metrics
 from ..runtime.placement import AUTO, placement
 from .model import OrchestratorModel, Progress, load_model
-from .orchestrate import orchestrate, warnings_of
+from .orchestrate import orchestrate, recorded, warnings_of
 from .recordings import Recording
 from .reference_audio import ReferenceAudio, read_reference, reference_of
 from .request import Description, Request, describe
@@ -138,6 +138,23 @@ class Orchestrator:
             pieces = self.model.stream([request.prompt], [request.reference], seconds, chosen, progress)
             for piece in pieces:
                 yield piece[0, 0].float().numpy()
+
+    def recorded(
+        self, request: Request, wav: np.ndarray, took: float, seconds: float | None = None,
+        sampling: SamplingSettings | None = None,
+    ) -> Recording:  # fmt: skip
+        """The recording that `play` would return of what was heard, scored.
+
+        Args:
+            request: what was asked for.
+            wav: `[T]`, all pieces of `stream`.
+            took: seconds that playing took.
+            seconds: as `stream` was told.
+            sampling: as `stream` was told.
+        """
+        chosen, length = self.model.resolved(sampling or SamplingSettings()), seconds or request.reference.seconds
+        (recording,) = recorded(self.model, [request], [wav], chosen, length, took, build_metrics(SCORES))
+        return recording
 
     def orchestrate(
         self, reference: Reference, instruments: str | Sequence[str], description: str | Description | None = None, *,

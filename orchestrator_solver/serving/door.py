@@ -5,9 +5,11 @@ the queue), and fetches what a call names as a file, be it of this machine or at
 alone, by the words that their senders were told. What is answered has headers by which a browser asks nobody else.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -25,7 +27,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 _OPEN = {
     "GET": re.compile(
         r"/|/config/?|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json|/(assets|static|svelte|takes|live)/[^/].*"
-        r"|/gradio_api/(info/?|openapi\.json|startup-events|queue/data|queue/status|heartbeat/[\w-]+"
+        r"|/gradio_api/(info/?|openapi\.json|startup-events|upload_progress|queue/data|queue/status|heartbeat/[\w-]+"
         r"|call/\w+/\w+|app_id/?)"
     ),
     "POST": re.compile(r"/gradio_api/(upload|queue/join|call/(v2/)?\w+/?|cancel|reset/?)"),
@@ -58,6 +60,10 @@ class Door:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        with suppress(asyncio.CancelledError):  # the server ends, and some are still listening
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send) if scope["type"] == "lifespan" else None
         method, path = scope["method"], scope["path"]

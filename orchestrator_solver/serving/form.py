@@ -135,13 +135,13 @@ class Form:
         }  # fmt: skip
         gr.on([fields.bpm.submit, fields.bpm.blur, fields.key.input], **tied)
 
-    def _hear(self, upload: dict | None, request: gr.Request) -> list[Any]:
+    def _hear(self, upload: str | None, request: gr.Request) -> list[Any]:
         """What is shown of a tune; the two components that take one are emptied, for the next."""
         emptied = [None, None]
         if upload is None:
             return [gr.skip()] * 8
         try:
-            heard = described(self._listener.hear(Path(upload["path"])), facts_of(None, None))
+            heard = described(self._listener.hear(Path(upload)), facts_of(None, None))
         except UserError as error:
             return [*[gr.skip()] * 5, status_line(str(error)), *emptied]
         self._sessions.remember(str(request.session_hash), heard)

@@ -97,13 +97,22 @@ class Performance:
         """The first take, piece by piece, so that it is heard while the others are made, all at once."""
         wish, count = self._wish, self._wish.takes
         sampling = SamplingSettings(wish.seed, wish.guidance, wish.temperature)
-        takes = self._player.play([self._request], self.seconds, sampling, progress=self._progress(tell, 0, 1 / count))
-        tell(Piece(takes[0].wav))
+        takes = [self._heard_take(sampling, tell, self._progress(tell, 0, 1 / count))]
         if count > 1:
             seeds = [wish.seed + number for number in range(1, count)]
             progress = self._progress(tell, 1 / count, 1)
             takes += self._player.play([self._request] * (count - 1), self.seconds, sampling, seeds, progress)
         return takes
+
+    def _heard_take(
+        self, sampling: SamplingSettings, tell: Callable[[Event], None], progress: Callable[[float], None]
+    ) -> Recording:
+        begun, pieces = time.perf_counter(), []
+        for piece in self._player.stream(self._request, self.seconds, sampling, progress):
+            tell(Piece(piece))
+            pieces.append(piece)
+        took = time.perf_counter() - begun
+        return self._player.recorded(self._request, np.concatenate(pieces), took, self.seconds, sampling)
 
     def _progress(self, tell: Callable[[Event], None], first: float, last: float) -> Callable[[float], None]:
         """What is told of a part that goes from share `first` to share `last`; raises where it has to stop."""

@@ -113,6 +113,10 @@ def _add_files(app: FastAPI, sessions: Sessions, uploads: Uploads) -> None:
         except HTTPException:
             return PlainTextResponse("It is no form with one file, as the field `files`.", 400)
 
+    @app.get("/gradio_api/upload_progress")
+    def progress() -> Response:
+        return PlainTextResponse('data: {"msg": "done"}\n\n', media_type="text/event-stream")
+
     @app.get("/takes/{token}/{name}")
     def take(token: str, name: str) -> Response:
         path = sessions.file(token, name)

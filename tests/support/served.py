@@ -53,6 +53,13 @@ class SlowModel(EchoModel):
         finally:
             self.playing -= 1
 
+    def stream(
+        self, prompts: Sequence[str | None], references: Sequence[ReferenceAudio], seconds: float,
+        sampling: SamplingSettings, progress: Progress | None = None,
+    ) -> Iterator[torch.Tensor]:  # fmt: skip
+        """In quarters."""
+        yield from self.generate(prompts, references, seconds, sampling, progress).chunk(4, dim=-1)
+
 
 @contextmanager
 def served(model: EchoModel, limits: Limits | None = None) -> Iterator[str]:
