@@ -94,7 +94,11 @@ class Form:
             self._play, fields.all(), [status, live, takes, play, cancel], concurrency_id=DEVICE, concurrency_limit=1,
             show_progress="hidden", api_visibility="private",
         )  # fmt: skip
-        cancel.click(_cancelled, None, [status, play, cancel], cancels=[begun], queue=False, api_visibility="private")
+        stopped = cancel.click(None, cancels=[begun], api_visibility="private")
+        stopped.then(  # what was told before has arrived by then
+            _cancelled, None, [status, play, cancel], concurrency_limit=None, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
 
     def _fields(self) -> _Fields:
         gr.Markdown("## 2. Who plays it")
@@ -133,7 +137,7 @@ class Form:
             "fn": self._describe_anew, "inputs": [fields.bpm, fields.key, fields.description],
             "outputs": fields.description, "concurrency_id": HEARING, "api_visibility": "private",
         }  # fmt: skip
-        gr.on([fields.bpm.submit, fields.bpm.blur, fields.key.input], **tied)
+        gr.on([fields.bpm.submit, fields.bpm.blur, fields.key.select], **tied)
 
     def _hear(self, upload: str | None, request: gr.Request) -> list[Any]:
         """What is shown of a tune; the two components that take one are emptied, for the next."""
@@ -146,9 +150,8 @@ class Form:
             return [*[gr.skip()] * 5, status_line(str(error)), *emptied]
         self._sessions.remember(str(request.session_hash), heard)
         facts, seconds = heard.facts, min(heard.reference.seconds, self._limits.max_seconds)
-        bpm = round(facts.bpm, 1) if facts.bpm else None
         return [
-            tune_card(heard), bpm, facts.key or "", heard.description.text, seconds,
+            tune_card(heard), facts.bpm, facts.key or "", heard.description.text, seconds,
             status_line("Choose instruments, and play."), *emptied,
         ]  # fmt: skip
 
@@ -157,9 +160,12 @@ class Form:
         if heard is None or text != (heard.description.text or ""):
             return gr.skip()
         try:
-            heard = described(heard.reference, facts_of(bpm, key or None))
+            said = facts_of(bpm, key or None)
         except UserError:
-            return gr.skip()  # it is said when it is to be played
+            return gr.skip()  # the field's own bounds are beside it
+        if said == heard.facts:
+            return gr.skip()  # the field was only left, and the user may be writing by now
+        heard = described(heard.reference, said)
         self._sessions.remember(str(request.session_hash), heard)
         return heard.description.text
 

@@ -76,5 +76,6 @@ class Listener:
 
 def described(reference: ReferenceAudio, said: Facts) -> Heard:
     """A tune with its description, in which tempo and key are those that are said, if they are."""
-    facts = Facts(bpm=said.bpm or reference.bpm, key=said.key or reference.key)
+    bpm = said.bpm or reference.bpm
+    facts = Facts.model_construct(bpm=round(bpm, 1) if bpm else None, key=said.key or reference.key)
     return Heard(reference, describe(replace(reference, bpm=facts.bpm, key=facts.key)), facts)
