@@ -4,6 +4,7 @@ import re
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,10 +18,11 @@ class Uploads:
     Args:
         folder: it is there, and this server's alone.
         age: seconds after which a file that nobody used is deleted.
+        most: files that are kept, of which the oldest go first.
     """
 
-    def __init__(self, folder: Path, age: float = 900.0) -> None:
-        self._folder, self._age = folder, age
+    def __init__(self, folder: Path, age: float = 900.0, most: int = 50) -> None:
+        self._folder, self._age, self._most = folder, age, most
 
     def put(self, name: str, file: BinaryIO) -> str:
         """Keep a file; returns the word by which it is found: a token and its name."""
@@ -46,8 +48,12 @@ class Uploads:
         shutil.rmtree(path.parent, ignore_errors=True)
 
     def _delete_old(self) -> None:
+        ages = {}
         for folder in self._folder.iterdir():
-            if folder.stat().st_mtime < time.time() - self._age:
+            with suppress(FileNotFoundError):  # it was heard meanwhile
+                ages[folder] = time.time() - folder.stat().st_mtime
+        for place, folder in enumerate(sorted(ages, key=ages.__getitem__), start=1):
+            if ages[folder] > self._age or place >= self._most:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -2,6 +2,10 @@
 who are gone."""
 
 import json
+import re
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +24,7 @@ from gradio_client.exceptions import AppError
 from support.served import RATE, SlowModel, served, tune, upload, wait_until
 
 from dataset_builder.music.instruments import CLASSES
+from orchestrator_solver.paths import PROJECT
 from orchestrator_solver.serving.limits import Limits
 
 
@@ -261,3 +266,25 @@ def test_a_cancelled_job_stops_and_the_next_one_plays(song: Path) -> None:
         assert wait_until(lambda: slow.stopped == 1 and slow.playing == 0)
         slow.seconds = 0.0
         assert client.predict(tune=handle_file(song), instruments="violin", seconds=1, api_name="/orchestrate")["takes"]
+
+
+def _documented(language: str, words: str, address: str) -> str:
+    """The block of docs/engineers.md that has these words, at another address."""
+    text = (PROJECT / "docs/engineers.md").read_text()
+    blocks = re.findall(rf"^```{language}\n(.*?)```", text, re.MULTILINE | re.DOTALL)
+    (block,) = [block for block in blocks if words in block]
+    assert "http://127.0.0.1:7860" in block
+    return block.replace("http://127.0.0.1:7860", address)
+
+
+@pytest.mark.parametrize(("language", "words"), [("python", "gradio_client"), ("sh", "curl")])
+def test_the_documented_examples_run(address: str, tmp_path: Path, language: str, words: str) -> None:
+    if language == "sh" and not shutil.which("curl"):
+        pytest.skip("there is no curl here")
+    tune(tmp_path / "tune.wav", 4)
+    program = [sys.executable, "-c"] if language == "python" else ["sh", "-ec"]
+    code = _documented(language, words, address)
+    done = subprocess.run([*program, code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (take,) = [path for path in tmp_path.glob("*.wav") if path.name != "tune.wav"]
+    assert soundfile.info(take).duration == pytest.approx(4)

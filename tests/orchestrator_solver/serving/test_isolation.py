@@ -114,7 +114,10 @@ def test_uploads_that_nobody_uses_end(tmp_path: Path) -> None:
         assert uploads.path_of(old)
         time.sleep(0.3)
         new = uploads.put("song.wav", file)
-    assert uploads.path_of(old) is None and uploads.path_of(new)
+        assert uploads.path_of(old) is None and uploads.path_of(new)
+        few = Uploads(folder, most=2)
+        words = [few.put("song.wav", file) for _ in range(3)]
+    assert [few.path_of(word) is not None for word in words] == [False, True, True]
 
 
 def test_a_port_that_is_taken_is_one_line() -> None:
