@@ -84,7 +84,7 @@ def _optimizer_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _optimizer(args: argparse.Namespace) -> Report:
-    from ..bench.optimizer import bench_optimizer
+    from ..bench.speed.optimizer import bench_optimizer
 
     return bench_optimizer(args.layers, device=args.device)
 
@@ -116,6 +116,22 @@ def _ears(args: argparse.Namespace) -> Report:
     return bench_ears(args.data, codec, args.split, args.excerpts, args.seconds, names, model)
 
 
+def _decoding_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--shape", default="small", metavar="SHAPE",
+                        help="small, medium (MusicGen's, random weights), or a model (default: small)")  # fmt: skip
+    parser.add_argument("--position", type=int, action="append", dest="positions", metavar="N",
+                        help="codes before the steps that are timed (default: 250 and 1400)")  # fmt: skip
+    parser.add_argument("--steps", type=at_least_one, default=8, help="timed in a turn (default: 8)")
+    parser.add_argument("--turns", type=at_least_one, default=3, help="of all sides (default: 3)")
+    _threads(parser)
+
+
+def _decoding(args: argparse.Namespace) -> Report:
+    from ..bench.speed.decoding import bench_decoding
+
+    return bench_decoding(args.shape, tuple(args.positions or (250, 1400)), args.steps, args.turns)
+
+
 def _excerpt_options(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
     parser.add_argument("--excerpts", type=at_least_one, default=60, help="how many (default: 60)")
@@ -124,10 +140,24 @@ def _excerpt_options(parser: argparse.ArgumentParser) -> None:
 def _excerpt(args: argparse.Namespace) -> Report:
     from dataset_builder.bench.inputs import slakh_source
 
-    from ..bench.excerpt import bench_excerpt
+    from ..bench.speed.excerpt import bench_excerpt
 
     with slakh_source(args.root, args.tracks, args.stems) as (root, folder):
         return bench_excerpt(root, folder, args.excerpts, args.repeats)
+
+
+def _playing_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="nano", help="default: nano")
+    parser.add_argument("--turns", type=at_least_one, default=3, help="default: 3")
+    _threads(parser)
+    add_placement_options(parser)
+
+
+def _playing(args: argparse.Namespace) -> Report:
+    from ..bench.speed.playing import bench_playing
+    from ..generation.model import load_model
+
+    return bench_playing(load_model(args.model, placement(args.device, args.precision)), args.turns, args.threads)
 
 
 def _swap_options(parser: argparse.ArgumentParser) -> None:
@@ -156,7 +186,7 @@ def _training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _training(args: argparse.Namespace) -> Report:
-    from ..bench.training import SCALES, WANTED, Case, bench_training
+    from ..bench.speed.training import SCALES, WANTED, Case, bench_training
 
     cases = [Case(kind, scale) for scale in args.scale or SCALES for kind in args.caches or WANTED]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -174,7 +204,7 @@ def _imports(args: argparse.Namespace) -> Report:
     from dataset_builder import commands as builder
     from dataset_builder.commands import bench as builder_bench
 
-    from ..bench.imports import bench_imports
+    from ..bench.speed.imports import bench_imports
     from . import COMMANDS
 
     programs = {
@@ -195,7 +225,7 @@ def _startup_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _startup(args: argparse.Namespace) -> Report:
-    from ..bench.startup import bench_startup
+    from ..bench.speed.startup import bench_startup
 
     return bench_startup(args.data, args.turns)
 
@@ -203,6 +233,10 @@ def _startup(args: argparse.Namespace) -> Report:
 MEASUREMENTS: dict[str, Measurement] = {
     "baseline": Measurement("How well the baseline keeps its reference's melody", _baseline_options, _baseline),
     "codec": Measurement("What of pitch and timbre passes through the codec", _codec_options, _codec),
+    "decoding": Measurement(
+        "A step of playing against audiocraft's and transformers', and against the memory's limit",
+        _decoding_options, _decoding,
+    ),
     "ears": Measurement("Whether metrics hear: true excerpts against others in their place, and seconds",
                         _ears_options, _ears),
     "excerpt": Measurement(
@@ -213,6 +247,9 @@ MEASUREMENTS: dict[str, Measurement] = {
                            _imports_options, _imports),
     "optimizer": Measurement(
         "A step of D-Adaptation Adam against audiocraft's and fused AdamW", _optimizer_options, _optimizer
+    ),
+    "playing": Measurement(
+        "What a user waits for: a take, eight of them, the first sound; and memory", _playing_options, _playing
     ),
     "swap": Measurement("Whether takes on other instruments are told apart by an ear", _swap_options, _swap),
     "startup": Measurement("From the command to the first update", _startup_options, _startup),

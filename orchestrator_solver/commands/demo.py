@@ -10,7 +10,7 @@ import time
 import webbrowser
 from pathlib import Path
 
-from ..runtime.placement import add_placement_options
+from ..runtime.placement import PRECISIONS, add_placement_options
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -27,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes, and threads of torch (default: 2)")
     parser.add_argument("--no-open", dest="open", action="store_false", help="do not open the page in a browser")
     add_placement_options(parser, "of all stages (default: auto, playing in float16 on a GPU of CUDA, else in float32; "
-                          "a store in float32; training as configured, in bfloat16)")  # fmt: skip
+                          "a store in float32; training as configured, in bfloat16)", PRECISIONS)  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:

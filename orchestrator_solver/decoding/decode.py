@@ -8,6 +8,7 @@ from audiocraft.models.lm import LMModel
 
 from ..features.conditions import Condition
 from .draws import Draws
+from .graphs import steps_through
 from .guidance import Guidance
 from .network import Cache, Network
 
@@ -48,14 +49,14 @@ def decode(lm: LMModel, network: Network, piece: Piece, guidance: Guidance, draw
     base = _fused(lm, network, piece, sequence.shape[-1])
     prefix = base.shape[1] - sequence.shape[-1]
     cache = _prefilled(network, base[:, :prefix], rows, base.shape[1])
-    base = base[:, prefix:]
+    base, step_through = base[:, prefix:], steps_through(network, cache)
     done, given = piece.known.shape[-1], 0
     begun = int(places[:, done].min())
     numbers = draws.numbers(sequence.shape[-1] - begun, network.codebooks)
     complete = places.amax(0)
     for step in range(begun, sequence.shape[-1]):
         codes = sequence[..., given:step].repeat(len(guidance.passes), 1, 1)
-        logits = network(base[rows, given:step] + network.embed(codes), cache, prefix + given)
+        logits = step_through(base[rows, given:step] + network.embed(codes), prefix + given)
         taken = draws.pick(guidance.combined(logits), None if numbers is None else numbers[step - begun])
         sequence[..., step] = torch.where(sequence[..., step] < 0, taken, sequence[..., step])
         given = step

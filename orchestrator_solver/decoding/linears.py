@@ -7,8 +7,6 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from dataset_builder.errors import UserError
-
 Linear = Callable[[torch.Tensor], torch.Tensor]  # `[N, in]` to `[N, out]`
 _ROWS = 2  # that oneDNN packs for: a take, and the same without its conditions
 
@@ -19,10 +17,8 @@ def prepared(weight: torch.Tensor, bias: torch.Tensor | None, precision: torch.d
     Args:
         weight: the matrix; not changed.
         bias: `[out]`, added in the precision of the product.
-        precision: float32, float16, bfloat16, or int8: weights of 8 bits, a scale a row, times bfloat16.
+        precision: float32, float16, bfloat16, or int8 (on the CPU: weights of 8 bits, a scale a row, times bfloat16).
 
-    Raises:
-        UserError: for int8 on another device than the CPU.
     """
     if precision == torch.int8:
         return _of_bytes(weight, bias)
@@ -40,8 +36,6 @@ def _packed_product(weight: torch.Tensor, bias: torch.Tensor | None, x: torch.Te
 
 
 def _of_bytes(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
-    if weight.device.type != "cpu":
-        raise UserError(f"--precision int8 is for the CPU, found {weight.device}: use float16 there")
     scale = weight.detach().abs().amax(1).clamp(min=1e-12) / 127
     whole = (weight.detach() / scale[:, None]).round().to(torch.int8)
     return partial(_byte_product, whole, scale.bfloat16(), None if bias is None else bias.detach().bfloat16())

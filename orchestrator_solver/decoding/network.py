@@ -25,8 +25,9 @@ class Cache:
     """
 
     def __init__(self, network: "Network", rows: int, length: int) -> None:
+        self.length = length
         shape = (rows, length, 2, network.heads, network.dim // network.heads)
-        self.layers = [_Past(torch.empty(shape, dtype=network.dtype, device=network.device)) for _ in network.layers]
+        self.layers = [_Past(torch.zeros(shape, dtype=network.dtype, device=network.device)) for _ in network.layers]
 
     def take(self, other: "Cache", rows: torch.Tensor, length: int) -> None:
         """Fill the first `length` positions with those `rows` of another."""
@@ -96,12 +97,30 @@ class Network:
     @torch.inference_mode()
     def __call__(self, x: torch.Tensor, cache: Cache, start: int) -> torch.Tensor:
         """Logits `[R, K, card]` after the last of the positions `x` `[R, S, D]`, the first of which is `start`."""
-        rows, steps, dim = x.shape
+        steps = x.shape[1]
         mask = _causal(steps, start, x.device) if steps > 1 and start else None
+        return self._through(x, cache, partial(_attended, start=start, mask=mask))
+
+    def at(self, x: torch.Tensor, cache: Cache, position: torch.Tensor, length: int) -> torch.Tensor:
+        """The same after one position `[R, 1, D]`, where nothing but values differs from step to step.
+
+        Args:
+            x: the embedding.
+            cache: with all before it.
+            position: of it `[1]`, below `length`.
+            length: positions that are looked at, the later ones through a mask.
+        """
+        mask = torch.arange(length, device=x.device) <= position
+        return self._through(x, cache, partial(_attended_at, position=position, mask=mask))
+
+    def _through(
+        self, x: torch.Tensor, cache: Cache, attended: Callable[[torch.Tensor, _Past], torch.Tensor]
+    ) -> torch.Tensor:
+        rows, steps, dim = x.shape
         x = x.flatten(0, 1)  # matrices of two dimensions are multiplied sooner
         for layer, past in zip(self.layers, cache.layers, strict=True):
             packed = layer.qkv(layer.norm1(x).to(self.dtype)).view(rows, steps, 3, self.heads, dim // self.heads)
-            x = x + layer.out(_attended(packed, past, start, mask)).float()
+            x = x + layer.out(attended(packed, past)).float()
             x = x + layer.down(layer.activation(layer.up(layer.norm2(x).to(self.dtype)))).float()
         last = self.norm(x.view(rows, steps, dim)[:, -1]).to(self.dtype)
         return self.classify(last).float().view(rows, self.codebooks, self.card)
@@ -116,6 +135,16 @@ def _attended(packed: torch.Tensor, past: _Past, start: int, mask: torch.Tensor 
         attn_mask=mask, is_causal=steps > 1 and not start,
     )  # fmt: skip
     return out.transpose(1, 2).reshape(packed.shape[0] * steps, -1)
+
+
+def _attended_at(packed: torch.Tensor, past: _Past, position: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The same of one position, whose place is a value on the device."""
+    past.both.index_copy_(1, position, packed[:, :, 1:])
+    length = mask.shape[0]
+    out = F.scaled_dot_product_attention(
+        packed[:, :, 0].transpose(1, 2), past.keys.narrow(2, 0, length), past.values.narrow(2, 0, length), mask[None]
+    )
+    return out.transpose(1, 2).flatten(1)
 
 
 def _causal(steps: int, start: int, device: torch.device) -> torch.Tensor:

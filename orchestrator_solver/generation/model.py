@@ -141,9 +141,12 @@ class OrchestratorModel:
             UserError: if the device has too little memory.
         """
         try:
-            codes = self._codes(prompts, references, seconds, sampling, seeds or [sampling.seed] * len(prompts))
+            frames = math.ceil(seconds * self.codec.frame_rate)
+            nothing = torch.zeros(len(prompts), self.lm.n_q, 0, dtype=torch.long, device=self.placement.device)
+            seeds = seeds or [sampling.seed] * len(prompts)
+            codes = self.continued(prompts, references, nothing, frames, sampling, seeds)
             left = round(seconds * self.sample_rate)
-            pieces = in_pieces(self.codec, told(codes, math.ceil(seconds * self.codec.frame_rate), progress))
+            pieces = in_pieces(self.codec, _told(codes, frames, progress))
             for piece in pieces:
                 wav = piece[..., :left].cpu()
                 left -= wav.shape[-1]
@@ -162,42 +165,47 @@ class OrchestratorModel:
         """Its transformer, made ready to be played."""
         return Network(self.lm, self.placement.precision)
 
-    def _codes(
-        self, prompts: Sequence[str | None], references: Sequence[ReferenceAudio], seconds: float,
+    def continued(
+        self, prompts: Sequence[str | None], references: Sequence[ReferenceAudio], before: torch.Tensor, frames: int,
         sampling: SamplingSettings, seeds: Sequence[int],
     ) -> Iterator[torch.Tensor]:  # fmt: skip
-        """New codes `[B, K, n]`, in windows of `max_seconds` that each go on from half of the one before."""
+        """New codes `[B, K, n]` after those `before`, in windows that each go on from half of the one before.
+
+        Args:
+            prompts: what to play.
+            references: what to follow, from its begin.
+            before: codes `[B, K, T]` from the begin on, none or some.
+            frames: how many there shall be in all.
+            sampling: how codes are drawn.
+            seeds: of each one's draws.
+        """
         rate = self.codec.frame_rate
-        total = math.ceil(seconds * rate)
-        window = min(total, int(self.max_seconds * rate))
+        window = min(frames, int(self.max_seconds * rate))
         asked, of_request = _different(prompts, references)
-        wavs = [torch.from_numpy(reference.at(self.sample_rate))[None] for _, reference in asked]
         guidance, draws = self.resolved(sampling).dials, Draws(seeds, sampling.temperature, sampling.top_k)
-        known = torch.zeros(len(prompts), self.lm.n_q, 0, dtype=torch.long, device=self.placement.device)
-        start = 0
-        while start + known.shape[-1] < total:
-            frames = min(window, total - start)
-            samples = [
-                self.condition(prompt, wav, start / rate, frames / rate, reference.one_stem)
-                for (prompt, reference), wav in zip(asked, wavs, strict=True)
-            ]
+        known = before
+        done = before.shape[-1]
+        while done < frames:
+            start = done - min(done, window // 2)
+            known = known[..., known.shape[-1] - (done - start) :]
+            until = min(frames, start + window)
+            samples = [self.condition(*one, start / rate, (until - start) / rate) for one in asked]
             with torch.no_grad(), self.placement.autocast():
                 conditions = conditions_of(self.lm, samples, guidance)
-            for new in decode(self.lm, self.network, Piece(conditions, of_request, frames, known), guidance, draws):
+            piece = Piece(conditions, of_request, until - start, known)
+            for new in decode(self.lm, self.network, piece, guidance, draws):
                 known = torch.cat([known, new], dim=-1)
                 yield new
-            overlap = window // 2
-            start, known = start + known.shape[-1] - overlap, known[..., -overlap:]
+            done = until
 
     def condition(
-        self, prompt: str | None, wav: torch.Tensor, start: float, seconds: float, one_stem: bool
+        self, prompt: str | None, reference: ReferenceAudio, start: float, seconds: float
     ) -> ConditioningAttributes:
-        """The prompt and the part `start .. start + seconds` of a reference `[1, T]`, padded with silence."""
-        begin, samples = round(start * self.sample_rate), round(seconds * self.sample_rate)
-        part = wav[:, begin : begin + samples]
-        padded = torch.nn.functional.pad(part, (0, samples - part.shape[-1]))
-        reference = audio_reference(padded, part.shape[-1], self.sample_rate, one_stem)
-        return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": reference})
+        """The prompt and the part `start .. start + seconds` of a reference, padded with silence."""
+        part = torch.from_numpy(reference.part(start, seconds, self.sample_rate))[None]
+        padded = torch.nn.functional.pad(part, (0, round(seconds * self.sample_rate) - part.shape[-1]))
+        heard = audio_reference(padded, part.shape[-1], self.sample_rate, reference.one_stem)
+        return ConditioningAttributes(text={"description": prompt}, wav={"self_wav": heard})
 
 
 def _different(
@@ -216,7 +224,7 @@ def _different(
     return asked, of_request
 
 
-def told(codes: Iterator[torch.Tensor], frames: int, progress: Progress | None) -> Iterator[torch.Tensor]:
+def _told(codes: Iterator[torch.Tensor], frames: int, progress: Progress | None) -> Iterator[torch.Tensor]:
     """The same codes `[B, K, n]`, of which `progress` is told the share that is there."""
     done = 0
     for new in codes:

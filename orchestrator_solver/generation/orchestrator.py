@@ -16,8 +16,11 @@ from .model import OrchestratorModel, Progress, load_model
 from .orchestrate import orchestrate, recorded, warnings_of
 from .recordings import Recording
 from .reference_audio import ReferenceAudio, read_reference, reference_of
-from .request import Description, Request, describe
+from .request import Description, Request, describe, parts_of
 from .sampling import SamplingSettings
+from .takes import choice
+from .takes.choice import Choice, choose
+from .takes.redo import redone
 
 SCORES = ("sim", "instruments")  # of a recording's record
 Reference = str | Path | ReferenceAudio | tuple[np.ndarray, int]
@@ -94,7 +97,7 @@ class Orchestrator:
 
     def play(
         self, requests: Sequence[Request], seconds: float | None = None, sampling: SamplingSettings | None = None,
-        seeds: Sequence[int] | None = None, progress: Progress | None = None,
+        seeds: Sequence[int] | None = None, progress: Progress | None = None, scores: Sequence[str] = SCORES,
     ) -> list[Recording]:  # fmt: skip
         """Play requests at once, each as if it were alone, and score them.
 
@@ -104,13 +107,72 @@ class Orchestrator:
             sampling: how codes are drawn.
             seeds: of each request's draws, in place of `sampling.seed`.
             progress: called with the share that is done, 0..1.
+            scores: names of metrics, for their records.
 
         Raises:
             UserError: if the device has too little memory.
         """
         with self._playing:
             chosen = sampling or SamplingSettings()
-            return orchestrate(self.model, requests, chosen, seconds, build_metrics(SCORES), progress, seeds)
+            return orchestrate(self.model, requests, chosen, seconds, build_metrics(scores), progress, seeds)
+
+    def choose(
+        self, request: Request, candidates: int = 4, seconds: float | None = None,
+        sampling: SamplingSettings | None = None, progress: Progress | None = None,
+    ) -> Choice:  # fmt: skip
+        """Play a request several times at once, each with the next seed, and rank what is heard.
+
+        Args:
+            request: what is asked for.
+            candidates: how many takes.
+            seconds: of each; by default the reference's.
+            sampling: how codes are drawn; its seed is the first take's.
+            progress: called with the share that is done, 0..1.
+
+        Raises:
+            UserError: if the device has too little memory.
+        """
+        sampling = sampling or SamplingSettings()
+        seeds = [sampling.seed + number for number in range(candidates)]
+        return choose(self.play([request] * candidates, seconds, sampling, seeds, progress, choice.SCORES))
+
+    def parts(
+        self, request: Request, seconds: float | None = None, sampling: SamplingSettings | None = None,
+        progress: Progress | None = None,
+    ) -> list[Recording]:  # fmt: skip
+        """A take of each instrument alone, in the order of the request; `mixing.mixed` makes one of them.
+
+        Each follows the reference; none hears the others.
+
+        Args:
+            request: what is asked for.
+            seconds: of each; by default the reference's.
+            sampling: how codes are drawn.
+            progress: called with the share that is done, 0..1.
+
+        Raises:
+            UserError: if the device has too little memory.
+        """
+        return self.play(parts_of(request), seconds, sampling, progress=progress)
+
+    def redo(
+        self, take: Recording, request: Request, start: float, end: float, sampling: SamplingSettings | None = None
+    ) -> Recording:
+        """A take with a stretch made anew, and the rest sample for sample as it was.
+
+        Args:
+            take: of this model, or of one with the same codec.
+            request: what the take was asked for.
+            start: of the stretch, in seconds.
+            end: of the stretch, in seconds.
+            sampling: how it is drawn; by default as any take, with the seed after the take's.
+
+        Raises:
+            UserError: if the stretch is not inside the take, or shorter than half a second.
+        """
+        sampling = sampling or SamplingSettings(int(take.record["seed"]) + 1)
+        with self._playing:
+            return redone(self.model, take, request, (start, end), sampling)
 
     def stream(
         self, request: Request, seconds: float | None = None, sampling: SamplingSettings | None = None,

@@ -26,6 +26,7 @@ _USUAL_PEAK = 1.5  # of full scale: what decoding and resampling loud music add 
 _SILENCE_DBFS = -60.0
 _CANCELLED_DB = 30.0  # a sum of channels this far below them: they are each other's opposite
 _BLOCK = 1 << 16
+_MARGIN = 0.08  # seconds on both sides of a part that is resampled: more than the resampler's filter hears
 _MOST_CHANNELS = 64  # an array that is wider is the wrong way round
 _MIDI_ENDINGS = (".mid", ".midi")
 
@@ -62,6 +63,22 @@ class ReferenceAudio:
         """The audio, float32 `[T]`, at another rate."""
         wav = np.asarray(self.wav, dtype=np.float32)
         return wav if sample_rate == self.sample_rate else soxr.resample(wav, self.sample_rate, sample_rate)
+
+    def part(self, start: float, seconds: float, sample_rate: int) -> np.ndarray:
+        """Some of the audio at another rate, float32 `[T]`, shorter where the reference ends before.
+
+        Of a long reference no whole copy is made.
+
+        Args:
+            start: in seconds.
+            seconds: how long.
+            sample_rate: in Hz.
+        """
+        margin = min(start, _MARGIN)
+        first, last = round((start - margin) * self.sample_rate), round((start + seconds + _MARGIN) * self.sample_rate)
+        around = replace(self, wav=self.wav[first:last]).at(sample_rate)
+        skipped = round(margin * sample_rate)
+        return around[skipped : skipped + round(seconds * sample_rate)]
 
     def record(self) -> dict[str, Any]:
         """What a recording's JSON says of it."""

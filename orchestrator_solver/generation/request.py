@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dataset_builder.descriptor.captions.registry import CAPTIONERS, CaptionSettings
 from dataset_builder.descriptor.describers import DESCRIBERS
 from dataset_builder.items import prompt
 from dataset_builder.items.facts import Facts
+from dataset_builder.music.instruments import class_of_word
 
 from .reference_audio import ReferenceAudio
 
@@ -47,6 +48,12 @@ class Request:
     def prompt(self) -> str:
         """What the model is told."""
         return prompt.compose(self.words or self.instruments, self.description.text)
+
+
+def parts_of(request: Request) -> list[Request]:
+    """A request of each instrument alone, in their order."""
+    found = ((word, class_of_word(word)) for word in request.words or request.instruments)
+    return [replace(request, instruments=(name,) if name else (), words=(word,)) for word, name in found]
 
 
 def describe(reference: ReferenceAudio) -> Description:

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 AUTO = "auto"
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?")  # of torch's devices; mps (macOS) was never tried
 PRECISIONS = ("float32", "float16", "bfloat16")
+PLAYED = (*PRECISIONS, "int8")  # int8: of weights, on the CPU; what plays has bfloat16 beside it
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Placement:
         """The context in which a model computes so precisely."""
         import torch
 
-        if self.precision == torch.float32:
+        if self.precision in (torch.float32, torch.int8):
             return nullcontext()
         return torch.autocast(self.device.type, self.precision)
 
@@ -60,15 +61,17 @@ def add_device_option(parser: argparse.ArgumentParser) -> None:
 def add_placement_options(
     parser: argparse.ArgumentParser,
     what: str = "of the language model (default: auto, float16 on a GPU of CUDA, else float32)",
+    precisions: tuple[str, ...] = PLAYED,
 ) -> None:
     """Add device and precision to a command's parser.
 
     Args:
         parser: of the command.
         what: has the precision, and what auto means.
+        precisions: to choose from.
     """
     add_device_option(parser)
-    parser.add_argument("--precision", choices=[AUTO, *PRECISIONS], default=AUTO, help=what)
+    parser.add_argument("--precision", choices=[AUTO, *precisions], default=AUTO, help=what)
 
 
 def stated_precision(word: str, where: str) -> "torch.dtype":
@@ -94,7 +97,7 @@ def placement(device: str = AUTO, precision: str = AUTO) -> Placement:
 
     Args:
         device: auto, cpu, cuda, cuda:N or mps.
-        precision: auto, or one of `PRECISIONS`.
+        precision: auto, or one of `PLAYED`.
 
     Raises:
         UserError: if there is no such device, or torch cannot use it.
@@ -104,8 +107,10 @@ def placement(device: str = AUTO, precision: str = AUTO) -> Placement:
     found = _device(device)
     if precision == AUTO:
         precision = "float16" if found.type == "cuda" else "float32"
-    if precision not in PRECISIONS:
-        raise UserError(f"unknown precision {precision!r}, known: {AUTO}, {', '.join(PRECISIONS)}")
+    if precision not in PLAYED:
+        raise UserError(f"unknown precision {precision!r}, known: {AUTO}, {', '.join(PLAYED)}")
+    if precision == "int8" and found.type != "cpu":
+        raise UserError(f"--precision int8 is for the CPU, found {found}: use float16 there")
     if precision == "bfloat16" and found.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise UserError(f"{torch.cuda.get_device_name(found)} has no bfloat16: use --precision float16")
     return Placement(found, getattr(torch, precision))

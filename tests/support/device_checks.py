@@ -97,8 +97,8 @@ def plays_as_the_cpu(device: str, model: str) -> None:
 def _greedy_codes(model: OrchestratorModel, seconds: float = 2.0) -> torch.Tensor:
     rate = model.sample_rate
     wav = (0.2 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
-    reference = torch.from_numpy(ReferenceAudio(wav, rate).at(rate))[None]
-    asked = [model.condition("Instruments: violin, cello.", reference, 0.0, seconds, one_stem=True)]
+    reference = ReferenceAudio(wav, rate, one_stem=True)
+    asked = [model.condition("Instruments: violin, cello.", reference, 0.0, seconds)]
     guidance, nothing = Guidance(3.0, 3.0), torch.zeros(1, model.lm.n_q, 0, dtype=torch.long)
     conditions, frames = conditions_of(model.lm, asked, guidance), round(seconds * model.codec.frame_rate)
     piece = Piece(conditions, [0], frames, nothing.to(model.placement.device))

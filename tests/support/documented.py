@@ -54,6 +54,8 @@ NOT_RUN: dict[str, str] = {
     "make test-all": "it runs the tests",
     "make test-gpu": "needs a GPU; its checks are run on the CPU by test_device_checks.py",
     "make wheels": "asks the package index of twelve machines; run by hand when the lock changes",
+    "orchestrator bench decoding": "minutes; test_decoding.py runs it on a tiny model",
+    "orchestrator bench playing": "minutes; test_playing.py runs it on a tiny model",
     "orchestrator bench imports": "minutes; test_imports.py tests its parts, test_starts.py what it measures",
     "make lint": "a part of .ci/run beside the tests",
     "make audiocraft-tests": "downloads audiocraft's source archive; run by hand when a seam changes",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator_solver.bench import excerpt
+from orchestrator_solver.bench.speed import excerpt
 from orchestrator_solver.cli import main
 
 

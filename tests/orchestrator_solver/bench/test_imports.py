@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dataset_builder.errors import UserError
-from orchestrator_solver.bench.child import run_child
-from orchestrator_solver.bench.import_tree import costliest
+from orchestrator_solver.bench.speed.child import run_child
+from orchestrator_solver.bench.speed.import_tree import costliest
 
 
 def test_the_costliest_import_is_found_with_who_asked_for_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dataset_builder.errors import UserError
-from orchestrator_solver.bench.startup import seconds_until
+from orchestrator_solver.bench.speed.startup import seconds_until
 
 
 def test_the_clock_stops_at_the_line_that_is_waited_for(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from support.hub_cache import small_separator
 
-from orchestrator_solver.bench import random_hub, training
-from orchestrator_solver.bench.training import WANTED, Case, bench_training
+from orchestrator_solver.bench import random_hub
+from orchestrator_solver.bench.speed import training
+from orchestrator_solver.bench.speed.training import WANTED, Case, bench_training
 
 
 @pytest.mark.slow

@@ -13,9 +13,10 @@ from dataset_builder.errors import UserError
 from orchestrator_solver.decoding.decode import Piece, decode
 from orchestrator_solver.decoding.draws import Draws
 from orchestrator_solver.decoding.guidance import Guidance
-from orchestrator_solver.decoding.network import Network
+from orchestrator_solver.decoding.network import Cache, Network
 from orchestrator_solver.decoding.passes import conditions_of
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
+from orchestrator_solver.generation.reference_audio import ReferenceAudio
 
 GREEDY = Draws([0, 0], temperature=0, top_k=1)
 
@@ -35,8 +36,8 @@ def asked(
 ) -> list[ConditioningAttributes]:
     """A request of each prompt, to play one tone."""
     rate = model.sample_rate
-    wav = 0.2 * torch.sin(2 * np.pi * 440.0 * torch.arange(round(seconds * rate)) / rate)[None]
-    return [model.condition(prompt, wav, 0.0, seconds, one_stem=True) for prompt in prompts]
+    wav = (0.2 * np.sin(2 * np.pi * 440.0 * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+    return [model.condition(prompt, ReferenceAudio(wav, rate, one_stem=True), 0.0, seconds) for prompt in prompts]
 
 
 def drawn(
@@ -102,9 +103,19 @@ def test_less_precise_products_are_near(model: OrchestratorModel, precision: tor
 
 
 def _logits(network: Network, codes: torch.Tensor) -> torch.Tensor:
-    from orchestrator_solver.decoding.network import Cache
-
     return network(network.embed(codes), Cache(network, 2, codes.shape[-1]), 0)
+
+
+def test_what_a_graph_holds_is_the_plain_step(model: OrchestratorModel) -> None:
+    """A step whose position is a value, and which looks past it through a mask: what CUDA graphs replay."""
+    network, x = model.network, model.network.embed(known_codes(model, 9))
+    plain, valued = Cache(network, 2, 20), Cache(network, 2, 20)
+    for cache in (plain, valued):
+        network(x[:, :8], cache, 0)
+    wanted = network(x[:, 8:], plain, 8)
+    with torch.no_grad():
+        found = network.at(x[:, 8:], valued, torch.tensor([8]), 16)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_codes_come_as_they_are_drawn(model: OrchestratorModel) -> None:

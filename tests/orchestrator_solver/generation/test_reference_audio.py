@@ -11,7 +11,7 @@ import soundfile
 
 from dataset_builder.errors import UserError
 from dataset_builder.music.audio_tempo_key import key_of_audio, tempo_of_audio
-from orchestrator_solver.generation.reference_audio import SAMPLE_RATE, read_reference
+from orchestrator_solver.generation.reference_audio import SAMPLE_RATE, ReferenceAudio, read_reference
 
 SCALE = (57, 59, 60, 62, 64, 65, 68, 69)  # A harmonic minor
 
@@ -201,3 +201,16 @@ def test_no_more_is_read_than_memory_holds(tmp_path: Path) -> None:
     os.truncate(path, 44 + 3600 * rate)  # a hole, which takes no room on disk
     with pytest.raises(UserError, match="60 minutes at 768000 Hz are too many to be read at once, expected at most 5"):
         read_reference(path, 3600.0)
+
+
+@pytest.mark.parametrize("rate", [16_000, 32_000, 44_100])
+def test_a_part_is_the_same_stretch_of_the_whole(rate: int) -> None:
+    """But for what the resampler's filter rounds; to the bit where there is nothing to resample or all is asked for."""
+    wav = np.random.default_rng(0).uniform(-1, 1, 5 * 32_000).astype(np.float32)
+    reference = ReferenceAudio(wav, 32_000)
+    whole = reference.at(rate)
+    for start, seconds in ((0.0, 2.0), (1.32, 1.0), (4.0, 2.0)):
+        part = reference.part(start, seconds, rate)
+        wanted = whole[round(start * rate) :][: round(seconds * rate)]
+        assert part.shape == wanted.shape and np.abs(part - wanted).max() < (1e-3 if rate != 32_000 else 1e-9)
+    assert np.array_equal(reference.part(0.0, 5.0, rate), whole)

@@ -27,6 +27,7 @@ from orchestrator_solver.features.feature_store import Entry
 from orchestrator_solver.features.pitch_classes import PitchCache, pitch_classes, pitch_classes_in_pieces
 from orchestrator_solver.features.store_reader import StoreReader
 from orchestrator_solver.generation.model import OrchestratorModel
+from orchestrator_solver.generation.reference_audio import ReferenceAudio
 from orchestrator_solver.models.melody_conditioner import MelodyConditioner
 from orchestrator_solver.precompute.encoders import FrozenEncoders
 from orchestrator_solver.precompute.fill_store import entry_of, fill
@@ -236,8 +237,9 @@ def test_solver_and_generation_see_the_same_condition(
         seen = OrchestratorSolver.prepare(solver, batch).conditions
         item, start = excerpt.reference, excerpt.start
         there = min(seconds, item.duration - start)
-        wav = torch.from_numpy(read_excerpt(item, tiny_data, start, there, RATE))[None]
-        attributes = [model.condition(excerpt.prompt, wav, 0.0, seconds, one_stem=item.kind == "stem")]
+        wav = read_excerpt(item, tiny_data, start, there, RATE)
+        reference = ReferenceAudio(wav, RATE, one_stem=item.kind == "stem")
+        attributes = [model.condition(excerpt.prompt, reference, 0.0, seconds)]
         played = provider(provider.tokenize(attributes))
         for ours, theirs in zip(seen["self_wav"], played["self_wav"], strict=True):
             assert torch.equal(ours, theirs)

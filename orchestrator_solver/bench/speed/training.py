@@ -36,13 +36,13 @@ from dataset_builder.pipeline.build import build
 from dataset_builder.pipeline.settings import BuildSettings
 from dataset_builder.runtime import atomic
 
-from .. import train
-from ..data.excerpt_sampling import ExcerptSampling
-from ..precompute.encoders import FrozenEncoders
-from ..precompute.fill_store import Texts, fill
-from ..seams.registry import ModuleView, stock
-from ..training.solver import OrchestratorSolver
-from . import random_hub
+from ... import train
+from ...data.excerpt_sampling import ExcerptSampling
+from ...precompute.encoders import FrozenEncoders
+from ...precompute.fill_store import Texts, fill
+from ...seams.registry import ModuleView, stock
+from ...training.solver import OrchestratorSolver
+from .. import random_hub
 
 SCALES = ("nano", "small")
 OURS, THEIRS = "store", "audiocraft"

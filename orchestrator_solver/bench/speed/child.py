@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dataset_builder.errors import UserError
 
-from ..paths import PROJECT
+from ...paths import PROJECT
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from dataset_builder.bench.measurement import Report
 from dataset_builder.errors import UserError
 
-from ..paths import PROJECT
+from ...paths import PROJECT
 
 FIRST = "Train | Epoch 1 | 1/"  # flashy's line after the second update: a little later than asked for
 RUN = ["logging.log_updates=1000", "optim.updates_per_epoch=1000", "optim.epochs=1", "num_threads=2"]

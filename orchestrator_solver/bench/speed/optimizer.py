@@ -10,7 +10,7 @@ from audiocraft.optim.dadam import DAdaptAdam as AudiocraftDAdaptAdam
 
 from dataset_builder.bench.measurement import Report
 
-from ..optim.d_adaptation import DAdaptAdam
+from ...optim.d_adaptation import DAdaptAdam
 
 WIDTH, CODEBOOKS, CARD, TEXT, PITCHES = 1024, 4, 2048, 768, 12  # MusicGen-small's
 SMALL_LAYERS = 24
