@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
     os.environ.update(_QUIET)
 
     from ..generation.orchestrator import Orchestrator
-    from ..serving.limits import Limits
     from ..serving.server import application, serve
+    from ..serving.wish import Limits
     from ..weights.package import folder_of
 
     player = Orchestrator.from_pretrained(args.model, args.device, args.precision)

@@ -14,10 +14,9 @@ from ..generation.request import Request
 from .cards import best_of
 from .families import FAMILIES
 from .hearing import Heard, Listener, described
-from .limits import Limits
 from .playing import Performance, Played, Share
 from .sessions import KeptTake, Sessions
-from .wish import Facts, Wish, facts_of, wish_of
+from .wish import Facts, Limits, Wish, facts_of, wish_of
 
 
 @contextmanager

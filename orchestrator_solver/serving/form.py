@@ -15,11 +15,10 @@ from .api import asked_of
 from .cards import live_card, status_line, take_cards, tune_card
 from .families import FAMILIES
 from .hearing import Heard, Listener, described
-from .limits import Limits
 from .live import LiveWav
 from .playing import Performance, Piece, Played, Share
 from .sessions import Sessions
-from .wish import LONGEST_DESCRIPTION, LONGEST_LIST, MOST_TAKES, facts_of, wish_of
+from .wish import LONGEST_DESCRIPTION, LONGEST_LIST, MOST_TAKES, Limits, facts_of, wish_of
 
 HEARING, DEVICE = "hearing", "device"  # one at a time of each
 _LEAD = """<header class="masthead"><h1>Music Orchestrator</h1>

@@ -8,9 +8,8 @@ from dataset_builder.errors import UserError
 
 from ..generation.reference_audio import ReferenceAudio, read_reference
 from ..generation.request import Description, describe
-from .limits import Limits
 from .uploads import Uploads
-from .wish import Facts
+from .wish import Facts, Limits
 
 NOT_UPLOADED = "the tune was not uploaded to this server, or was played before: upload it, and name what that answers"
 

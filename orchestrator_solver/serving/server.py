@@ -22,9 +22,9 @@ from .api import Api
 from .door import Application, Door
 from .form import DEVICE, HEARING, Form
 from .hearing import Listener
-from .limits import Limits
 from .sessions import Sessions
 from .uploads import Uploads
+from .wish import Limits
 
 _OWN = Path(__file__).with_name("templates")
 _TITLE = "Music Orchestrator"

@@ -1,6 +1,7 @@
-"""What somebody wishes to hear, as it comes from a browser or a program: every field within its bounds."""
+"""What somebody may wish to hear, as it comes from a browser or a program: every field within its bounds."""
 
 import unicodedata
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +36,23 @@ def _known_key(name: str) -> str:
 _Kind = TypeVar("_Kind", bound=BaseModel)
 List = Annotated[str, Field(max_length=LONGEST_LIST), AfterValidator(_plain)]
 Sentences = Annotated[str, Field(max_length=LONGEST_DESCRIPTION), AfterValidator(_plain)]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused, in one line, when it is more.
+
+    Attributes:
+        max_seconds: of a tune, and of a take.
+        max_megabytes: of a tune's file.
+        max_queue: requests that wait.
+        timeout: seconds that the takes of one request may need, from when they begin.
+    """
+
+    max_seconds: float = 60.0
+    max_megabytes: float = 20.0
+    max_queue: int = 16
+    timeout: float = 300.0
 
 
 class Facts(BaseModel):

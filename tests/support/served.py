@@ -22,8 +22,8 @@ from orchestrator_solver.generation.model import Progress
 from orchestrator_solver.generation.orchestrator import Orchestrator
 from orchestrator_solver.generation.reference_audio import ReferenceAudio
 from orchestrator_solver.generation.sampling import SamplingSettings
-from orchestrator_solver.serving.limits import Limits
 from orchestrator_solver.serving.server import application
+from orchestrator_solver.serving.wish import Limits
 
 RATE = 16_000
 

@@ -25,7 +25,7 @@ from support.served import RATE, SlowModel, served, tune, upload, wait_until
 
 from dataset_builder.music.instruments import CLASSES
 from orchestrator_solver.paths import PROJECT
-from orchestrator_solver.serving.limits import Limits
+from orchestrator_solver.serving.wish import Limits
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ from support.served import SlowModel, served, tune, upload, wait_until
 from dataset_builder.errors import UserError
 from orchestrator_solver.generation.orchestrator import Orchestrator
 from orchestrator_solver.generation.recordings import Recording
-from orchestrator_solver.serving.limits import Limits
 from orchestrator_solver.serving.server import application, serve
 from orchestrator_solver.serving.sessions import Sessions
 from orchestrator_solver.serving.uploads import Uploads
+from orchestrator_solver.serving.wish import Limits
 
 
 def _folder() -> Path:
