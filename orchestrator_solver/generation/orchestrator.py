@@ -203,7 +203,7 @@ class Orchestrator:
 
     def recorded(
         self, request: Request, wav: np.ndarray, took: float, seconds: float | None = None,
-        sampling: SamplingSettings | None = None,
+        sampling: SamplingSettings | None = None, scores: Sequence[str] = SCORES,
     ) -> Recording:  # fmt: skip
         """The recording that `play` would return of what was heard, scored.
 
@@ -213,9 +213,10 @@ class Orchestrator:
             took: seconds that playing took.
             seconds: as `stream` was told.
             sampling: as `stream` was told.
+            scores: names of metrics, for its record.
         """
         chosen, length = self.model.resolved(sampling or SamplingSettings()), seconds or request.reference.seconds
-        (recording,) = recorded(self.model, [request], [wav], chosen, length, took, build_metrics(SCORES))
+        (recording,) = recorded(self.model, [request], [wav], chosen, length, took, build_metrics(scores))
         return recording
 
     def orchestrate(

@@ -7,6 +7,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..generation.recordings import Recording
+from ..generation.takes.choice import choose
 from ..page import embedding
 from ..page.content import score_text
 from ..page.render import PITCH_CLASSES
@@ -33,11 +34,9 @@ class _Card:
 
 
 def best_of(recordings: Sequence[Recording]) -> int:
-    """Which recording has the highest mean of the scores that are defined of it; the first of those that are alike."""
-    means = [
-        np.mean([score for score in one.record["scores"].values() if score is not None] or [0.0]) for one in recordings
-    ]
-    return int(np.argmax(means))
+    """Which of the recordings of a request, each of another seed, is ranked first."""
+    best = choose(recordings).best.record["seed"]
+    return [one.record["seed"] for one in recordings].index(best)
 
 
 def tune_card(heard: Heard) -> str:
@@ -57,7 +56,8 @@ def take_cards(heard: Heard, takes: Sequence[KeptTake]) -> str:
     heard_there = heard.reference.at(rate)[:samples]
     reference[: len(heard_there)] = heard_there
     return _TEMPLATES.get_template("takes.html").render(
-        cards=[_card(take) for take in takes], best=best_of(recordings), asked=recordings[0].record["prompt"],
+        cards=[_card(take) for take in takes], best=best_of(recordings),
+        why=choose(recordings).explained(), asked=recordings[0].record["prompt"],
         warnings=recordings[0].record["warnings"],
         reference=_chroma(reference, rate), pitch_classes=PITCH_CLASSES[::-1],
     )  # fmt: skip

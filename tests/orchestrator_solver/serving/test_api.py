@@ -81,8 +81,8 @@ def test_takes_are_scored_ranked_and_fetched(client: Client, address: str, song:
     shares = [part["done"] for part in told if "done" in part]
     assert shares == sorted(shares) and shares[-1] > 0.9
     takes = answer["takes"]
-    means = [np.mean([score for score in take["scores"].values() if score is not None]) for take in takes]
-    assert answer["best"] == int(np.argmax(means)) and [take["record"]["seed"] for take in takes] == [5, 6, 7]
+    totals = [take["scores"]["melody (above chance)"] + take["scores"]["instruments F1"] for take in takes]
+    assert answer["best"] == int(np.argmax(totals)) and [take["record"]["seed"] for take in takes] == [5, 6, 7]
     assert takes[0]["record"]["prompt"] == "calm Instruments: violin, drums."
     for take in takes:
         wav = httpx.get(address + take["wav"])

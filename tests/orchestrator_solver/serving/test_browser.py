@@ -100,7 +100,7 @@ def test_a_tune_is_dropped_described_played_and_compared(page: Page, tmp_path: P
     expect(page.get_by_text("A calm piece. Instruments: violin, cello, pipe.")).to_be_visible()
     expect(page.get_by_text(re.compile("^Best: Take of seed"))).to_be_visible()
     scores = takes.locator("dd").all_inner_texts()
-    assert len(scores) == 6 and all(re.fullmatch(r"\d\.\d{3}|–", score) for score in scores)
+    assert len(scores) == 9 and all(re.fullmatch(r"-?\d\.\d{3}|–", score) for score in scores)
     lasts = page.evaluate("[...document.querySelectorAll('.takes audio')].map((audio) => audio.duration)")
     assert lasts == pytest.approx([6, 6, 6], abs=0.2)
     assert page.evaluate("[...document.querySelectorAll('.take img')].every((image) => image.naturalWidth > 0)")
