@@ -251,7 +251,7 @@ def test_for_those_who_go_away_nothing_is_played_on(song: Path) -> None:
             for line in answer.iter_lines():
                 if '"done"' in line:
                     break
-            assert slow.playing == 1
+            assert wait_until(lambda: slow.playing == 1)
         assert wait_until(lambda: slow.stopped == 1 and slow.playing == 0)
         assert threading.active_count() < 200
 
