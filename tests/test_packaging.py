@@ -25,8 +25,9 @@ def test_the_lock_holds_what_is_required_and_nothing_that_is_left_out():
     locked = {Requirement(line).name for line in LOCK.splitlines()}
     overrides = [Requirement(line) for line in SETTINGS["tool"]["uv"]["override-dependencies"]]
     dropped = {one.name for one in overrides if one.marker and "never" in str(one.marker)}
-    assert {"spacy", "sphn", "scikit-learn", "xformers"} <= dropped
-    assert not locked & (dropped | {"imageio-ffmpeg", "musicnn", "tensorflow", "thinc"})
+    assert {"sphn", "scikit-learn", "pyaudio"} <= dropped
+    ours = {"imageio-ffmpeg", "musicnn", "tensorflow", "thinc", "spacy", "xformers", "torchtext", "torchvision"}
+    assert not locked & (dropped | ours)
     required = {Requirement(line).name.replace("_", "-") for line in SETTINGS["project"]["dependencies"]}
     assert required <= locked and "tensorboard" not in required and "tensorboard" in locked
 
@@ -38,9 +39,19 @@ def test_the_papers_metrics_bring_their_networks_and_nothing_that_these_do_not_c
     assert {one.name for one in extra} == {"hear21passt", "laion-clap", "torchlibrosa"}
     assert all(str(locked[one.name].specifier) == str(one.specifier) for one in extra)
     described = {one["name"]: one["version"] for one in SETTINGS["tool"]["uv"]["dependency-metadata"]}
+    assert described.pop("audiocraft") == "1.3.0"
     assert described == {one.name: str(one.specifier).removeprefix("==") for one in extra if one.name in described}
-    assert not locked.keys() & {"timm", "torchvision", "pandas", "h5py", "webdataset", "wget", "ftfy", "braceexpand"}
+    assert not locked.keys() & {"timm", "torchvision", "h5py", "webdataset", "wget", "ftfy", "braceexpand"}
     assert {line[:9] for line in LOCK.splitlines() if line.startswith("numpy==")} == {"numpy==2."}
+
+
+def test_the_page_is_an_extra_that_audiocraft_does_not_bring():
+    """audiocraft asks for gradio, which only `orchestrator serve` uses."""
+    described = {one["name"]: one["requires-dist"] for one in SETTINGS["tool"]["uv"]["dependency-metadata"]}
+    asked = {Requirement(line).name for line in described["audiocraft"]}
+    assert not asked & {"gradio", "spacy", "xformers", "torchtext", "torchvision"} and "flashy" in asked
+    extras = SETTINGS["project"]["optional-dependencies"]
+    assert [Requirement(line).name for line in extras["serve"]] == ["gradio"] and "serve" in extras["dev"][0]
 
 
 @pytest.mark.parametrize("package", ["dataset_builder", "orchestrator_solver"])

@@ -1,11 +1,13 @@
 """The commands of `orchestrator`: a module each, imported only when its command is called, so that help comes at once.
 
-A module offers `add_parser(subparsers)` and `run(args) -> exit code`; it imports what is heavy inside `run`.
+A module, here or in a room below, offers `add_parser(subparsers)` and `run(args) -> exit code`; it imports what is
+heavy inside `run`.
 """
 
 COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "orchestrate": "play a reference on other instruments",
     "instruments": "the instruments that can be named, and which of them a model trained on",
+    "serve": "a web page and an HTTP API that play tunes",
     "demo": "corpus, fine-tuning, Table 1 and a listening page, in one go",
     "evaluate": "Table 1: score models on held-out works",
     "page": "a listening page of held-out excerpts",

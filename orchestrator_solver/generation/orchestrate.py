@@ -47,7 +47,26 @@ def orchestrate(
     prompts, references = [request.prompt for request in requests], [request.reference for request in requests]
     seeds = seeds or [sampling.seed] * len(requests)
     wavs = list(model.generate(prompts, references, seconds, sampling, progress, seeds)[:, 0].float().numpy())
-    took = time.perf_counter() - begun
+    return recorded(model, requests, wavs, sampling, seconds, time.perf_counter() - begun, metrics, seeds)
+
+
+def recorded(
+    model: OrchestratorModel, requests: Sequence[Request], wavs: Sequence[np.ndarray], sampling: SamplingSettings,
+    seconds: float, took: float, metrics: Mapping[str, ClipMetric] | None = None, seeds: Sequence[int] | None = None,
+) -> list[Recording]:  # fmt: skip
+    """Recordings of what was played of requests, with their records.
+
+    Args:
+        model: who played.
+        requests: what was asked for.
+        wavs: float32 `[T]`, what was played of each.
+        sampling: how codes were drawn, as the model resolved it.
+        seconds: that were asked for.
+        took: seconds that playing took.
+        metrics: score each recording against its reference, for its record.
+        seeds: of each request's draws, in place of `sampling.seed`.
+    """
+    seeds = seeds or [sampling.seed] * len(requests)
     scores = _scores(requests, wavs, metrics or {}, model.sample_rate)
     return [
         Recording(wav, model.sample_rate, {

@@ -15,7 +15,7 @@ from ..metrics.registry import build_metrics
 from ..runtime.placement import AUTO, placement
 from .descriptor import Descriptor
 from .model import OrchestratorModel, Progress, load_model
-from .orchestrate import asked_of, orchestrate, warnings_of
+from .orchestrate import asked_of, orchestrate, recorded, warnings_of
 from .recordings import Recording
 from .reference_audio import WHOLE, Hints, ReferenceAudio, read_reference, reference_of
 from .references.excerpt import Part
@@ -255,6 +255,24 @@ class Orchestrator:
             pieces = self.model.stream([request.prompt], [request.reference], seconds, chosen, progress)
             for piece in pieces:
                 yield piece[0, 0].float().numpy()
+
+    def recorded(
+        self, request: Request, wav: np.ndarray, took: float, seconds: float | None = None,
+        sampling: SamplingSettings | None = None, scores: Sequence[str] = SCORES,
+    ) -> Recording:  # fmt: skip
+        """The recording that `play` would return of what was heard, scored.
+
+        Args:
+            request: what was asked for.
+            wav: `[T]`, all pieces of `stream`.
+            took: seconds that playing took.
+            seconds: as `stream` was told.
+            sampling: as `stream` was told.
+            scores: names of metrics, for its record.
+        """
+        chosen, length = self.model.resolved(sampling or SamplingSettings()), seconds or request.reference.seconds
+        (recording,) = recorded(self.model, [request], [wav], chosen, length, took, build_metrics(scores))
+        return recording
 
     def orchestrate(
         self, reference: Reference, instruments: str | Sequence[str], description: str | Description | None = None, *,

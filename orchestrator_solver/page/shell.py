@@ -11,7 +11,11 @@ from markupsafe import Markup
 from dataset_builder.errors import UserError
 from dataset_builder.runtime import atomic
 
-STYLE = "listening.css"
+STYLES = ("takes.css", "listening.css")
+_TEMPLATES = Environment(
+    loader=PackageLoader("orchestrator_solver", "page/templates"), autoescape=True, undefined=StrictUndefined,
+    trim_blocks=True, lstrip_blocks=True,
+)  # fmt: skip
 
 
 def render_template(name: str, script: str | None = None, **values: Any) -> str:
@@ -22,12 +26,9 @@ def render_template(name: str, script: str | None = None, **values: Any) -> str:
         script: of its script, if it has one.
         values: what it shows.
     """
-    environment = Environment(
-        loader=PackageLoader("orchestrator_solver", "page/templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    style, code = _inline(environment, STYLE), _inline(environment, script) if script else Markup("")
-    return environment.get_template(name).render(style=style, script=code, policy=_policy(style, code), **values)
+    style = Markup("\n").join(_inline(style) for style in STYLES)
+    code = _inline(script) if script else Markup("")
+    return _TEMPLATES.get_template(name).render(style=style, script=code, policy=_policy(style, code), **values)
 
 
 def write_html(path: Path, text: str) -> None:
@@ -42,10 +43,15 @@ def write_html(path: Path, text: str) -> None:
         raise UserError(f"cannot write the page {path} ({error.strerror})") from error
 
 
-def _inline(environment: Environment, name: str) -> Markup:
-    """Our own style or script, as it stands: it holds nothing of what is shown."""
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0].strip())
+def template_source(name: str) -> str:
+    """A style or script of the pages, as it stands."""
+    assert _TEMPLATES.loader is not None
+    return _TEMPLATES.loader.get_source(_TEMPLATES, name)[0].strip()
+
+
+def _inline(name: str) -> Markup:
+    """Our own style or script: it holds nothing of what is shown."""
+    return Markup(template_source(name))
 
 
 def _policy(style: str, script: str) -> str:

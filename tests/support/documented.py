@@ -34,6 +34,7 @@ RUN_BY: dict[str, str] = {
     "orchestrator page": f"{SOLVER}/generation/test_devices.py",
     "orchestrator prepare": _STEMS,
     "orchestrator prepare data/slakh solver=orchestrator": f"{WHOLE}/test_full_size.py",
+    "orchestrator serve": f"{SOLVER}/serving/test_browser.py",
     "orchestrator sweep": f"{WHOLE}/test_sweep.py",
     "python -m dataset_builder audit": _STEMS,
     "python -m dataset_builder bench": f"{BUILDER}/bench/test_commands.py",

@@ -82,7 +82,9 @@ def _here(word: str, place: Path) -> str:
 @pytest.mark.slow
 def test_the_code_for_engineers_runs(place: Path) -> None:
     """As it stands, in a folder with a tune."""
-    (code,) = re.findall(r"^```python\n(.*?)```", (PROJECT / "docs/engineers.md").read_text(), re.MULTILINE | re.DOTALL)
+    code, *_ = re.findall(
+        r"^```python\n(.*?)```", (PROJECT / "docs/engineers.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True, check=False

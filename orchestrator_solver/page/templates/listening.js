@@ -6,7 +6,7 @@ document.addEventListener("play", (event) => {
 }, true);
 
 function follow(audio) {
-  const heads = audio.closest(".take").querySelectorAll(".head");
+  const heads = audio.closest(".take")?.querySelectorAll(".head") ?? [];
   for (const head of heads) {
     head.hidden = !audio.currentTime;
     head.style.left = `${(100 * audio.currentTime) / audio.duration}%`;

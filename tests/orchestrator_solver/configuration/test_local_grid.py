@@ -15,7 +15,7 @@ from dora.link import Link
 
 from dataset_builder.errors import UserError
 from orchestrator_solver import train
-from orchestrator_solver.commands import sweep
+from orchestrator_solver.commands.runs import sweep
 from orchestrator_solver.workflows import local_grid
 
 # Stands for a training run: two epochs at most at a call with "stop", else all of them; "fail" ends in an error.

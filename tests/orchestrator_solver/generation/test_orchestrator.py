@@ -103,3 +103,14 @@ def test_the_package_offers_it_and_nothing_else() -> None:
     assert orchestrator_solver.__all__ == ["Orchestrator"]
     with pytest.raises(AttributeError, match="has no attribute 'Orchestra'"):
         orchestrator_solver.Orchestra  # noqa: B018
+
+
+def test_what_was_heard_piece_by_piece_is_recorded_as_if_it_had_been_played_at_once() -> None:
+    """The same audio, and the same record but for how long playing took."""
+    player, sampling = Orchestrator.from_pretrained(device="cpu"), SamplingSettings(seed=3)
+    tune = (0.3 * np.sin(np.arange(3 * 16_000) * 440 * 2 * np.pi / 16_000)).astype(np.float32)
+    request = player.request((tune, 16_000), "violin", "calm")
+    heard = player.recorded(request, np.concatenate(list(player.stream(request, 2, sampling))), 1.0, 2, sampling)
+    (played,) = player.play([request], 2, sampling)
+    assert np.array_equal(heard.wav, played.wav)
+    assert {**heard.record, "seconds": None} == {**played.record, "seconds": None}

@@ -26,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run or show; returns the exit code, 1 if a row failed."""
-    from ..workflows import local_grid
+    from ...workflows import local_grid
 
     if args.grid is None:
         if args.rows or args.dry_run:
