@@ -125,6 +125,10 @@ def warnings_of(model: OrchestratorModel, request: Request, seconds: float) -> l
         named = list(dict.fromkeys(instrument_words_in(description.text)))
         if named:
             lines.append(f"the description names instruments ({', '.join(named)}): --instruments is the place for them")
+    if tuple(request.instruments) == ("drums",):
+        lines.append("drums alone have no pitch: they can follow the tune's rhythm, and SIM says little of them")
+    if reference.key is None and reference.source:
+        lines.append("no pitch is heard in the reference: there is no tune to follow")
     if seconds > reference.seconds + 0.5:
         lines.append(f"the reference ends after {clock(reference.seconds)}: the model goes on without it")
     return lines

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from .takes.choice import Choice, choose
 from .takes.redo import redone
 
 SCORES = ("sim", "instruments")  # of a recording's record
+AT_ONCE = 8  # candidates: what memory and patience allow
 NO_HINTS = Hints()
 Reference = str | Path | ReferenceAudio | tuple[np.ndarray, int]
 
@@ -188,8 +190,12 @@ class Orchestrator:
             UserError: if the device has too little memory.
         """
         sampling = sampling or SamplingSettings()
-        seeds = [sampling.seed + number for number in range(candidates)]
-        return choose(self.play([request] * candidates, seconds, sampling, seeds, progress, choice.SCORES))
+        scores = choice.SCORES if candidates > 1 else SCORES
+        takes: list[Recording] = []
+        for first in range(0, candidates, AT_ONCE):
+            seeds = [sampling.seed + number for number in range(first, min(candidates, first + AT_ONCE))]
+            takes += self.play([request] * len(seeds), seconds, sampling, seeds, progress, scores)
+        return choose(takes)
 
     def parts(
         self, request: Request, seconds: float | None = None, sampling: SamplingSettings | None = None,
@@ -227,7 +233,9 @@ class Orchestrator:
         """
         sampling = sampling or SamplingSettings(int(take.record["seed"]) + 1)
         with self._playing:
-            return redone(self.model, take, request, (start, end), sampling)
+            anew = redone(self.model, take, request, (start, end), sampling)
+        heard = self.recorded(request, anew.wav, 0.0, sampling=sampling)
+        return replace(anew, record={**anew.record, "scores": heard.record["scores"]})
 
     def stream(
         self, request: Request, seconds: float | None = None, sampling: SamplingSettings | None = None,

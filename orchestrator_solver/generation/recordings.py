@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from dataset_builder.audio.loudness import normalised
 from dataset_builder.errors import UserError
 from dataset_builder.runtime import atomic
 
 FORMATS: dict[str, str] = {"wav": "WAV", "flac": "FLAC"}  # ending -> soundfile's name; both 16 bit
 _LONGEST_WORDS, _LONGEST_MODEL = 100, 60  # letters in a name, of which file systems take 255
 _ASKED = ("reference", "prompt", "instruments", "words", "model", "seed", "settings", "computed")  # decides a take
+_CHOSEN = ("candidates", "loudness", "parts", "redone")  # decide what is written, where a record has them
 _ROOM = 1 << 20  # bytes on disk, beside what takes need
 _MOST_BYTES_A_SECOND = 2 * 48_000  # of a take
 
@@ -67,12 +69,17 @@ def asked_in(record: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         LookupError, TypeError: it is no record.
     """
-    return {name: record[name] for name in _ASKED}
+    return {name: record[name] for name in _ASKED} | {name: record[name] for name in _CHOSEN if name in record}
 
 
 def within_scale(wav: np.ndarray) -> np.ndarray:
     """Audio `[T]`, scaled down to a peak of 1 if it is louder."""
     return wav / max(1.0, float(np.abs(wav).max(initial=0.0)))
+
+
+def _as_loud(recording: Recording) -> np.ndarray:
+    loudness = recording.record.get("loudness")
+    return recording.playable if loudness is None else normalised(recording.wav, recording.sample_rate, loudness)
 
 
 def _plain(text: str) -> str:
@@ -131,14 +138,15 @@ def _is_there(path: Path) -> bool:
 def write(recording: Recording, folder: Path, ending: str) -> Path:
     """Write a recording, in one of `FORMATS`, and its record in a JSON file beside it; returns the recording's path.
 
-    The JSON file comes last: where it is, both are whole.
+    It is as loud as its record's `loudness` says (LUFS), or, where there is none, as it was played. The JSON file comes
+    last: where it is, both are whole.
 
     Raises:
         UserError: if the folder cannot be written (the disk is full, say).
     """
     audio = io.BytesIO()
     try:
-        soundfile.write(audio, recording.playable, recording.sample_rate, subtype="PCM_16", format=FORMATS[ending])
+        soundfile.write(audio, _as_loud(recording), recording.sample_rate, subtype="PCM_16", format=FORMATS[ending])
         path = folder / recording.name(audio.getvalue(), ending)
         atomic.write_bytes(path, audio.getvalue())
         atomic.write_json(path.with_suffix(".json"), recording.record)

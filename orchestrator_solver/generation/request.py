@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dataset_builder.items import prompt
-from dataset_builder.music.instruments import class_of_word
+from dataset_builder.music.instrument_words import asked_for
 
 from .reference_audio import ReferenceAudio
 
@@ -52,5 +52,9 @@ class Request:
 
 def parts_of(request: Request) -> list[Request]:
     """A request of each instrument alone, in their order."""
-    found = ((word, class_of_word(word)) for word in request.words or request.instruments)
-    return [replace(request, instruments=(name,) if name else (), words=(word,)) for word, name in found]
+    parts = []
+    for one in asked_for(", ".join(request.called or request.words or request.instruments)):
+        told = one.word if one.word in request.words or not one.instrument else one.instrument
+        named = (one.instrument,) if one.instrument else ()
+        parts.append(replace(request, instruments=named, words=(told,), called=(one.word,)))
+    return parts

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from dataset_builder.audio.times import clock
+from dataset_builder.errors import UserError
 from dataset_builder.runtime import atomic
 from dataset_builder.runtime.untrusted import parse_json, read_regular
 
@@ -79,6 +81,24 @@ def kept_in(folder: Path) -> Iterator[Kept]:
         except (OSError, ValueError, LookupError, TypeError):
             continue
         yield from (Kept(sound, record) for sound in sounds if sound.is_file())
+
+
+def read_take(path: Path) -> Recording:
+    """A take on disk, with its record.
+
+    Raises:
+        UserError: it or the JSON file beside it cannot be read, or is no take's.
+    """
+    try:
+        record = parse_json(read_regular(path.with_suffix(".json"), _LARGEST_RECORD))
+        asked_in(record)
+        wav, rate = soundfile.read(io.BytesIO(read_regular(path, _LARGEST_TAKE)), dtype="float32")
+        if wav.ndim != 1 or not np.isfinite(wav).all() or not isinstance(record["seed"], int):
+            raise ValueError("no take of this program")
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: no take with the JSON file that was written beside it ({reason})") from error
+    return Recording(wav, rate, record)
 
 
 def _key(asked: Mapping[str, Any]) -> str:

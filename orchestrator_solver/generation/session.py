@@ -5,10 +5,12 @@ A folder's takes that are there and made of the same are not played again, and `
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import soundfile
 
 from dataset_builder.errors import UserError
 
@@ -16,9 +18,12 @@ from . import recordings
 from .descriptor import Descriptor
 from .reference_audio import Hints, ReferenceAudio, read_reference
 from .references.excerpt import Part
-from .request import Request
-from .results import Failure, KeptTakes, write_results
+from .request import Request, parts_of
+from .results import Failure, Kept, KeptTakes, read_take, write_results
 from .sampling import SamplingSettings
+from .takes.choice import strays
+from .takes.extras import beside
+from .takes.mixing import mixed
 
 if TYPE_CHECKING:
     from .orchestrator import Orchestrator
@@ -39,6 +44,10 @@ class Order:
         part: what is read of it.
         seconds: of a take; None for the reference's.
         samplings: of the takes, one each.
+        candidates: how many are played for a take, of which the best is kept; their seeds follow its own.
+        parts: whether each instrument is played by itself, and they are mixed.
+        loudness: of what is written, in LUFS; None as it was played.
+        extras: what is written beside each take, names in `takes.extras.EXTRAS`.
     """
 
     instruments: str
@@ -48,6 +57,10 @@ class Order:
     part: Part = field(default_factory=Part)
     seconds: float | None = None
     samplings: tuple[SamplingSettings, ...] = (SamplingSettings(),)
+    candidates: int = 1
+    parts: bool = False
+    loudness: float | None = None
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,11 +71,30 @@ class Take:
         path: of its audio.
         record: what the JSON beside it says.
         kept: whether it was there already.
+        why: how its total is reckoned, if it was chosen among others.
+        beside: files that were made of it.
     """
 
     path: Path
     record: dict[str, Any]
     kept: bool = False
+    why: str = ""
+    beside: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A take that is asked for.
+
+    Attributes:
+        request: what is played.
+        seconds: how long.
+        sampling: how it is drawn.
+    """
+
+    request: Request
+    seconds: float
+    sampling: SamplingSettings
 
 
 @dataclass(frozen=True)
@@ -103,6 +135,22 @@ class Session:
         reference = read_reference(path, self.order.part)
         self._require_room(reference)
         return self._takes(self._request(reference), resume=False)
+
+    def redo(self, path: Path, take: Path, stretch: tuple[float, float]) -> Take:
+        """Make a stretch of a take anew, by the next seed that it was not played with; the rest stays as it is.
+
+        Raises:
+            UserError: the reference or the take cannot be used, or the stretch is not inside it.
+        """
+        old = read_take(take)
+        request = self._request(read_reference(path, self.order.part))
+        sampling = self.order.samplings[0]
+        seed = old.record["seed"] + 1 + len(old.record.get("redone", ())) + sampling.seed
+        new = self.player().redo(old, request, *stretch, sampling=replace(sampling, seed=seed))
+        # as loud as it is: what is outside the stretch was written so
+        record = {name: value for name, value in new.record.items() if name != "loudness"}
+        new = replace(new, record=record)
+        return Take(recordings.write(new, self.out, self.ending), record)
 
     def folder(self, folder: Path) -> Iterator[Take | Failure]:
         """Play all files of a folder in the order of their names; one that cannot be played stops no other.
@@ -147,14 +195,62 @@ class Session:
         )
 
     def _takes(self, request: Request, resume: bool) -> Iterator[Take]:
-        player, samplings = self.player(), self.order.samplings
-        seconds = self.order.seconds or request.reference.seconds
+        player, order = self.player(), self.order
+        seconds = order.seconds or request.reference.seconds
         for line in player.warnings(request, seconds):
             self.warn(line)
-        for number, sampling in enumerate(samplings, 1):
-            if resume and (kept := self._kept.find(player.asked(request, seconds, sampling))):
-                yield Take(kept.path, kept.record, kept=True)
+        for number, sampling in enumerate(order.samplings, 1):
+            label = f"take {number} of {len(order.samplings)}"
+            if not order.parts:
+                yield self._best(Wanted(request, seconds, sampling), label, resume)
                 continue
-            with self.bar(f"take {number} of {len(samplings)}") as progress:
-                (recording,) = player.play([request], seconds, sampling, progress=progress)
-            yield Take(recordings.write(recording, self.out, self.ending), recording.record)
+            parts = [
+                self._best(Wanted(part, seconds, sampling), f"{label}, {part.prompt}", resume)
+                for part in parts_of(request)
+            ]
+            yield from parts
+            yield self._mix(Wanted(request, seconds, sampling), parts)
+
+    def _best(self, wanted: Wanted, label: str, resume: bool) -> Take:
+        """The take that is there, or the best of those that are played."""
+        if resume and (kept := self._found(wanted)):
+            return self._finished(Take(kept.path, kept.record, kept=True), wanted)
+        with self.bar(label) as progress:
+            choice = self.player().choose(
+                wanted.request, self.order.candidates, wanted.seconds, wanted.sampling, progress
+            )
+        best = choice.best
+        if line := strays(best):
+            self.warn(line)
+        record = {**best.record, **self._written_as}
+        path = recordings.write(replace(best, record=record), self.out, self.ending)
+        why = choice.explained() if self.order.candidates > 1 else ""
+        return self._finished(Take(path, record, why=why), wanted)
+
+    def _found(self, wanted: Wanted) -> Kept | None:
+        """A take that is there and was chosen among the same candidates."""
+        for number in range(self.order.candidates):
+            sampling = replace(wanted.sampling, seed=wanted.sampling.seed + number)
+            asked = self.player().asked(wanted.request, wanted.seconds, sampling)
+            if found := self._kept.find({**asked, **self._written_as}):
+                return found
+        return None
+
+    @property
+    def _written_as(self) -> dict[str, Any]:
+        """What of a record says how it was chosen and written."""
+        order = self.order
+        candidates = {"candidates": order.candidates} if order.candidates > 1 else {}
+        return candidates | ({} if order.loudness is None else {"loudness": order.loudness})
+
+    def _mix(self, wanted: Wanted, parts: list[Take]) -> Take:
+        """The parts together, as a take of the whole request."""
+        sounds = [soundfile.read(part.path, dtype="float32")[0] for part in parts]
+        player = self.player()
+        mix = player.recorded(wanted.request, mixed(sounds, player.sample_rate), 0.0, wanted.seconds, wanted.sampling)
+        record = {**mix.record, **self._written_as, "parts": [part.path.name for part in parts]}
+        path = recordings.write(replace(mix, record=record), self.out, self.ending)
+        return self._finished(Take(path, record), wanted)
+
+    def _finished(self, take: Take, wanted: Wanted) -> Take:
+        return replace(take, beside=tuple(beside(take.path, self.order.extras, wanted.request)))

@@ -24,6 +24,9 @@ def run(args: argparse.Namespace) -> int:
     """Orchestrate; returns the exit code."""
     _require(args)
     session = _session(args)
+    if args.redo:
+        _show(session.redo(args.reference, args.take, args.redo), args.json)
+        return 0
     if not args.reference.is_dir():
         for take in session.takes(args.reference):
             _show(take, args.json)
@@ -42,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _session(args: argparse.Namespace) -> "Session":
     from ...generation.session import Order, Session
+    from ...generation.takes.extras import EXTRAS
     from ...runtime.progress_bar import Bar
 
     @cache
@@ -53,7 +57,8 @@ def _session(args: argparse.Namespace) -> "Session":
 
     order = Order(
         args.instruments, args.description if args.describe else "", descriptor_of(args), hints_of(args), part_of(args),
-        args.duration, tuple(sampling_of(args, args.seed + take) for take in range(args.samples)),
+        args.duration, tuple(sampling_of(args, args.seed + take * args.candidates) for take in range(args.samples)),
+        args.candidates, args.parts, args.loudness, tuple(name for name in EXTRAS if getattr(args, name)),
     )  # fmt: skip
     return Session(player, order, args.out, args.format, _warn, Bar)
 
@@ -72,6 +77,10 @@ def _show(found: "Take | Failure", as_json: bool) -> None:
     else:
         scores = ", ".join(f"{name} {value}" for name, value in found.record["scores"].items())
         print(f"{found.path}  ({'there already: ' if found.kept else ''}{scores})", flush=True)
+        if found.why:
+            print(f"  the best of {found.record['candidates']}: total {found.record['total']}, {found.why}", flush=True)
+        for path in found.beside:
+            print(f"  {path}", flush=True)
 
 
 def _require(args: argparse.Namespace) -> None:
@@ -94,6 +103,10 @@ def _require(args: argparse.Namespace) -> None:
         raise UserError(f"{args.reference}: no such file, {EXPECTED}")
     if args.reference.is_dir() and args.out.resolve() == args.reference.resolve():
         raise UserError(f"--out {args.out} holds the references: name another, or takes would be played again as such")
+    if bool(args.redo) != bool(args.take):
+        raise UserError("--redo FROM-TO and --take FILE go together: which stretch of which take")
+    if args.redo and args.reference.is_dir():
+        raise UserError("--redo is of one take: name its reference, not a folder")
     check_writable(args.out)
     require_model(args.model)
     if unknown := [one.word for one in asked if not one.instrument and not reads_any_words(args.model)]:

@@ -19,6 +19,7 @@ from ...generation.descriptor import Descriptor
 from ...generation.reference_audio import FASTEST, SLOWEST, Hints
 from ...generation.references.excerpt import MIN_SECONDS, MOST_SECONDS, Part
 from ...generation.sampling import add_sampling_options, number_between
+from ...generation.takes.mixing import LOUDNESS
 from ...runtime.placement import add_placement_options
 
 
@@ -93,11 +94,45 @@ def _add_takes(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--samples", type=count, default=1, metavar="N", help="takes, each with the next seed (default: 1)"
     )
+    group.add_argument(
+        "--candidates", type=count, default=1, metavar="N",
+        help="play N for each take and keep the best by melody and instruments (default: 1)",
+    )  # fmt: skip
+    group.add_argument("--parts", action="store_true", help="play each instrument by itself, and mix them")
+    group.add_argument("--midi", action="store_true", help="also write the notes that are heard in a take")
+    group.add_argument("--with-reference", action="store_true", help="also write the take together with the reference")
+    group.add_argument(
+        "--loudness", type=_loudness, default=LOUDNESS, metavar="LUFS",
+        help=f"of what is written, or off: as it was played (default: {LOUDNESS:g})",
+    )  # fmt: skip
+    group.add_argument(
+        "--redo", type=_stretch, metavar="FROM-TO",
+        help="make this stretch of --take anew, such as 0:10-0:14; asked for as the take was",
+    )  # fmt: skip
+    group.add_argument("--take", type=Path, metavar="FILE", help="of --redo: a take with its JSON file")
     group.add_argument("--seed", type=seed, default=0, help="of the first take (default: 0)")
     group.add_argument("--format", choices=["wav", "flac"], default="wav", help="default: wav")
     group.add_argument(
         "--json", action="store_true", help="print each take's record as a line of JSON, and nothing else"
     )
+
+
+def _loudness(text: str) -> float | None:
+    return None if text == "off" else number_between(float, -60, 0, " LUFS")(text)
+
+
+_loudness.__name__ = "LUFS"  # as argparse says what was expected
+
+
+def _stretch(text: str) -> tuple[float, float]:
+    begin, dash, end = text.partition("-")
+    if not dash:
+        raise argparse.ArgumentTypeError(f"{text} is no stretch: expected such as 0:10-0:14")
+    of_day = time_between(0, LONGEST_FILE)
+    return of_day(begin), of_day(end)
+
+
+_stretch.__name__ = "FROM-TO"
 
 
 def part_of(args: argparse.Namespace) -> Part:

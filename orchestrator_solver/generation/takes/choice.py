@@ -15,7 +15,7 @@ class Choice:
     """Takes, the best one first.
 
     Attributes:
-        takes: with `rank` and `total` in their records.
+        takes: with `rank` and `total` in their records, if there is more than one.
         weights: that the totals were made with, by heading.
     """
 
@@ -41,6 +41,8 @@ def choose(takes: Sequence[Recording], weights: dict[str, float] | None = None) 
         takes: scored; at least one.
         weights: of scores, by heading; `WEIGHTS` by default.
     """
+    if len(takes) == 1:
+        return Choice(tuple(takes), {})
     given = {
         heading: weight
         for heading, weight in (weights or WEIGHTS).items()

@@ -22,7 +22,7 @@ def redone(
     """A take with a stretch made anew; outside it, sample for sample what it was.
 
     What is before the stretch is what the model goes on from. What follows is not known to it: a note that is held
-    across the end may be struck anew there. The record says what was made anew; scores are not carried over.
+    across the end may be struck anew there. The record says what was made anew; its scores are to be heard again.
 
     Args:
         model: that played it, or another one of the same codec.

@@ -139,11 +139,11 @@ def test_what_is_no_tune_is_one_line_that_names_the_file_alone(client: Client, s
     (tmp_path / "empty.wav").touch()
     song_bytes = song.read_bytes()
     (tmp_path / "short.wav").write_bytes(song_bytes[:60])
-    (tmp_path / "wrong.mid").write_bytes(song_bytes)
+    (tmp_path / "wrong.mid").write_bytes(b"no music" * 100)
     not_finite = np.sin(np.arange(2 * RATE))
     not_finite[RATE] = np.nan
     lines = {
-        tmp_path / "page.html": "page.html cannot be read as audio",
+        tmp_path / "page.html": "page.html cannot be read as MusicXML",
         tmp_path / "empty.wav": "empty.wav cannot be read as audio",
         tmp_path / "short.wav": "short.wav",
         tmp_path / "wrong.mid": "wrong.mid",

@@ -90,7 +90,7 @@ def test_what_the_page_does_not_need_is_not_there() -> None:
 def test_sessions_are_few_and_end(tmp_path: Path) -> None:
     """The one that was used longest ago goes first; all go after a while."""
     sessions = Sessions(tmp_path, capacity=2, age=0.3)
-    record = {"reference": {}, "prompt": "", "instruments": [], "model": {"name": "m"}, "seed": 0,
+    record = {"reference": {}, "prompt": "", "instruments": [], "words": [], "model": {"name": "m"}, "seed": 0,
               "settings": {"guidance": 3.0}, "computed": {}}  # fmt: skip
     recording = Recording(tune_samples(), 16_000, record)
     kept = [sessions.keep(key, [recording])[0] for key in ("a", "b", "c")]

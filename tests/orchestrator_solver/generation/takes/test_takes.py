@@ -8,7 +8,7 @@ import pretty_midi
 import pytest
 import torch
 
-from dataset_builder.audio.loudness import integrated_loudness
+from dataset_builder.audio.loudness import integrated_loudness, normalised
 from dataset_builder.errors import UserError
 from orchestrator_solver import Orchestrator
 from orchestrator_solver.generation.recordings import Recording
@@ -17,7 +17,7 @@ from orchestrator_solver.generation.sampling import SamplingSettings
 from orchestrator_solver.generation.takes import choice
 from orchestrator_solver.generation.takes.choice import choose, strays
 from orchestrator_solver.generation.takes.midi import midi_of
-from orchestrator_solver.generation.takes.mixing import LOUDNESS, mixed, normalised
+from orchestrator_solver.generation.takes.mixing import LOUDNESS, mixed
 from orchestrator_solver.metrics.registry import build_metrics
 
 RATE = 16_000
@@ -73,12 +73,12 @@ def test_a_take_that_leaves_the_tune_is_told() -> None:
 
 def test_mixes_have_one_loudness() -> None:
     loud, soft = tone(3, 330, 0.9), tone(2, 550, 0.001)
-    for wav in (normalised(loud, RATE), normalised(soft, RATE), mixed([loud, soft], RATE)):
+    for wav in (normalised(loud, RATE, LOUDNESS), normalised(soft, RATE, LOUDNESS), mixed([loud, soft], RATE)):
         assert integrated_loudness(wav, RATE) == pytest.approx(LOUDNESS, abs=0.2) and np.abs(wav).max() <= 1
     both = mixed([loud, soft], RATE)
     power = [np.abs(np.fft.rfft(both[: 2 * RATE]))[2 * hertz] for hertz in (330, 550)]
     assert len(both) == len(loud) and power[1] == pytest.approx(power[0], rel=0.2), "neither covers the other"
-    assert not normalised(np.zeros(RATE, np.float32), RATE).any()
+    assert not normalised(np.zeros(RATE, np.float32), RATE, LOUDNESS).any()
     clicks = np.zeros(RATE, np.float32)
     clicks[::4000] = 0.5
     assert np.abs(normalised(clicks, RATE, 0.0)).max() == pytest.approx(1.0)
@@ -130,7 +130,10 @@ def test_a_stretch_is_made_anew_and_the_rest_is_left(player: Orchestrator, reque
     new = player.redo(old, request_of_a_tone, 1.0, 2.0)
     assert np.array_equal(new.wav[:RATE], old.wav[:RATE]) and np.array_equal(new.wav[2 * RATE :], old.wav[2 * RATE :])
     assert not np.allclose(new.wav[RATE : 2 * RATE], old.wav[RATE : 2 * RATE], atol=1e-3)
-    assert new.record["redone"] == [{"from": 1.0, "to": 2.0, "seed": 1}] and new.record["scores"] == {}
+    assert new.record["redone"] == [{"from": 1.0, "to": 2.0, "seed": 1}] and new.record["scores"].keys() == {
+        "SIM",
+        "instruments F1",
+    }
     again = player.redo(new, request_of_a_tone, 0.0, 0.5, SamplingSettings(seed=5))
     assert [change["seed"] for change in again.record["redone"]] == [1, 5]
     whole = player.redo(old, request_of_a_tone, 0.0, 4.0, SamplingSettings(seed=0))
