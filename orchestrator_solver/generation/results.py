@@ -23,6 +23,7 @@ from dataset_builder.runtime.untrusted import parse_json, read_regular
 from .recordings import FORMATS, Recording, asked_in
 
 _LARGEST_RECORD, _LARGEST_TAKE = 1 << 20, 1 << 30  # bytes
+_LARGEST_SEED = 2**62
 _FIRST = ("file", "take", "instruments", "seed")
 _LAST = ("seconds", "warnings", "error")
 
@@ -93,12 +94,15 @@ def read_take(path: Path) -> Recording:
         record = parse_json(read_regular(path.with_suffix(".json"), _LARGEST_RECORD))
         asked_in(record)
         wav, rate = soundfile.read(io.BytesIO(read_regular(path, _LARGEST_TAKE)), dtype="float32")
-        if wav.ndim != 1 or not np.isfinite(wav).all() or not isinstance(record["seed"], int):
+        take = Recording(wav, rate, record)
+        take.name(b"", path.suffix[1:])  # whatever it is made of is there
+        sane = wav.ndim == 1 and np.isfinite(wav).all() and isinstance(record.get("redone", []), list)
+        if not sane or not isinstance(record["seed"], int) or not 0 <= record["seed"] < _LARGEST_SEED:
             raise ValueError("no take of this program")
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: no take with the JSON file that was written beside it ({reason})") from error
-    return Recording(wav, rate, record)
+    return take
 
 
 def _key(asked: Mapping[str, Any]) -> str:

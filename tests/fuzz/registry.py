@@ -7,7 +7,14 @@ import orchestrator_solver  # noqa: F401  closes audiocraft's seams before a doo
 
 from .door import Door
 
-_ROOMS = ("sources", "data_sets", "answers", "models", "foreign_models")  # the last two take seconds: they import torch
+_ROOMS = (
+    "sources",
+    "data_sets",
+    "answers",
+    "models",
+    "foreign_models",
+    "players",
+)  # the last three import torch, for seconds
 
 
 def doors() -> dict[str, Door]:
