@@ -93,4 +93,4 @@ def test_the_code_for_engineers_runs(place: Path) -> None:
         printed.append(done.stdout.splitlines())
     playing, choosing = printed
     assert (place / playing[-1]).is_file()
-    assert choosing[0] == "2.0" and "total = 0.50 x melody" in choosing[-1]
+    assert choosing[0] == "2.0" and "0.50 x melody" in choosing[-1]

@@ -29,7 +29,7 @@ class Choice:
 
     def explained(self) -> str:
         """What the total is made of, for a line of text."""
-        return "total = " + " + ".join(f"{weight:.2f} x {heading}" for heading, weight in self.weights.items())
+        return " + ".join(f"{weight:.2f} x {heading}" for heading, weight in self.weights.items())
 
 
 def choose(takes: Sequence[Recording], weights: dict[str, float] | None = None) -> Choice:

@@ -55,7 +55,7 @@ def test_the_best_take_is_first_and_the_total_is_explained() -> None:
     found = choose([take(0.1, 0.9), take(0.8, 0.8), take(0.9, 0.0)])
     assert [one.record["total"] for one in found.takes] == [0.8, 0.5, 0.45]
     assert found.best.record["rank"] == 1 and found.best.record["scores"][MELODY] == 0.8
-    assert found.explained() == f"total = 0.50 x {MELODY} + 0.50 x {INSTRUMENTS}"
+    assert found.explained() == f"0.50 x {MELODY} + 0.50 x {INSTRUMENTS}"
 
 
 def test_a_score_that_one_take_lacks_counts_for_none() -> None:
