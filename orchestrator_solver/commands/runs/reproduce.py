@@ -65,6 +65,8 @@ def _add_slurm(group: argparse._ArgumentGroup) -> None:
                        "there is sbatch")  # fmt: skip
     group.add_argument("--partition", help="of Slurm")
     group.add_argument("--account", help="of Slurm")
+    group.add_argument("--minutes", type=at_least_one, help="limit of each job; after it the same command goes on "
+                       "(default: twice what its step was reckoned to take)")  # fmt: skip
     group.add_argument("--memory", type=at_least_one, default=64, metavar="GB", help="of a job (default: 64)")
 
 
@@ -112,7 +114,7 @@ def _submitted(progress: "Progress", args: argparse.Namespace) -> str:
     if not steps:
         return "all steps are done"
     running.refuse_lacking(steps, here=False)
-    jobs = slurm.Jobs(args.partition, args.account, args.gpus, args.workers, args.memory)
+    jobs = slurm.Jobs(args.partition, args.account, args.gpus, args.workers, args.memory, args.minutes)
     script = slurm.write(args.out, steps, jobs, _again(args))
     said = slurm.submit(script)
     return said or f"there is no sbatch here: bash {script} submits {len(steps)} jobs where there is"

@@ -36,12 +36,10 @@ def build(settings: ReproductionSettings) -> Takes:
         return Takes(works * rate / 3600, works * 0.02, rule=f"{works} works of {rate:.1f} s, {_DEMO}, and 20 MB")
     tracks, windows = sum(plan_published("redux", 3).tracks.values()), _WINDOWS * _items(settings)
     caption = _CAPTION.get(settings.captioner, 0.0)
-    workers = 1 if settings.captioner == "mu-llama" else settings.workers
+    workers = settings.captioners
     hours = (tracks * _TRACK + windows * caption) / workers / 3600
-    return Takes(
-        hours, 1.0,
-        rule=f"{tracks} tracks of {_TRACK:g} s and {windows} captions of {caption:g} s (assumed), by {workers} workers",
-    )  # fmt: skip
+    rule = f"{tracks} tracks of {_TRACK:g} s and {windows} captions of {caption:g} s (assumed), by {workers} processes"
+    return Takes(hours, 1.0, rule=rule)
 
 
 def describe(settings: ReproductionSettings) -> Takes:

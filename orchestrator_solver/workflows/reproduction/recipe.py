@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dora import XP
 
+from dataset_builder.llm.prices import PRICES, price_of
+
 from ...weights.known_files import CLAP, PASST
 from .. import doctor
 from . import estimates, slakh_archive
@@ -45,7 +47,7 @@ def _build(settings: ReproductionSettings) -> Step:
         command += ["--root", str(_root(settings))]
     if settings.works:
         command += ["--works", str(settings.works)]
-    command += ["--captions", settings.captioner, "--workers", str(settings.workers)]
+    command += ["--captions", settings.captioner, "--workers", str(settings.captioners)]
     if settings.caption_command:
         command += ["--caption-command", settings.caption_command]
     return Step(
@@ -73,6 +75,11 @@ def _describe(settings: ReproductionSettings) -> Step:
         if settings.budget is None:
             yield Lack(f"what it may cost (about ${takes.dollars:.0f}): say --budget DOLLARS")
 
+        if price_of(settings.described_by) is None:
+            yield Lack(
+                f"the price of {settings.described_by}: take one of {', '.join(PRICES)}, or --describer template"
+            )
+
     budget = () if settings.budget is None else ("--budget", f"{settings.budget:g}")
     return Step("describe", f"descriptions by {settings.described_by}", (*command, *budget), takes, lacks=lacks)
 
@@ -80,11 +87,15 @@ def _describe(settings: ReproductionSettings) -> Step:
 def _prepare(settings: ReproductionSettings) -> Step:
     makes, takes = "codes, chroma and texts of every item, once", estimates.prepare(settings)
     if settings.scale == "paper":
-        command = ("dora", "run", "-d", *settings.training, "execute_only=prepare")
+        command = (*_dora(settings), *settings.training, "execute_only=prepare")
         return Step("prepare", makes, command, takes, lacks=lambda: _run_lacks(settings), on_gpu=True)
     workers = ("--workers", str(settings.workers))
     command = ("orchestrator", "prepare", str(settings.data), *_without_root(settings), *workers)
     return Step("prepare", makes, command, takes)
+
+
+def _dora(settings: ReproductionSettings) -> tuple[str, ...]:
+    return ("dora", "run", "-d") if settings.scale == "paper" and settings.gpus > 1 else ("dora", "run")
 
 
 def _without_root(settings: ReproductionSettings) -> tuple[str, ...]:
@@ -102,9 +113,8 @@ def _run_lacks(settings: ReproductionSettings) -> Iterator[Lack]:
 
 def _train(settings: ReproductionSettings) -> Step:
     run = _run(settings.training)
-    spread = ("-d",) if settings.scale == "paper" else ()
     return Step(
-        "train", f"the fine-tuned model, run {run.sig}", ("dora", "run", *spread, *settings.training),
+        "train", f"the fine-tuned model, run {run.sig}", (*_dora(settings), *settings.training),
         estimates.train(settings), (run.folder / "checkpoint.th",), lambda: _run_lacks(settings),
         whole=lambda: _epochs_done(run) >= run.cfg.optim.epochs, on_gpu=settings.scale == "paper",
     )  # fmt: skip

@@ -94,6 +94,11 @@ class ReproductionSettings:
         return self.captions or self.of_scale.captions
 
     @property
+    def captioners(self) -> int:
+        """Processes of the build; MU-LLaMA's model is loaded by each, and few machines hold more than one."""
+        return 1 if self.captioner == "mu-llama" else self.workers
+
+    @property
     def described_by(self) -> str:
         """Who describes."""
         return self.describer or self.of_scale.describer

@@ -30,6 +30,7 @@ class Jobs:
         gpus: of a step that wants them.
         cores: of a job.
         memory: GB of a job.
+        minutes: limit of each; None for twice what its step was reckoned to take.
     """
 
     partition: str | None
@@ -37,6 +38,7 @@ class Jobs:
     gpus: int
     cores: int
     memory: int
+    minutes: int | None = None
 
 
 def write(out: Path, steps: Sequence[Step], jobs: Jobs, again: Sequence[str]) -> Path:
@@ -61,7 +63,7 @@ def write(out: Path, steps: Sequence[Step], jobs: Jobs, again: Sequence[str]) ->
 
 
 def _script(step: Step, path: Path, jobs: Jobs, again: Sequence[str]) -> str:
-    minutes = 60 * max(1, math.ceil(_LONGER * step.takes.hours))
+    minutes = jobs.minutes or 60 * max(1, math.ceil(_LONGER * step.takes.hours))
     asked = {
         "job-name": step.name, "output": f"{path.with_suffix('')}-%j.log", "time": str(minutes), "nodes": "1",
         "ntasks": "1", "cpus-per-task": str(jobs.cores), "mem": f"{jobs.memory}G", "partition": jobs.partition,

@@ -145,6 +145,11 @@ def test_jobs_wait_for_those_before(tmp_path: Path, sbatch: Path) -> None:
     assert "gres" not in (tmp_path / "slurm/01-a.sbatch").read_text()
 
 
+def test_a_limit_of_jobs_can_be_said(tmp_path: Path) -> None:
+    slurm.write(tmp_path, _steps(tmp_path), slurm.Jobs(None, None, 1, 2, 8, minutes=90), ["reproduce"])
+    assert all("#SBATCH --time=90\n" in path.read_text() for path in tmp_path.glob("slurm/*.sbatch"))
+
+
 def test_without_sbatch_jobs_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = slurm.write(tmp_path, _steps(tmp_path), slurm.Jobs(None, None, 1, 2, 8), ["reproduce"])
     monkeypatch.setenv("PATH", "")
@@ -200,6 +205,17 @@ def test_a_plan_says_what_replaces_the_papers(printed, tmp_path: Path) -> None:
     assert "not the paper's: descriptions by template, in the place of GPT-4o's" in plan
     assert "not the paper's: the training with optim.epochs=2" in plan
     assert "describe" not in _states(plan) and "OPENAI_API_KEY" not in plan
+
+
+@pytest.mark.parametrize(("gpus", "words"), [("1", "dora run solver="), ("4", "dora run -d solver=")])
+def test_all_gpus_train(printed, tmp_path: Path, gpus: str, words: str) -> None:
+    plan = printed("--scale", "paper", "--out", str(tmp_path / "out"), "--plan", "--gpus", gpus)
+    assert plan.count(f"    {words}") == 2
+
+
+def test_a_describer_of_no_known_price_is_lacking_it(printed, tmp_path: Path) -> None:
+    plan = printed("--scale", "paper", "--out", str(tmp_path / "out"), "--plan", "--describer", "mine")
+    assert "lacks: the price of mine: take one of gpt-4o, " in plan
 
 
 def test_an_unpacked_copy_is_counted_before(printed, tmp_path: Path) -> None:
