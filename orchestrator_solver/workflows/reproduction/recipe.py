@@ -74,7 +74,6 @@ def _describe(settings: ReproductionSettings) -> Step:
             yield Lack("the key of the describer: set OPENAI_API_KEY, or take --describer template")
         if settings.budget is None:
             yield Lack(f"what it may cost (about ${takes.dollars:.0f}): say --budget DOLLARS")
-
         if price_of(settings.described_by) is None:
             yield Lack(
                 f"the price of {settings.described_by}: take one of {', '.join(PRICES)}, or --describer template"
