@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from dataset_builder.errors import UserError, is_out_of_memory
 from dataset_builder.runtime.shards import Shard
 
-from .configuration import preflight
+from .configuration import frozen, preflight
 from .configuration.overrides import entry_point
 from .data.dataloaders import STAGES
 from .models import builders, loading
@@ -113,6 +113,7 @@ def get_solver_from_sig(sig: str, *args: Any, **kwargs: Any) -> StandardSolver:
 
 
 def _prepare_process(cfg: DictConfig) -> None:
+    """Seeds, threads and backends; done again, it leaves the process as if it had been done once."""
     multiprocessing.set_start_method(cfg.mp_start_method, force=True)
     random.seed(cfg.seed)
     np.random.seed(cfg.seed)
@@ -121,6 +122,9 @@ def _prepare_process(cfg: DictConfig) -> None:
     torch.set_flush_denormal(True)  # near-silent audio makes denormal numbers, which a CPU computes slowly
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(cfg.num_threads)
     set_efficient_attention_backend(cfg.efficient_attention_backend)
+
+
+def _join_others(cfg: DictConfig) -> None:
     log_name = f"{cfg.execute_only}.log.{{rank}}" if cfg.execute_only else "solver.log.{rank}"
     flashy.setup_logging(level=cfg.logging.level.upper(), log_name=log_name)
     if get_distrib_spec().world_size > 1:  # else it would only say so
@@ -148,14 +152,24 @@ def _run_stage(cfg: DictConfig) -> None:
     """
     if not (cfg.execute_inplace or cfg.continue_from):
         raise UserError("execute_only needs weights: add continue_from=//sig/SIG, or execute_inplace=true with -f SIG")
-    solver = get_solver(cfg)
+    solver = get_solver(_settled(cfg, begins=False))
     solver.restore(replay_metrics=False)
     solver.run_one_stage(cfg.execute_only)
 
 
 def _train(cfg: DictConfig) -> None:
     with run_lock.training(get_xp().folder):
-        get_solver(cfg).run()
+        get_solver(_settled(cfg, begins=True)).run()
+
+
+def _settled(cfg: DictConfig, *, begins: bool) -> DictConfig:
+    """The configuration that this run is to have; see `frozen.settled`."""
+    xp = get_xp()
+    settled = frozen.settled(cfg, xp.folder, begins=begins)
+    if settled is not cfg:
+        xp.cfg = settled  # what its checkpoints say of it
+        _prepare_process(settled)
+    return settled
 
 
 RUNS: dict[str, Callable[[DictConfig], None]] = {
@@ -175,6 +189,7 @@ def main(cfg: DictConfig) -> None:
     """Run the experiment of this configuration."""
     try:
         _prepare_process(cfg)
+        _join_others(cfg)
         RUNS[_kind_of(cfg)](cfg)
     except UserError as error:
         _stop(str(error))

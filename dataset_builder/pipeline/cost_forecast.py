@@ -42,12 +42,17 @@ def forecast(settings: BuildSettings, chat: ChatSettings, audio_llm: ChatSetting
         )
     if settings.described_after_items:
         words = settings.caption_windows * WORDS.get(settings.captions, WORDS_BY_MODEL)
-        request = first_request(format_input(Facts("", " ".join(["calm"] * words), None, 120.0, "C-sharp minor")))
-        lines.append(f"descriptions by {chat.model}: {estimate([request] * items, _price(chat)).text()}")
+        lines.append(f"descriptions by {chat.model}: {described(items, words, _price(chat)).text()}")
         lines.append(f"  assumed: captions of {words} words, for they are not known yet, and no two items alike")
     if len(lines) == 1:
         lines.append("captions and descriptions are made on this machine and cost nothing")
     return "\n".join(lines)
+
+
+def described(items: int, words: int, price: Price | None) -> Estimate:
+    """What descriptions of so many items take, each of a caption of so many words."""
+    request = first_request(format_input(Facts("", " ".join(["calm"] * words), None, 120.0, "C-sharp minor")))
+    return estimate([request] * items, price)
 
 
 def _captions(clips: int, audio_llm: ChatSettings) -> Estimate:

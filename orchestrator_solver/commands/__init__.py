@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "demo": "corpus, fine-tuning, Table 1 and a listening page, in one go",
     "evaluate": "Table 1: score models on held-out works",
     "page": "a listening page of held-out excerpts",
+    "reproduce": "the paper from nothing to Table 1: planned, run, or as jobs of Slurm",
     "sweep": "run a grid's rows on this machine, one after the other",
     "prepare": "compute codes and chroma of a data set once",
     "dashboard": "write a wandb workspace for the runs",

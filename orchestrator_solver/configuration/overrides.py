@@ -106,7 +106,7 @@ def _no_setting(name: str, known: Sequence[str]) -> str:
 
 def settings_of(cfg: DictConfig) -> list[str]:
     """The names of all settings, as overrides call them (`optim.epochs`)."""
-    return [name for name, _ in _leaves(OmegaConf.to_container(cfg, resolve=False))]
+    return [name for name, _ in leaves(OmegaConf.to_container(cfg, resolve=False))]
 
 
 def require_known(base: DictConfig, cfg: DictConfig) -> None:
@@ -128,17 +128,18 @@ def require_types(base: DictConfig, cfg: DictConfig) -> None:
     Raises:
         UserError: naming the setting, what it is and what was expected.
     """
-    values = dict(_leaves(OmegaConf.to_container(cfg, resolve=False)))
-    for name, default in _leaves(OmegaConf.to_container(base, resolve=False)):
+    values = dict(leaves(OmegaConf.to_container(cfg, resolve=False)))
+    for name, default in leaves(OmegaConf.to_container(base, resolve=False)):
         value = values.get(name)
         if isinstance(default, bool | int | float) and isinstance(value, str) and "${" not in value:
             kind = "true or false" if isinstance(default, bool) else "a number"
             raise UserError(f"{name}={value}: expected {kind}, such as {str(default).lower()}")
 
 
-def _leaves(tree: object, above: str = "") -> Iterator[tuple[str, object]]:
+def leaves(tree: object, above: str = "") -> Iterator[tuple[str, object]]:
+    """Names and values of all settings in nested mappings; an empty section is a value."""
     if isinstance(tree, dict) and (tree or not above):
         for key, value in tree.items():
-            yield from _leaves(value, f"{above}.{key}" if above else str(key))
+            yield from leaves(value, f"{above}.{key}" if above else str(key))
     else:
         yield above, tree

@@ -34,6 +34,8 @@ RUN_BY: dict[str, str] = {
     "orchestrator page": f"{SOLVER}/generation/test_devices.py",
     "orchestrator prepare": _STEMS,
     "orchestrator prepare data/slakh solver=orchestrator": f"{WHOLE}/test_full_size.py",
+    "orchestrator reproduce": f"{WHOLE}/test_reproduce.py",
+    "orchestrator reproduce --scale paper": f"{SOLVER}/workflows/test_reproduction.py",
     "orchestrator serve": f"{SOLVER}/serving/test_browser.py",
     "orchestrator sweep": f"{WHOLE}/test_sweep.py",
     "python -m dataset_builder audit": _STEMS,

@@ -42,9 +42,9 @@ def run_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def run_to_its_end(folder: Path, command: list[str]) -> subprocess.CompletedProcess:
+def run_to_its_end(folder: Path, command: list[str], project: Path = PROJECT) -> subprocess.CompletedProcess:
     return subprocess.run(
-        command, cwd=PROJECT, env=run_environment(folder), capture_output=True, text=True, timeout=DEADLINE, check=False
+        command, cwd=project, env=run_environment(folder), capture_output=True, text=True, timeout=DEADLINE, check=False
     )
 
 

@@ -1,5 +1,6 @@
 """`dora run` on tiny models: all stages, resuming after a kill, two workers, loggers, and mistakes said in one line."""
 
+import json
 import os
 import re
 import shutil
@@ -131,6 +132,32 @@ def test_a_run_that_another_process_trains_is_refused(
     with run_lock.training(run):
         second = run_to_its_end(folder, run_command(tiny_data, tiny_models, *RANDOM, *WATCHED))
     _expect_error(second, f"is being trained by 'process {os.getpid()} on ")
+
+
+def test_an_edited_default_stops_the_run_that_began_without_it(
+    tiny_data: Path, tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a model is loaded; kept or taken, it goes on as the run of the same signature, in both processes."""
+    project, runs = tmp_path / "project", tmp_path / "runs"
+    for name in ("dataset_builder", "orchestrator_solver", "config"):
+        shutil.copytree(PROJECT / name, project / name)
+    monkeypatch.setenv("PYTHONPATH", str(project))
+    command = run_command(tiny_data, tiny_models, "optim.epochs=1", options=("-d", "--ddp_workers=2"))
+    assert run_to_its_end(runs, command, project).returncode == 0
+    solver = project / "config/solver/orchestrator_nano.yaml"
+    solver.write_text(solver.read_text().replace("lr: 1e-3", "lr: 2e-3"))
+    stopped = run_to_its_end(runs, command, project)
+    line = "optim.lr: 0.001 -> 0.002 (config/solver/orchestrator_nano.yaml changed since)"
+    assert stopped.returncode == 1 and stopped.stderr.count("error: ") == 1 and line in stopped.stderr
+    for policy, lr in (("keep", 0.001), ("take", 0.002)):
+        done = run_to_its_end(runs, [*command, f"on_changed_config={policy}"], project)
+        assert done.returncode == 0, done.stderr[-3000:]
+        (log,) = runs.glob("xps/*/solver.log.0")
+        assert line.partition(" (")[0] in log.read_text()
+        (checkpoint,) = runs.glob("xps/*/checkpoint.th")
+        record = json.loads((checkpoint.parent / "configuration.json").read_text())
+        assert record["settings"]["optim"]["lr"] == lr
+    assert run_to_its_end(runs, command, project).returncode == 0
 
 
 def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Commands about many runs: a grid of them started one after the other, and how they compare."""
+"""Commands about many runs, or all steps to one: a grid, how runs compare, the paper from nothing to Table 1."""
