@@ -1,6 +1,6 @@
 """A program of several commands: a module each, of which only the one that is called is imported.
 
-A module offers `add_parser(subparsers)` and `run(args) -> exit code`.
+A module is named like its command, and offers `add_parser(subparsers)` and `run(args) -> exit code`.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import sys
 from collections.abc import Container, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module, metadata
+from pkgutil import walk_packages
+from types import ModuleType
 from typing import Any, NoReturn
 
 from .errors import FREE_SOME, NO_ROOM, NOT_OURS, UserError, is_out_of_memory
@@ -82,10 +84,16 @@ def parser_for(
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command, help_line in commands.items():
         if command in chosen:
-            import_module(f"{package}.{command}").add_parser(subparsers)
+            _module(package, command).add_parser(subparsers)
         else:
             subparsers.add_parser(command, help=help_line)
     return parser
+
+
+def _module(package: str, command: str) -> ModuleType:
+    """A command's module, which is in the package or in a room of it."""
+    modules = (found.name for found in walk_packages(import_module(package).__path__, f"{package}."))
+    return import_module(next(name for name in modules if name.rpartition(".")[2] == command))
 
 
 def _line(text: str) -> str:
@@ -130,7 +138,7 @@ def run_program(
         name: of the program, for its help.
         description: of the program, for its help.
         commands: the commands' names, and a line of help each.
-        package: the commands' modules are in it, under their names.
+        package: the commands' modules are in it or in rooms of it, under their names.
         argv: the words after the program's name; None takes those that it was called with.
     """
     gc.set_threshold(OBJECTS)
@@ -141,7 +149,7 @@ def run_program(
     try:
         chosen = [word for word in words if word in commands][:1]
         args = parser_for(name, description, commands, package, chosen).parse_args(words)
-        return int(import_module(f"{package}.{args.command}").run(args))
+        return int(_module(package, args.command).run(args))
     except (UserError, OSError, MemoryError, RuntimeError, ImportError) as error:
         line = line_of(error, package)
         if line is None:

@@ -1,6 +1,7 @@
 """The commands of `orchestrator`: a module each, imported only when its command is called, so that help comes at once.
 
-A module offers `add_parser(subparsers)` and `run(args) -> exit code`; it imports what is heavy inside `run`.
+A module, here or in a room below, offers `add_parser(subparsers)` and `run(args) -> exit code`; it imports what is
+heavy inside `run`.
 """
 
 COMMANDS: dict[str, str] = {  # name, and its line in the program's help
@@ -8,7 +9,7 @@ COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "demo": "corpus, fine-tuning, Table 1 and a listening page, in one go",
     "evaluate": "Table 1: score models on held-out works",
     "page": "a listening page of held-out excerpts",
-    "sweep": "run a grid's rows on this machine, one after the other",
+    "sweep": "run a grid's rows on this machine",
     "prepare": "compute codes and chroma of a data set once",
     "dashboard": "write a wandb workspace for the runs",
     "bench": "measure codec, melody, optimizer, training from the store, or its start",

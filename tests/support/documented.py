@@ -16,6 +16,7 @@ RUN_BY: dict[str, str] = {
     "orchestrator bench ears": f"{SOLVER}/bench/test_ears.py",
     "orchestrator bench excerpt": f"{SOLVER}/bench/test_excerpt.py",
     "orchestrator bench swap": f"{SOLVER}/bench/test_swap.py",
+    "orchestrator bench sweep": f"{SOLVER}/bench/test_sweeping.py",
     "orchestrator bench training": f"{SOLVER}/bench/test_training.py",
     "orchestrator bench startup": f"{SOLVER}/bench/test_startup.py",
     "orchestrator dashboard": f"{SOLVER}/training/test_monitoring.py",

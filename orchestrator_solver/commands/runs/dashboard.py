@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from dataset_builder.runtime import atomic
 
-    from ..monitoring import wandb_workspace
+    from ...monitoring import wandb_workspace
 
     if not args.publish:
         atomic.write_json(args.out, wandb_workspace.definition(args.entity, args.project))
@@ -40,8 +40,8 @@ def _published(entity: str, project: str) -> str:
 
     from dataset_builder.errors import UserError
 
-    from ..configuration.preflight import wandb_can_log
-    from ..monitoring import wandb_workspace
+    from ...configuration.preflight import wandb_can_log
+    from ...monitoring import wandb_workspace
 
     if not wandb_can_log():
         raise UserError("there is no key of wandb here (WANDB_API_KEY, or what `wandb login` leaves): log in")
