@@ -10,6 +10,7 @@ COMMANDS: dict[str, str] = {  # name, and its line in the program's help
     "evaluate": "Table 1: score models on held-out works",
     "page": "a listening page of held-out excerpts",
     "sweep": "run a grid's rows on this machine",
+    "compare": "runs side by side: losses, scores, tests",
     "prepare": "compute codes and chroma of a data set once",
     "dashboard": "write a wandb workspace for the runs",
     "bench": "measure codec, melody, optimizer, training from the store, or its start",

@@ -19,6 +19,7 @@ RUN_BY: dict[str, str] = {
     "orchestrator bench sweep": f"{SOLVER}/bench/test_sweeping.py",
     "orchestrator bench training": f"{SOLVER}/bench/test_training.py",
     "orchestrator bench startup": f"{SOLVER}/bench/test_startup.py",
+    "orchestrator compare": f"{SOLVER}/evaluation/test_comparison.py",
     "orchestrator dashboard": f"{SOLVER}/training/test_monitoring.py",
     "orchestrator doctor": f"{SOLVER}/configuration/test_doctor.py",
     "orchestrator evaluate": _STEMS,
