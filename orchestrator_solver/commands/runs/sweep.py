@@ -20,6 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "sweep", help="run a grid's experiments on this machine, without Slurm", description=__doc__
     )
     parser.add_argument("grid", nargs="?", help="a module of grids/ (without it: list them)")
+    parser.add_argument("--list", action="store_true", help="what each grid asks, and what a row costs")
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="ROW",
         help="these rows: signatures, numbers, or parts of names (`*` for anything, `!` in front for all others)",
@@ -41,6 +42,9 @@ def run(args: argparse.Namespace) -> int:
     from ...workflows.sweep import rows as grids
     from ...workflows.sweep.running import run_rows
 
+    if args.list:
+        print(grids.described())
+        return 0
     if args.grid is None:
         if args.only or args.dry_run:
             raise UserError("which grid? one of " + ", ".join(grids.grid_names()))

@@ -4,6 +4,7 @@ Dora expands the grid into experiments and keeps their folders, so that an exper
 here, by `dora run` or on a cluster.
 """
 
+import ast
 import importlib
 import re
 import sys
@@ -88,6 +89,16 @@ class Row:
 def grid_names() -> list[str]:
     """The grids there are."""
     return sorted(path.stem for path in (PROJECT / "grids").glob("[!_]*.py"))
+
+
+def described() -> str:
+    """The grids, each with the question that it answers and what a row costs, as their docstrings say."""
+    told = []
+    for name in grid_names():
+        text = ast.get_docstring(ast.parse((PROJECT / "grids" / f"{name}.py").read_text())) or ""
+        cost = re.search(r"Cost a row: ([^;.]*)", " ".join(text.split()))
+        told.append(f"{name}\n  {text.partition(chr(10))[0]}\n  a row: {cost[1] if cost else 'not said'}")
+    return "\n".join(told)
 
 
 def expand(name: str, only: Sequence[str] = ()) -> list[Row]:

@@ -255,9 +255,15 @@ def test_rows_are_chosen_by_signature_too(tmp_path, monkeypatch):
     assert [one.sig for one in grids.expand("nano_table1", [second.sig, "0"])] == [first.sig, second.sig]
 
 
+def test_the_list_says_what_grids_ask(capsys):
+    assert sweep.run(command_line("--list")) == 0
+    told = capsys.readouterr().out
+    assert "nano_hours\n  How many hours of tracks does it take?\n  a row: about half an hour" in told
+
+
 def test_unknown_grids_and_rows_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(train.main.dora, "dir", tmp_path)
-    with pytest.raises(UserError, match="no grid 'nano': expected one of nano_sweep"):
+    with pytest.raises(UserError, match=r"no grid 'nano': expected one of .*nano_sweep"):
         sweep.run(command_line("nano"))
     with pytest.raises(UserError, match="has no row 7"):
         sweep.run(command_line("nano_sweep", "--only", "7"))
