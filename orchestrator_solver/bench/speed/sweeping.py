@@ -64,7 +64,8 @@ def bench_sweep(data: Path, count: int, jobs: int) -> SweepReport:
             if failures := run_rows(rows, at_once):
                 raise UserError(str(failures[0]).partition("; all of it")[0])
             seconds.append(time.monotonic() - begin)
-    return SweepReport(count, jobs, *seconds, ratio=seconds[0] / seconds[1])
+    beside, after = seconds
+    return SweepReport(count, jobs, beside, after, beside / after)
 
 
 def _rows(data: Path, count: int, folder: Path) -> list[Row]:
