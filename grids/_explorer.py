@@ -8,7 +8,10 @@ from dora.explore import Launcher
 from dora.shep import Sheep
 
 Overrides = dict[str, Any]
-CLIPS, PLAYED = ("sim", "instruments", "kl_musicnn"), ("self", "stem")  # columns of Table 1, and its references
+CLIPS, PLAYED = (
+    ("kl_musicnn", "melody", "instruments", "sim"),
+    ("self", "stem"),
+)  # columns of Table 1, and its references
 
 # What is played from: weights of the reference policies (see orchestrator_solver/data/reference_policy.py).
 POLICIES: dict[str, Overrides] = {

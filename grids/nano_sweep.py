@@ -1,6 +1,6 @@
 """The smallest sweep that teaches something: what to play from, at the embedded scale. `orchestrator sweep nano_sweep`.
 
-Hardware: a laptop's CPU, a few minutes. Wants the embedded corpus in data/nano and its store, see nano_table1.
+Cost a row: a few minutes on 4 cores of a laptop. Wants the embedded corpus in data/nano and its store, see nano_table1.
 """
 
 from dora.explore import Launcher

@@ -1,6 +1,6 @@
 """Table 1 at the embedded scale, with the control that the paper lacks: `orchestrator sweep nano_table1`.
 
-Hardware: a laptop's CPU, about half an hour for each row. Wants the embedded corpus in data/nano and its store:
+Cost a row: about half an hour on 4 cores of a laptop. Wants the embedded corpus in data/nano and its store:
     python -m dataset_builder build --source nano --out data/nano && orchestrator prepare data/nano
 """
 

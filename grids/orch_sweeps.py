@@ -2,6 +2,7 @@
 
 Hardware: 8 GPUs of 80 GB for each row, 32 for the last. The first row is the paper's run; each other changes one
 thing.
+Cost a row: 23 hours of an A100 (3 on the 8 it asks for), as docs/researchers.md reckons; never measured.
     dora grid orch_sweeps --dry_run --no_monitoring    # what it would do
     dora grid orch_sweeps optim                        # the rows that have `optim` in their name
 """

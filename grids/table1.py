@@ -3,6 +3,8 @@
 Hardware: 8 GPUs of 80 GB for each fine-tuning, one for the baseline. Without and with description is a matter of
 evaluation, not of training: `orchestrator evaluate` asks each model in both ways. There is no control row, for
 MusicGen's own training data is not public; `nano_table1` has one.
+
+Cost a row: 23 hours of an A100 (3 on the 8 it asks for), as docs/researchers.md reckons; never measured.
 """
 
 from dora.explore import Launcher

@@ -18,7 +18,7 @@ from dataset_builder.items.item import Item
 from dataset_builder.music.instruments import PITCHED
 from dataset_builder.seeds import rng_for
 
-from ..evaluation.excerpts import work_namer
+from ..data.works import work_namer
 from ..evaluation.players import through_codec
 from ..features.chroma import Chroma
 from ..metrics.sim import sim

@@ -239,6 +239,18 @@ def _imports(args: argparse.Namespace) -> Report:
     return bench_imports(args.data, helps, args.turns)
 
 
+def _sweep_options(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--rows", type=at_least_one, default=8, help="default: 8")
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="at once (default: 2)")
+
+
+def _sweep(args: argparse.Namespace) -> Report:
+    from ..bench.speed.sweeping import bench_sweep
+
+    return bench_sweep(args.data, args.rows, args.jobs)
+
+
 def _startup_options(parser: argparse.ArgumentParser) -> None:
     _data(parser)
     parser.add_argument("--turns", type=at_least_one, default=3, help="of each side (default: 3)")
@@ -274,6 +286,7 @@ MEASUREMENTS: dict[str, Measurement] = {
         "What a user waits for: a take, eight of them, the first sound; and memory", _playing_options, _playing
     ),
     "swap": Measurement("Whether takes on other instruments are told apart by an ear", _swap_options, _swap),
+    "sweep": Measurement("Rows of a sweep side by side", _sweep_options, _sweep),
     "startup": Measurement("From the command to the first update", _startup_options, _startup),
     "training": Measurement(
         "A training step from the store against audiocraft's own solver", _training_options, _training

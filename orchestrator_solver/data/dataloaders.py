@@ -14,6 +14,7 @@ from ..runtime.stop_signals import ignore_in_worker
 from .dataset import ExcerptDataset
 from .excerpt_sampling import ExcerptSampling
 from .rank_sampler import RankSampler, SyncedLoader
+from .works import of_hours, work_namer
 
 logger = logging.getLogger(__name__)
 STAGES = ("train", "valid", "evaluate", "generate")
@@ -49,6 +50,8 @@ def _loader(
     options = {**cfg.dataset, **cfg.dataset[stage]}
     root, split = manifest.place_of(cfg.datasource[stage])
     items, sampling = manifest.load(root, split), ExcerptSampling.from_config(cfg)
+    if stage == "train" and cfg.orchestrator.get("hours") is not None:  # a codec's run does not have it
+        items = of_hours(items, work_namer(root), float(cfg.orchestrator.hours))
     count = _samples(cfg, stage, options["num_samples"] or len(sampling.wanted(items)), options["batch_size"])
     dataset = dataset_class(
         root, items, sampling, segment_duration=cfg.dataset.segment_duration, num_samples=count,

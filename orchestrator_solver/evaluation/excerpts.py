@@ -1,6 +1,6 @@
 """The fixed excerpts of held-out works that every row of the table is scored on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from dataset_builder.dataset.excerpt import draw_start, read_excerpt
 from dataset_builder.items import prompt
 from dataset_builder.items.item import Item
 from dataset_builder.music.instruments import PITCHED
-from dataset_builder.nano import corpus
 from dataset_builder.seeds import rng_for
 
 from ..data.reference_policy import best_reference
+from ..data.works import work_namer
 from ..generation.reference_audio import ReferenceAudio
 from ..generation.request import Description, Request
 from ..metrics.clips import Clips
@@ -30,7 +30,7 @@ class TestExcerpt:
     Attributes:
         root: the data set's folder.
         item: the target.
-        work: its composition, see `work_namer`.
+        work: its composition, see `data.works.work_namer`.
         start: in seconds.
         seconds: how long.
         references: the item it is conditioned on, by policy.
@@ -159,14 +159,3 @@ def _excerpt(
     start = round(draw_start(item, seconds, rng_for("evaluation", item.id)) / grid) * grid
     references = {policy: best_reference(item, start, start + seconds, known, policy) for policy in policies}
     return TestExcerpt(root, item, work, start, seconds, references)
-
-
-def work_namer(root: Path) -> Callable[[Item], str]:
-    """From an item of the data set `root` to its composition's name: of other sources than nano, its track's.
-
-    Raises:
-        UserError: if there is no data set.
-    """
-    if manifest.read_origin(root).settings.get("source") == "nano":
-        return lambda item: corpus.work_of(item.track).group
-    return lambda item: item.track

@@ -12,6 +12,7 @@ from dataset_builder.runtime import atomic
 
 from ..statistics.bootstrap import Interval
 from ..statistics.significance import works_needed
+from .clip_records import write_clips
 from .rows import ClipScores, kind_of
 from .table import Column, Difference, Line, Table
 
@@ -40,7 +41,7 @@ _REFERENCE = {
 
 def to_text(table: Table) -> str:
     """For the terminal, in aligned columns."""
-    return _document(table, _aligned, heading=lambda title: f"{title}\n{'-' * len(title)}")
+    return _document(table, aligned, heading=lambda title: f"{title}\n{'-' * len(title)}")
 
 
 def to_markdown(table: Table) -> str:
@@ -114,12 +115,16 @@ def to_json(table: Table) -> dict:
 
 
 def write(table: Table, folder: Path, name: str = "table1") -> list[Path]:
-    """Writes `name`.txt, .md, .tex, .csv and .json into `folder`, each whole or not at all, and returns their paths."""
+    """Writes `name`.txt, .md, .tex, .csv and .json into `folder`, each whole or not at all, and returns their paths.
+
+    The last is `name`_clips.json, of what models played clip by clip.
+    """
     texts = {"txt": to_text, "md": to_markdown, "tex": to_latex, "csv": to_csv}
     for ending, text in texts.items():
         atomic.write_text(folder / f"{name}.{ending}", text(table))
     atomic.write_json(folder / f"{name}.json", to_json(table))
-    return [folder / f"{name}.{ending}" for ending in (*texts, "json")]
+    write_clips(folder / f"{name}_clips.json", table)
+    return [folder / f"{name}{ending}" for ending in (*(f".{text}" for text in texts), ".json", "_clips.json")]
 
 
 def extremes(table: Table, count: int = 3) -> list[dict[str, Any]]:
@@ -212,7 +217,8 @@ def _explanations(table: Table) -> str:
     return rows + (f" Clips without a defined score, at most a row: {left_out}." if left_out else "")
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
+    """Rows of cells in columns of even width."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines)

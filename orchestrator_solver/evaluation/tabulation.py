@@ -20,6 +20,7 @@ _Clips = dict[tuple[str, float, int], ClipScores]
 def tabulate(
     scores: Iterable[ClipScores], columns: Sequence[Column], seed: int = 0, resamples: int = 10_000,
     about: dict[str, Any] | None = None, of_sets: Mapping[Key, Mapping[str, Interval]] | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> Table:  # fmt: skip
     """The table of `scores`, whatever rows and policies they hold; rows that are absent are left out.
 
@@ -30,6 +31,7 @@ def tabulate(
         resamples: of the bootstrap.
         about: kept with the table.
         of_sets: by row, prompting and policy: intervals of metrics that only whole sets of clips have.
+        pairs: of rows, which are compared under the same prompting; by default what Table 1 compares.
 
     Raises:
         ValueError: a clip is there twice in one row.
@@ -48,7 +50,7 @@ def tabulate(
                 line = _line(cell, of_clips, seed, resamples)
                 lines.append(replace(line, intervals={**line.intervals, **sets.get((row, prompting, policy), {})}))
                 parts += _parts(cell, of_clips, seed, resamples)
-        for left, right in _pair_order(rows):
+        for left, right in _pair_order(rows) if pairs is None else _prompted(pairs):
             ours, theirs = cells.get((*left, policy)), cells.get((*right, policy))
             if ours and theirs:
                 differences.append(_difference(ours, theirs, of_clips, seed, resamples))
@@ -75,9 +77,13 @@ def _line_order(rows: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _pair_order(rows: Sequence[str]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
     others = [row for row in rows if row not in MODELS and kind_of(row).prompted]
     pairs = [*PAIRS, *((other, row) for other in others for row in ("baseline", "finetuned"))]
+    yield from _prompted(pairs)
+    yield from (((row, "with"), (row, "without")) for row in rows if kind_of(row).prompted)
+
+
+def _prompted(pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
     for prompting in PROMPTINGS:
         yield from (((left, prompting), (right, prompting)) for left, right in pairs)
-    yield from (((row, "with"), (row, "without")) for row in rows if kind_of(row).prompted)
 
 
 def _line(clips: _Clips, metrics: Sequence[str], seed: int, resamples: int) -> Line:

@@ -21,7 +21,7 @@ TITLE = "Music Orchestrator: Table 1"
 
 
 @dataclass(frozen=True)
-class _Mark:
+class Mark:
     """A row of a plot: places in pixels."""
 
     label: str
@@ -34,12 +34,12 @@ class _Mark:
 
 
 @dataclass(frozen=True)
-class _Plot:
+class Plot:
     """Means and intervals of one metric under one policy; `ticks` are places and numbers."""
 
     title: str
     height: int
-    marks: Sequence[_Mark]
+    marks: Sequence[Mark]
     ticks: Sequence[tuple[float, str]]
 
 
@@ -64,15 +64,20 @@ def write_table_page(path: Path, table: Table, takes: Takes) -> None:
     Raises:
         UserError: if a take is torn, or the page cannot be written.
     """
-    plots = [_plot(table, policy, column) for policy in table.policies for column in table.columns]
     write_html(path, render_template(
-        "table.html", title=TITLE, plots=[plot for plot in plots if plot.marks], tables=tables_of(to_json(table)),
+        "table.html", title=TITLE, plots=plots_of(table), tables=tables_of(to_json(table)),
         parts=list(_parts(table)), heard=list(_heard(table, takes)), facts=table.about, note=PAPER_NOTE, width=WIDTH,
         left=LEFT, right=WIDTH - RIGHT,
     ))  # fmt: skip
 
 
-def _plot(table: Table, policy: str, column: Column) -> _Plot:
+def plots_of(table: Table) -> list[Plot]:
+    """A plot of each metric under each policy that has any rows."""
+    plots = [_plot(table, policy, column) for policy in table.policies for column in table.columns]
+    return [plot for plot in plots if plot.marks]
+
+
+def _plot(table: Table, policy: str, column: Column) -> Plot:
     lines = [
         line for line in table.lines
         if line.policy == policy and column.name in line.intervals and math.isfinite(line.intervals[column.name].mean)
@@ -84,14 +89,14 @@ def _plot(table: Table, policy: str, column: Column) -> _Plot:
     def place(value: float) -> float:
         return round(LEFT + (value - least) * scale, 1)
 
-    def mark(number: int, line: Line) -> _Mark:
+    def mark(number: int, line: Line) -> Mark:
         mean, (low, high) = line.intervals[column.name].mean, _bounds(line, column)
         y = ROW_HEIGHT * (number + 1)
-        return _Mark(line.label, line.row, y, place(mean), place(low), place(high), line.text(column.name))
+        return Mark(line.label, line.row, y, place(mean), place(low), place(high), line.text(column.name))
 
     marks = [mark(number, line) for number, line in enumerate(lines)]
     ticks = [(place(value), f"{value:.2f}") for value in (least + (most - least) * step / 4 for step in range(5))]
-    return _Plot(f"{column.heading}, reference by policy “{policy}”", ROW_HEIGHT * (len(lines) + 2), marks, ticks)
+    return Plot(f"{column.heading}, reference by policy “{policy}”", ROW_HEIGHT * (len(lines) + 2), marks, ticks)
 
 
 def _bounds(line: Line, column: Column) -> tuple[float, float]:

@@ -1,1 +1,1 @@
-"""What takes several steps: the demo, a grid on this machine, the shipped models, the doctor, export."""
+"""What takes several steps: the demo, grids on this machine, the shipped models, the doctor, export."""

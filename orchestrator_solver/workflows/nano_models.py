@@ -12,8 +12,9 @@ from ..configuration.overrides import composed
 from ..precompute.fill_store import fill_for
 from ..weights import description
 from .export import export
-from .local_grid import run_rows, single_row
 from .recogniser_training import make_recogniser
+from .sweep.rows import single_row
+from .sweep.running import run_rows
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def train(data: Path, training: Training, overrides: tuple[str, ...] = (), out: 
     """
     folder = out or description.FOLDER / training.name
     row = single_row(training.name, [f"solver={training.solver}", f"dset_root={data.resolve()}", *overrides])
-    failures = list(run_rows([row]))
+    failures = run_rows([row])
     if failures:
         raise UserError(f"training {training.name} stopped: {failures[0]}; run the command again to go on")
     export(row.sig, folder, data)

@@ -1,4 +1,4 @@
-"""`orchestrator sweep` whole: both rows of the grid for a laptop, on a model of a few thousand weights."""
+"""`orchestrator sweep` whole: both rows of the grid for a laptop, at once, on a model of a few thousand weights."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from orchestrator_solver.paths import PROJECT
 
 # Binds what makes the runs small before the grid binds its own.
 SMALL_SWEEP = """
-import json, sys
+import json, os, sys
 from grids import nano_sweep
 from orchestrator_solver.cli import main
 
 small, on_cpu = json.loads(sys.argv[1]), nano_sweep.on_cpu
 nano_sweep.on_cpu = lambda launcher: (launcher.bind_(small), on_cpu(launcher))
-sys.exit(main(["sweep", "nano_sweep"]))
+sys.exit(main(["sweep", "nano_sweep", "--jobs", str(min(2, os.cpu_count()))]))
 """
 
 

@@ -78,7 +78,9 @@ def _show(found: "Take | Failure", as_json: bool) -> None:
         scores = ", ".join(f"{name} {value}" for name, value in found.record["scores"].items())
         print(f"{found.path}  ({'there already: ' if found.kept else ''}{scores})", flush=True)
         if found.why:
-            print(f"  the best of {found.record['candidates']}: total {found.record['total']} = {found.why}", flush=True)
+            print(
+                f"  the best of {found.record['candidates']}: total {found.record['total']} = {found.why}", flush=True
+            )
         for path in found.beside:
             print(f"  {path}", flush=True)
 

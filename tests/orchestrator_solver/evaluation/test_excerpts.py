@@ -9,7 +9,7 @@ from dataset_builder.dataset import manifest
 from dataset_builder.dataset.manifest import Origin
 from dataset_builder.errors import UserError
 from dataset_builder.nano import works
-from orchestrator_solver.evaluation.excerpts import work_namer
+from orchestrator_solver.data.works import work_namer
 
 
 def test_movements_of_one_composition_are_one_work(tmp_path: Path, tiny_data: Path) -> None:

@@ -170,10 +170,11 @@ def test_takes_of_one_clip_are_not_doubled_clips():
     assert line.high - line.low > 0.9, "whole seeds are drawn: of two, both may be the same"
 
 
-def test_write_makes_five_files(table, tmp_path):
+def test_write_makes_six_files(table, tmp_path):
     paths = write(table, tmp_path / "out")
-    assert [path.name for path in paths] == ["table1.txt", "table1.md", "table1.tex", "table1.csv", "table1.json"]
-    assert json.loads(paths[-1].read_text())["lines"]
+    assert [path.name for path in paths] == ["table1.txt", "table1.md", "table1.tex", "table1.csv", "table1.json",
+                                               "table1_clips.json"]  # fmt: skip
+    assert json.loads(paths[-2].read_text())["lines"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in paths)
 
 

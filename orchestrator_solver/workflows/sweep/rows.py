@@ -1,28 +1,23 @@
-"""Runs a grid's experiments one after another on this machine, where `dora grid` would want Slurm.
+"""The experiments of a grid.
 
 Dora expands the grid into experiments and keeps their folders, so that an experiment is the same one whether it was run
-here, by `dora run` or on a cluster. What is finished is left alone, what was interrupted goes on.
+here, by `dora run` or on a cluster.
 """
 
-import fcntl
+import ast
 import importlib
 import re
-import signal
-import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tqdm import tqdm
-
 from dataset_builder.errors import UserError
 
-from ..paths import PROJECT
+from ...paths import PROJECT
 
-POLL_SECONDS = 1.0
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 ERROR_LINE = re.compile(r"error: |[\w.]*(Error|Exception|Interrupt)\b")  # ours, Python's
 LOG_NAME = "local.log"  # in the experiment's folder: everything the run printed
@@ -72,22 +67,23 @@ class Row:
         return f"{done}/{self.epochs}" if done else "new"
 
     @property
+    def last_loss(self) -> float | None:
+        """Cross-entropy (nats per code) of the last epoch that has one, of validation if there was any."""
+        losses = [
+            stages[stage]["ce"] for stages in self.sheep.xp.link.history
+            for stage in ("evaluate", "train", "valid") if "ce" in stages.get(stage, {})
+        ]  # fmt: skip
+        return losses[-1] if losses else None
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether its configuration asks for CUDA."""
+        return str(self.sheep.xp.cfg.device).startswith("cuda")
+
+    @property
     def command(self) -> list[str]:
         """What runs it."""
         return [sys.executable, "-m", "dora", "--package", "orchestrator_solver", "run", *self.sheep.xp.argv]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A row that ended with an exit code other than 0."""
-
-    row: Row
-    code: int
-
-    def __str__(self) -> str:
-        return (
-            f"{self.row.sig} ended with exit code {self.code} ({last_words(self.row.log)}); all of it: {self.row.log}"
-        )
 
 
 def grid_names() -> list[str]:
@@ -95,38 +91,65 @@ def grid_names() -> list[str]:
     return sorted(path.stem for path in (PROJECT / "grids").glob("[!_]*.py"))
 
 
-def expand(name: str, patterns: Sequence[str] = ()) -> list[Row]:
+def described() -> str:
+    """The grids, each with the question that it answers and what a row costs, as their docstrings say."""
+    told = []
+    for name in grid_names():
+        text = ast.get_docstring(ast.parse((PROJECT / "grids" / f"{name}.py").read_text())) or ""
+        cost = re.search(r"Cost a row: ([^;.]*)", " ".join(text.split()))
+        told.append(f"{name}\n  {text.partition(chr(10))[0]}\n  a row: {cost[1] if cost else 'not said'}")
+    return "\n".join(told)
+
+
+def expand(name: str, only: Sequence[str] = ()) -> list[Row]:
     """The rows of a grid, initialised so that `dora info -f SIG` knows them.
 
     Args:
         name: of the grid.
-        patterns: numbers of rows, or parts of their names (`*` for anything, `!` in front for all others).
+        only: signatures, or else numbers of rows or parts of their names (`*` for anything, `!` in front for all
+            others).
 
     Raises:
         UserError: for an unknown grid, or when no row is left.
     """
     if name not in grid_names():
         raise UserError(f"no grid {name!r}: expected one of {', '.join(grid_names())}")
-    from dora.grid import RunGridArgs, run_grid
+    from ...train import main
 
-    from ..train import main
-
-    explorer = importlib.import_module(f"{main.dora.grid_package}.{name}").explorer
-    hint = f"to see the rows: orchestrator sweep {name} --dry-run"
-    args = RunGridArgs(patterns=list(patterns), monitor=False, silent=True, dry_run=True, init=True)
-    try:
-        sheeps = run_grid(main, explorer, name, args=args)
-    except IndexError as error:
-        raise UserError(f"grid {name} has no row {' or '.join(patterns)}; {hint}") from error
-    if not sheeps:
-        raise UserError(f"no row of grid {name} is called like {' '.join(patterns)}; {hint}")
+    sheeps = _sheeps(name)
+    if only:
+        signatures = set(only) & {sheep.xp.sig for sheep in sheeps}
+        words = [word for word in only if word not in signatures]
+        wanted = signatures | {sheep.xp.sig for sheep in (_sheeps(name, words) if words else ())}
+        sheeps = [sheep for sheep in sheeps if sheep.xp.sig in wanted]
     names, _ = main.get_names([sheep.xp for sheep in sheeps])
     return [Row(name, sheep, epochs_of(sheep.xp.cfg)) for name, sheep in zip(names, sheeps, strict=True)]
 
 
+def _sheeps(name: str, patterns: Sequence[str] = ()) -> list[Any]:
+    from dora.grid import RunGridArgs, run_grid
+
+    from ...train import main
+
+    hint = f"to see the rows: orchestrator sweep {name} --dry-run"
+    args = RunGridArgs(patterns=list(patterns), monitor=False, silent=True, dry_run=True, init=True)
+    try:
+        sheeps = run_grid(main, explorer_of(name), name, args=args)
+    except IndexError as error:
+        raise UserError(f"grid {name} has no row {' or '.join(patterns)}; {hint}") from error
+    if not sheeps:
+        raise UserError(f"no row of grid {name} is called like {' '.join(patterns)}; {hint}")
+    return sheeps
+
+
+def explorer_of(name: str) -> Any:
+    """A grid's explorer."""
+    return importlib.import_module(f"grids.{name}").explorer
+
+
 def single_row(name: str, argv: Sequence[str]) -> Row:
     """The experiment of these overrides, which is in no grid."""
-    from ..train import main
+    from ...train import main
 
     xp = main.get_xp(list(argv))
     main.init_xp(xp)
@@ -136,75 +159,6 @@ def single_row(name: str, argv: Sequence[str]) -> Row:
 def epochs_of(cfg: Any) -> int:
     """Entries in the history of a finished run: its epochs, or the one of a stage that is run by itself."""
     return 1 if cfg.execute_only else cfg.optim.epochs
-
-
-def run_rows(rows: Iterable[Row], keep_going: bool = True) -> Iterator[Failure]:
-    """Run what is not finished, yielding the failures.
-
-    Args:
-        rows: in the order to run them.
-        keep_going: whether the rows after a failed one are run too.
-    """
-    rows = list(rows)
-    for number, row in enumerate(rows, 1):
-        if row.finished:
-            tqdm.write(f"[{number}/{len(rows)}] {row.sig} is finished: {row.name}")
-            continue
-        tqdm.write(f"[{number}/{len(rows)}] {row.sig} runs: {row.name}")
-        code = _run(row)
-        if code == 0 and not row.finished:
-            code = 1  # it stopped without a word, and would again
-        if code:
-            failure = Failure(row, code)
-            tqdm.write(f"[{number}/{len(rows)}] {failure}")
-            yield failure
-            if not keep_going:
-                return
-
-
-def _run(row: Row) -> int:
-    """The exit code of a run; its epochs are the progress bar. When we are stopped, so is the run.
-
-    The log is locked, and the lock belongs to the run as well, which inherits the file: should it outlive us (we were
-    killed), a second one is not started beside it.
-
-    Raises:
-        UserError: if somebody else is at it.
-    """
-    row.log.parent.mkdir(parents=True, exist_ok=True)
-    with row.log.open("ab") as log, tqdm(total=row.epochs, initial=row.done_epochs, unit="epoch") as bar:
-        try:
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"{row.sig} is being run by another process: wait for it, or end it") from error
-        process = subprocess.Popen(row.command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        before = signal.signal(signal.SIGTERM, _stop)
-        try:
-            while process.poll() is None:
-                try:
-                    process.wait(POLL_SECONDS)
-                except subprocess.TimeoutExpired:
-                    _advance(bar, row)
-            _advance(bar, row)
-            return process.returncode
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-            signal.signal(signal.SIGTERM, before)
-
-
-def _advance(bar: tqdm, row: Row) -> None:
-    """Show the row's progress; a bar in a file is only written to when there is some."""
-    if new := row.done_epochs - bar.n:
-        bar.update(new)
-    elif sys.stderr.isatty():
-        bar.refresh()
-
-
-def _stop(signum: int, frame: object) -> None:
-    """Lets `finally` end the run before a SIGTERM ends us."""
-    raise SystemExit(128 + signum)
 
 
 def last_words(log: Path, size: int = 8192) -> str:
@@ -220,8 +174,7 @@ def table(name: str, rows: Sequence[Row]) -> str:
     """The grid's own table of rows, as `dora grid` shows it, without Slurm's columns."""
     import treetable as tt
 
-    explorer = importlib.import_module(f"grids.{name}").explorer
-    lines = []
+    explorer, lines = explorer_of(name), []
     for index, row in enumerate(rows):
         row.sheep.xp.link.load()
         meta = {"index": index, "name": row.name, "state": row.state, "sig": row.sig}

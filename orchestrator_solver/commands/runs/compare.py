@@ -1,0 +1,42 @@
+"""`orchestrator compare`: runs of this machine side by side, by their histories and by what they play.
+
+A table of losses; where runs were evaluated (`evaluate.metrics.clips`), Table 1 with a row a run and paired differences
+from the first that was, with intervals and tests over works, by flipping signs; and a page with curves and plots in one
+HTML file.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the program's parser."""
+    parser = subparsers.add_parser("compare", help="runs side by side: losses, scores, tests", description=__doc__)
+    parser.add_argument(
+        "runs", nargs="+", metavar="SIG|GRID",
+        help="signatures of runs, or grids; the first that was evaluated is what the others are compared with",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("comparison.html"), help="default: comparison.html")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print and write the page; returns the exit code."""
+    from ...evaluation.table_formats import aligned, to_text
+    from ...page.comparison_page import Losses, curves_of, write_comparison_page
+    from ...page.content import PageTable
+    from ...workflows import comparison
+
+    runs = comparison.find(args.runs)
+    table = comparison.table_of(runs)
+    notes, facts = comparison.notes_of(runs, table), [one.facts() for one in runs]
+    plots = [
+        curves_of(f"Cross-entropy in {words}, nats per code, by epoch",
+                  [Losses(one.label, one.losses(stage)) for one in runs])
+        for stage, words in (("train", "training"), ("valid", "validation"))
+    ]  # fmt: skip
+    page = PageTable("Runs", comparison.HEAD, facts)
+    write_comparison_page(args.out, page, [plot for plot in plots if plot], table, notes)
+    parts = [aligned([list(comparison.HEAD), *map(list, facts)]), *([to_text(table)] if table else []), *notes]
+    print("\n\n".join(parts))
+    print(f"{args.out}: the same with plots")
+    return 0

@@ -1,0 +1,130 @@
+"""Runs side by side: how far each is, its losses, what it plays, and which differences may be chance."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from dataset_builder.errors import UserError
+
+from ..evaluation.clip_records import ClipRecords, read_clips
+from ..evaluation.run import SEED
+from ..evaluation.table import Table
+from ..evaluation.tabulation import tabulate
+from .sweep.rows import Row, epochs_of, expand, grid_names
+
+CLIPS = Path("evaluation/table1_clips.json")  # in a run's folder
+SIGNATURE = re.compile(r"[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run.
+
+    Attributes:
+        sig: its signature.
+        name: how it differs from the others.
+        epochs: that it has when it is finished.
+        history: of its epochs, a dict of stages each.
+        clips: what its model played when it was evaluated; None if it has not been, or before clips were kept.
+    """
+
+    sig: str
+    name: str
+    epochs: int
+    history: Sequence[dict[str, dict[str, float]]]
+    clips: ClipRecords | None
+
+    @property
+    def label(self) -> str:
+        """Signature and name, short enough for a plot."""
+        return f"{self.sig} {self.name}"[:32].strip()
+
+    def losses(self, stage: str) -> list[tuple[int, float]]:
+        """Epochs and cross-entropies (nats per code) of a stage."""
+        found = ((epoch, stages.get(stage, {}).get("ce")) for epoch, stages in enumerate(self.history, 1))
+        return [(epoch, ce) for epoch, ce in found if ce is not None]
+
+    def facts(self) -> tuple[str, ...]:
+        """A line of the table `HEAD` heads."""
+        train, valid, test = (self.losses(stage) for stage in ("train", "valid", "evaluate"))
+        best = min(((ce, epoch) for epoch, ce in valid), default=None)
+        minutes = sum(stages.get("train", {}).get("duration", 0.0) for stages in self.history) / 60
+        return (
+            self.sig, self.name, f"{min(len(self.history), self.epochs)}/{self.epochs}", f"{minutes:.1f}",
+            f"{train[-1][1]:.4f}" if train else "-", f"{best[0]:.4f} ({best[1]})" if best else "-",
+            f"{test[-1][1]:.4f}" if test else "-",
+        )  # fmt: skip
+
+
+HEAD = ("run", "name", "epochs", "min", "train ce", "best valid ce (epoch)", "test ce")
+
+
+def find(names: Sequence[str]) -> list[Compared]:
+    """The runs of signatures and grids, each once, in this order.
+
+    Raises:
+        UserError: for what is neither, or if there are fewer than two.
+    """
+    rows: dict[str, Row] = {}
+    for name in names:
+        for row in expand(name) if name in grid_names() else [_row_of(name)]:
+            rows.setdefault(row.sig, row)
+    if len(rows) < 2:
+        raise UserError(f"found one run, {next(iter(rows))}: name two or more, or a grid")
+    from ..train import main
+
+    short, _ = main.get_names([row.sheep.xp for row in rows.values()])
+    return [_compared(row, name) for row, name in zip(rows.values(), short, strict=True)]
+
+
+def table_of(runs: Sequence[Compared]) -> Table | None:
+    """Table 1 of the runs that were evaluated, all against the first of them; None if there are fewer than two."""
+    evaluated = [(run, run.clips.named(run.label)) for run in runs if run.clips]
+    if len(evaluated) < 2:
+        return None
+    columns = [
+        column for column in evaluated[0][1].columns
+        if all(column in records.columns for _, records in evaluated)
+    ]  # fmt: skip
+    first, *others = (run.label for run, _ in evaluated)
+    clips = [clip for _, records in evaluated for clip in records.clips]
+    return tabulate(clips, columns, SEED, pairs=[(other, first) for other in others])
+
+
+def notes_of(runs: Sequence[Compared], table: Table | None) -> list[str]:
+    """What the comparison leaves out, and why."""
+    missing = [run.sig for run in runs if run.clips is None]
+    notes = []
+    if missing:
+        notes.append(f"Not evaluated, or before clips were kept: {', '.join(missing)}. The end of training with "
+                     "evaluate.metrics.clips evaluates; later, dora run -f SIG execute_only=evaluate "
+                     "execute_inplace=true.")  # fmt: skip
+    if table:
+        known = {column.name for run in runs if run.clips for column in run.clips.columns}
+        if left := sorted(known - {column.name for column in table.columns}):
+            notes.append(f"Scores that not all of them have: {', '.join(left)}.")
+    return notes
+
+
+def _row_of(sig: str) -> Row:
+    from ..train import main
+
+    hint = f"expected the signature of a run in {main.dora.dir}, or a grid ({', '.join(grid_names())})"
+    if not SIGNATURE.fullmatch(sig):
+        raise UserError(f"{sig!r} is no run: {hint}")
+    try:
+        xp: Any = main.get_xp_from_sig(sig)
+    except RuntimeError as error:
+        raise UserError(f"there is no run {sig}: {hint}") from error
+    return Row(sig, SimpleNamespace(xp=xp), epochs_of(xp.cfg))
+
+
+def _compared(row: Row, name: str) -> Compared:
+    path = row.sheep.xp.folder / CLIPS
+    row.sheep.xp.link.load()
+    clips = read_clips(path) if path.is_file() else None
+    label = row.sheep.xp.cfg.label or name
+    return Compared(row.sig, str(label), row.epochs, list(row.sheep.xp.link.history), clips)

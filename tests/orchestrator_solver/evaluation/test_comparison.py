@@ -1,0 +1,139 @@
+"""`orchestrator compare`: runs by their histories and by what they play, with tests over works, on a page."""
+
+import argparse
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+from dataset_builder.errors import UserError
+from orchestrator_solver import train
+from orchestrator_solver.commands.runs import compare
+from orchestrator_solver.evaluation import clip_records, table_formats
+from orchestrator_solver.evaluation.rows import ClipScores
+from orchestrator_solver.evaluation.table import Column
+from orchestrator_solver.evaluation.tabulation import tabulate
+from orchestrator_solver.statistics.significance import sign_flip
+from orchestrator_solver.workflows import comparison
+from orchestrator_solver.workflows.sweep import rows as grids
+
+SIM, KL = Column("sim", "SIM", True), Column("kl_musicnn", "KL", False)
+WORKS = 12
+
+
+def clips_of(mean: float, names: tuple[str, ...] = ("sim", "kl_musicnn"), works: int = WORKS) -> list[ClipScores]:
+    """Of a run's own model and of an anchor, without and with description, two clips a work."""
+    rng = np.random.default_rng(1)  # the same excerpts are as easy for all
+    noise = rng.normal(0, 0.1, 2 * works)
+    found = []
+    for row, prompting in (("finetuned", "without"), ("finetuned", "with"), ("target", "")):
+        for clip in range(2 * works):
+            scores = dict.fromkeys(names, mean + noise[clip] + 0.02 * (clip % 3))
+            found.append(ClipScores(f"item{clip}", 0.0, f"work{clip // 2}", row, prompting, "stem", scores))
+    return found
+
+
+def evaluated(row: grids.Row, mean: float, columns: tuple[Column, ...] = (SIM, KL)) -> None:
+    """Leave in the run's folder what the end of training does."""
+    table = tabulate(clips_of(mean, tuple(column.name for column in columns)), columns, resamples=20)
+    table_formats.write(table, row.sheep.xp.folder / "evaluation")
+
+
+def trained(row: grids.Row, losses: list[float]) -> None:
+    history = [{"train": {"ce": ce + 1, "duration": 30.0}, "valid": {"ce": ce}} for ce in losses]
+    row.sheep.xp.link.history_file.write_text(json.dumps(history))
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch) -> list[grids.Row]:
+    """Two rows, trained and evaluated; the second plays what scores higher."""
+    monkeypatch.setattr(train.main.dora, "dir", tmp_path)
+    rows = grids.expand("nano_sweep")[:2]
+    for row, losses, mean in zip(rows, ([4.0, 3.0, 3.5], [4.0, 3.8]), (0.4, 0.6), strict=True):
+        trained(row, losses)
+        evaluated(row, mean)
+    return rows
+
+
+def call(*words: str) -> None:
+    parser = argparse.ArgumentParser()
+    compare.add_parser(parser.add_subparsers())
+    assert compare.run(parser.parse_args(["compare", *words])) == 0
+
+
+def test_runs_of_a_grid_are_compared_with_the_first(sweep, tmp_path, capsys):
+    first, second = sweep
+    call(first.sig, second.sig, "--out", str(tmp_path / "page.html"))
+    told = capsys.readouterr().out
+    assert re.search(rf"{first.sig} +self +3/3 +1\.5 +4\.5000 +3\.0000 \(2\) +-", told)
+    assert re.search(rf"{second.sig} +stem +2/3 +1\.0 +4\.8000 +3\.8000 \(2\) +-", told)
+    assert re.search(
+        rf"{second.sig} stem \(w/o description\) − {first.sig} self \(w/o description\) +\+0\.200 .* \*", told
+    )
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<polyline") == 4 and page.count("<figure>") == 4  # train, valid; SIM, KL
+    assert "http://" not in page and "https://" not in page and "Target" not in page
+
+
+def test_p_values_are_those_of_flipping_signs_of_works(sweep):
+    runs = comparison.find([row.sig for row in sweep])
+    table = comparison.table_of(runs)
+    (difference,) = [one for one in table.differences if one.left[1] == "with"]
+    ours, theirs = (
+        [clip.scores["sim"] for clip in clips_of(mean) if (clip.row, clip.prompting) == ("finetuned", "with")]
+        for mean in (0.6, 0.4)
+    )
+    works = [f"work{clip // 2}" for clip in range(2 * WORKS)]
+    expected = sign_flip(np.subtract(ours, theirs), works, 2036)
+    assert difference.tests["sim"].p == pytest.approx(expected) == pytest.approx(2 / 2**WORKS)
+    assert difference.left[0].startswith(sweep[1].sig) and difference.right[0].startswith(sweep[0].sig)
+
+
+def test_a_grid_names_all_its_rows_and_what_is_left_out_is_told(sweep, tmp_path, capsys):
+    (sweep[1].sheep.xp.folder / comparison.CLIPS).unlink()
+    call("nano_sweep", sweep[0].sig, "--out", str(tmp_path / "page.html"))
+    told = capsys.readouterr().out
+    assert told.count(f"{sweep[0].sig} ") == 1 and f"before clips were kept: {sweep[1].sig}" in told
+    assert "SIM" not in told
+
+
+def test_scores_that_not_all_have_are_left_out_and_named(sweep):
+    evaluated(sweep[1], 0.6, (SIM,))
+    runs = comparison.find([row.sig for row in sweep])
+    table = comparison.table_of(runs)
+    assert [column.name for column in table.columns] == ["sim"]
+    assert comparison.notes_of(runs, table) == ["Scores that not all of them have: kl_musicnn."]
+
+
+def test_labels_are_shown_as_text(sweep, tmp_path, monkeypatch):
+    sweep[0].sheep.xp.cfg.label = "<script>alert(1)</script>"
+    monkeypatch.setattr(comparison, "expand", lambda name: sweep)
+    call("nano_sweep", "--out", str(tmp_path / "page.html"))
+    assert "<script>alert" not in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(["nano"], "'nano' is no run: expected the signature of a run in "), (["../../etc"], "'../../etc' is no run"),
+     (["01234567", "x"], "there is no run 01234567")],
+)  # fmt: skip
+def test_what_is_no_run_is_refused(sweep, words, told):
+    with pytest.raises(UserError, match=told):
+        call(*words)
+
+
+def test_one_run_is_too_few(sweep):
+    with pytest.raises(UserError, match=f"found one run, {sweep[0].sig}: name two or more"):
+        call(sweep[0].sig)
+
+
+def test_clips_come_back_as_they_were_written(tmp_path):
+    clips = clips_of(0.5)
+    clips[0].scores["sim"] = math.nan
+    clip_records.write_clips(tmp_path / "clips.json", tabulate(clips, (SIM, KL), resamples=20))
+    assert "NaN" not in (tmp_path / "clips.json").read_text()
+    found = clip_records.read_clips(tmp_path / "clips.json")
+    assert found.columns == (SIM, KL) and math.isnan(found.clips[0].scores["sim"])
+    assert found.clips[1:] == tuple(clips[1 : 4 * WORKS])  # of models alone
