@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,8 @@ running.run(Progress(out, [Step("a", "", ("bash", "-c", saves, str(out)), Takes(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_step_that_saves_is_waited_for(tmp_path: Path, number: signal.Signals) -> None:
-    process = subprocess.Popen([sys.executable, "-c", _WAITS, str(tmp_path)], start_new_session=True)
+    heeds = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+    process = subprocess.Popen([sys.executable, "-c", _WAITS, str(tmp_path)], start_new_session=True, preexec_fn=heeds)
     while not (tmp_path / "began").exists():
         assert process.poll() is None
         time.sleep(0.02)
