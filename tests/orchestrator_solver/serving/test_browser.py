@@ -106,7 +106,7 @@ def test_a_tune_is_dropped_described_played_and_compared(page: Page, tmp_path: P
     assert page.evaluate("[...document.querySelectorAll('.take img')].every((image) => image.naturalWidth > 0)")
     with page.expect_download() as wav:
         takes.first.get_by_text("Download wav").click()
-    assert wav.value.suggested_filename.startswith("song-violin-cello-pipe-nano-") and wav.value.path().stat().st_size
+    assert wav.value.suggested_filename.startswith("song-violin-cello-flutes-nano-") and wav.value.path().stat().st_size
     takes.nth(1).locator("audio").evaluate("(audio) => audio.play()")
     page.wait_for_function("document.querySelectorAll('.takes audio')[1].currentTime > 0.1", timeout=LONG)
 
