@@ -19,6 +19,7 @@ from support.lora_run import BASE, put_run
 from transformers import AutoProcessor, MusicgenMelodyForConditionalGeneration
 
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
+from orchestrator_solver.generation.reference_audio import ReferenceAudio
 from orchestrator_solver.models import builders
 from orchestrator_solver.models import loading as model_loading
 from orchestrator_solver.weights.package import check_fits
@@ -66,10 +67,8 @@ def references() -> list[np.ndarray]:
 
 
 def conditions_of(model: OrchestratorModel, prompts: list[str | None], given: bool = True) -> list:
-    waves = [torch.from_numpy(wave)[None] for wave in references()]
-    if not given:
-        waves = [wave[:, :0] for wave in waves]
-    return [model.condition(prompt, wav, 0, SECONDS, True) for prompt, wav in zip(prompts, waves, strict=True)]
+    tunes = [ReferenceAudio(wave if given else wave[:0], RATE, one_stem=True) for wave in references()]
+    return [model.condition(prompt, tune, 0, SECONDS) for prompt, tune in zip(prompts, tunes, strict=True)]
 
 
 def sequence() -> torch.Tensor:
