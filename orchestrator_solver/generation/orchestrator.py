@@ -194,7 +194,8 @@ class Orchestrator:
         takes: list[Recording] = []
         for first in range(0, candidates, AT_ONCE):
             seeds = [sampling.seed + number for number in range(first, min(candidates, first + AT_ONCE))]
-            takes += self.play([request] * len(seeds), seconds, sampling, seeds, progress, scores)
+            part = _part_of(progress, first / candidates, len(seeds) / candidates)
+            takes += self.play([request] * len(seeds), seconds, sampling, seeds, part, scores)
         return choose(takes)
 
     def parts(
@@ -303,6 +304,11 @@ class Orchestrator:
         request = self.request(reference, instruments, description)
         (recording,) = self.play([request], seconds, SamplingSettings(seed, guidance, temperature=temperature))
         return recording
+
+
+def _part_of(progress: Progress | None, begun: float, share: float) -> Progress | None:
+    """What tells `progress` of a part of the work, which begins at one share of it and is another."""
+    return None if progress is None else lambda done: progress(begun + share * done)
 
 
 def _read(reference: Reference, part: Part) -> ReferenceAudio:

@@ -186,7 +186,8 @@ class Session:
 
     def _require_room(self, reference: ReferenceAudio) -> None:
         seconds = self.order.seconds or reference.seconds
-        recordings.require_room(self.out, seconds * len(self.order.samplings))
+        sounds = 1 + len(self.order.instruments.split(",")) if self.order.parts else 1
+        recordings.require_room(self.out, seconds * sounds * len(self.order.samplings))
 
     def _request(self, reference: ReferenceAudio) -> Request:
         order = self.order

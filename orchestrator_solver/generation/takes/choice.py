@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from ..recordings import Recording
 
-SCORES = ("sim", "melody", "instruments")  # metrics that are heard for it; CLAP, where its network is at hand
-WEIGHTS = {"melody (above chance)": 0.5, "instruments F1": 0.5, "CLAP": 0.25}  # of scores in 0..1, by their headings
+SCORES = ("sim", "melody", "instruments")  # metrics that are heard for it
+WEIGHTS = {"melody (above chance)": 0.5, "instruments F1": 0.5}  # of scores in 0..1, by their headings
 FOLLOWS = 0.25  # of SIM: a take below it leaves the tune in three moments of four
 
 

@@ -48,7 +48,7 @@ def request_of_a_tone(player: Orchestrator) -> Request:
 
 def test_weights_are_of_scores_that_are_heard() -> None:
     headings = {metric.label for metric in build_metrics(choice.SCORES).values()}
-    assert set(choice.WEIGHTS) - {"CLAP"} <= headings and "SIM" in headings
+    assert set(choice.WEIGHTS) <= headings and "SIM" in headings
 
 
 def test_the_best_take_is_first_and_the_total_is_explained() -> None:
