@@ -10,7 +10,7 @@ from support.tiny_runs import history_of, losses_of, run_command, run_to_its_end
 from orchestrator_solver.weights import package
 
 pytestmark = pytest.mark.slow
-EXPORT = "from pathlib import Path; from orchestrator_solver.workflows.export import export_run; "
+EXPORT = "from pathlib import Path; from orchestrator_solver.workflows.export import export; "
 
 
 def test_micro_batches_train_as_the_whole(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_lora_trains_and_is_exported_merged(tiny_data: Path, tiny_models: Path, 
     assert again.returncode == 0 and len(history_of(tmp_path)) == 2, again.stderr[-3000:]
     sig = next(tmp_path.glob("xps/*")).name
     out = tmp_path / "exported"
-    done = run_to_its_end(tmp_path, [sys.executable, "-c", f"{EXPORT}export_run({sig!r}, Path({str(out)!r}))"])
+    done = run_to_its_end(tmp_path, [sys.executable, "-c", f"{EXPORT}export({sig!r}, Path({str(out)!r}))"])
     assert done.returncode == 0, done.stderr[-3000:]
     state = package.load(str(out), "lm").state
     assert not any("parametrizations" in name for name in state)
