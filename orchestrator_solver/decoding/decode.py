@@ -1,5 +1,6 @@
 """The loop: codes of one step after another, each handed on as soon as all its codebooks are there."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,14 +54,14 @@ def decode(lm: LMModel, network: Network, piece: Piece, guidance: Guidance, draw
     done, given = piece.known.shape[-1], 0
     begun = int(places[:, done].min())
     numbers = draws.numbers(sequence.shape[-1] - begun, network.codebooks)
-    complete = places.amax(0)
+    complete = places.amax(0).tolist()
     for step in range(begun, sequence.shape[-1]):
         codes = sequence[..., given:step].repeat(len(guidance.passes), 1, 1)
-        logits = step_through(base[rows, given:step] + network.embed(codes), prefix + given)
+        logits = step_through(base[:, given:step][rows] + network.embed(codes), prefix + given)
         taken = draws.pick(guidance.combined(logits), None if numbers is None else numbers[step - begun])
         sequence[..., step] = torch.where(sequence[..., step] < 0, taken, sequence[..., step])
         given = step
-        ready = int((complete <= step).sum())
+        ready = bisect_right(complete, step)
         if ready > done:
             yield _codes_at(sequence, places[:, done:ready])
             done = ready

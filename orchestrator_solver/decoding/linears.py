@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-Linear = Callable[[torch.Tensor], torch.Tensor]  # `[N, in]` to `[N, out]`
+Linear = Callable[[torch.Tensor], torch.Tensor]  # `[N, in]` of any precision to `[N, out]`
 _ROWS = 2  # that oneDNN packs for: a take, and the same without its conditions
+_HIGHEST = 127  # of a signed byte
 
 
 def prepared(weight: torch.Tensor, bias: torch.Tensor | None, precision: torch.dtype) -> Linear:
@@ -17,35 +18,57 @@ def prepared(weight: torch.Tensor, bias: torch.Tensor | None, precision: torch.d
     Args:
         weight: the matrix; not changed.
         bias: `[out]`, added in the precision of the product.
-        precision: float32, float16, bfloat16, or int8 (on the CPU: weights of 8 bits, a scale a row, times bfloat16).
+        precision: float32, float16, bfloat16, or int8 (on the CPU: weights of 8 bits, a scale a row).
 
     """
     if precision == torch.int8:
-        return _of_bytes(weight, bias)
+        return _of_bytes(weight.detach().float(), None if bias is None else bias.detach().float())
     weight = weight.detach().to(precision)
     bias = None if bias is None else bias.detach().to(precision)
     if weight.device.type == "cpu" and (precision == torch.bfloat16 or _packing_pays()):
         packed = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
         return partial(_packed_product, packed, bias)
-    return partial(F.linear, weight=weight, bias=bias)
+    return partial(_plain_product, weight, bias)
+
+
+def _plain_product(weight: torch.Tensor, bias: torch.Tensor | None, x: torch.Tensor) -> torch.Tensor:
+    return F.linear(x.to(weight.dtype), weight, bias)
 
 
 def _packed_product(weight: torch.Tensor, bias: torch.Tensor | None, x: torch.Tensor) -> torch.Tensor:
-    product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x.to(weight.dtype), weight, bias, "none", [], "")
     return product
 
 
 def _of_bytes(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
-    scale = weight.detach().abs().amax(1).clamp(min=1e-12) / 127
-    whole = (weight.detach() / scale[:, None]).round().to(torch.int8)
-    return partial(_byte_product, whole, scale.bfloat16(), None if bias is None else bias.detach().bfloat16())
+    """Bytes times bytes where the processor has instructions for it, which keeps up with memory; bfloat16 elsewhere."""
+    scale = weight.abs().amax(1).clamp(min=1e-12) / _HIGHEST
+    whole = (weight / scale[:, None]).round().to(torch.int8)
+    if not torch.cpu.get_capabilities().get("avx512_vnni", False):  # without it, oneDNN's sums of bytes overflow
+        return partial(_byte_product, whole, scale.bfloat16(), bias)
+    packed = torch.ops.onednn.qlinear_prepack(whole, [_ROWS, weight.shape[1]])
+    return partial(_bytes_product, packed, scale, torch.zeros(len(weight), dtype=torch.long), bias)
 
 
 def _byte_product(
     weight: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None, x: torch.Tensor
 ) -> torch.Tensor:
-    product = torch._weight_int8pack_mm(x, weight, scale)
+    product = torch._weight_int8pack_mm(x.bfloat16(), weight, scale).float()
     return product if bias is None else product + bias
+
+
+def _bytes_product(
+    weight: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, bias: torch.Tensor | None, x: torch.Tensor
+) -> torch.Tensor:
+    """With each row of `x` in bytes, too, by a scale of its own: what other rows hold changes nothing."""
+    x = x.float()
+    step = x.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(_HIGHEST)
+    whole = (x / step).round_().to(torch.int8)
+    product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
+        whole, 1.0, 0, weight, scale, zero, None, 1.0, 0, torch.float32, "none", [], ""
+    )
+    product = product.mul_(step)
+    return product if bias is None else product.add_(bias)
 
 
 @cache

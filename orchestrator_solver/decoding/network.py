@@ -16,7 +16,9 @@ from .linears import Linear, prepared
 
 
 class Cache:
-    """Keys and values of every layer, as many as they will become; what is written once is never copied again.
+    """Keys and values of every layer `[2, R, heads, T, d]`, as many as they will become: never copied again.
+
+    A head's positions lie one after the other, because attention reads them all at each step.
 
     Args:
         network: whose.
@@ -26,21 +28,13 @@ class Cache:
 
     def __init__(self, network: "Network", rows: int, length: int) -> None:
         self.length = length
-        shape = (rows, length, 2, network.heads, network.dim // network.heads)
-        self.layers = [_Past(torch.zeros(shape, dtype=network.dtype, device=network.device)) for _ in network.layers]
+        shape = (2, rows, network.heads, length, network.dim // network.heads)
+        self.layers = [torch.zeros(shape, dtype=network.dtype, device=network.device) for _ in network.layers]
 
     def take(self, other: "Cache", rows: torch.Tensor, length: int) -> None:
         """Fill the first `length` positions with those `rows` of another."""
         for mine, theirs in zip(self.layers, other.layers, strict=True):
-            mine.both[:, :length] = theirs.both[rows, :length]
-
-
-class _Past:
-    """A layer's keys and values: together `[R, T, 2, heads, d]`, and each of them `[R, heads, T, d]`, one memory."""
-
-    def __init__(self, both: torch.Tensor) -> None:
-        self.both = both
-        self.keys, self.values = both.permute(2, 0, 3, 1, 4)
+            mine[:, :, :, :length] = theirs[:, rows, :, :length]
 
 
 @dataclass(frozen=True)
@@ -85,8 +79,7 @@ class Network:
 
     def embed(self, codes: torch.Tensor) -> torch.Tensor:
         """The sum of the embeddings of codes `[R, K, S]`: `[R, S, D]`."""
-        places = (codes + self.first[:, None]).transpose(1, 2)
-        return F.embedding_bag(places.flatten(0, 1), self.embeddings, mode="sum").view(*places.shape[:2], -1)
+        return F.embedding(codes + self.first[:, None], self.embeddings).sum(1)
 
     def positions(self, length: int) -> torch.Tensor:
         """What is added to each position `[length, D]`."""
@@ -114,36 +107,34 @@ class Network:
         return self._through(x, cache, partial(_attended_at, position=position, mask=mask))
 
     def _through(
-        self, x: torch.Tensor, cache: Cache, attended: Callable[[torch.Tensor, _Past], torch.Tensor]
+        self, x: torch.Tensor, cache: Cache, attended: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     ) -> torch.Tensor:
         rows, steps, dim = x.shape
         x = x.flatten(0, 1)  # matrices of two dimensions are multiplied sooner
         for layer, past in zip(self.layers, cache.layers, strict=True):
-            packed = layer.qkv(layer.norm1(x).to(self.dtype)).view(rows, steps, 3, self.heads, dim // self.heads)
-            x = x + layer.out(attended(packed, past)).float()
-            x = x + layer.down(layer.activation(layer.up(layer.norm2(x).to(self.dtype)))).float()
-        last = self.norm(x.view(rows, steps, dim)[:, -1]).to(self.dtype)
+            packed = layer.qkv(layer.norm1(x)).view(rows, steps, 3, self.heads, dim // self.heads)
+            x = x + layer.out(attended(packed.permute(2, 0, 3, 1, 4), past))
+            x = x + layer.down(layer.activation(layer.up(layer.norm2(x))))
+        last = self.norm(x.view(rows, steps, dim)[:, -1])
         return self.classify(last).float().view(rows, self.codebooks, self.card)
 
 
-def _attended(packed: torch.Tensor, past: _Past, start: int, mask: torch.Tensor | None) -> torch.Tensor:
-    """What attention makes `[R * S, D]` of queries, keys and values `[R, S, 3, heads, d]` and those before them."""
-    steps = packed.shape[1]
-    past.both[:, start : start + steps] = packed[:, :, 1:]
+def _attended(packed: torch.Tensor, past: torch.Tensor, start: int, mask: torch.Tensor | None) -> torch.Tensor:
+    """What attention makes `[R * S, D]` of queries, keys and values `[3, R, heads, S, d]` and those before them."""
+    steps = packed.shape[3]
+    past[:, :, :, start : start + steps] = packed[1:]
+    keys, values = past[:, :, :, : start + steps]
     out = F.scaled_dot_product_attention(
-        packed[:, :, 0].transpose(1, 2), past.keys.narrow(2, 0, start + steps), past.values.narrow(2, 0, start + steps),
-        attn_mask=mask, is_causal=steps > 1 and not start,
-    )  # fmt: skip
-    return out.transpose(1, 2).reshape(packed.shape[0] * steps, -1)
-
-
-def _attended_at(packed: torch.Tensor, past: _Past, position: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The same of one position, whose place is a value on the device."""
-    past.both.index_copy_(1, position, packed[:, :, 1:])
-    length = mask.shape[0]
-    out = F.scaled_dot_product_attention(
-        packed[:, :, 0].transpose(1, 2), past.keys.narrow(2, 0, length), past.values.narrow(2, 0, length), mask[None]
+        packed[0].to(past.dtype), keys, values, attn_mask=mask, is_causal=steps > 1 and not start
     )
+    return out.transpose(1, 2).reshape(packed.shape[1] * steps, -1)
+
+
+def _attended_at(packed: torch.Tensor, past: torch.Tensor, position: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The same of one position, whose place is a value on the device."""
+    past.index_copy_(3, position, packed[1:].to(past.dtype))
+    keys, values = past[:, :, :, : mask.shape[0]]
+    out = F.scaled_dot_product_attention(packed[0].to(past.dtype), keys, values, mask[None])
     return out.transpose(1, 2).flatten(1)
 
 

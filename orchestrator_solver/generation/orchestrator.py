@@ -1,7 +1,7 @@
 """The way in from Python: a model that plays what it is given on the instruments that are named."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from dataset_builder.errors import UserError
 from dataset_builder.music.instrument_words import asked_for
 from dataset_builder.music.instruments import ordered, refuse_word
 
+from ..metrics.clips import ClipMetric
 from ..metrics.registry import build_metrics
 from ..runtime.placement import AUTO, placement
 from .descriptor import Descriptor
@@ -22,8 +23,8 @@ from .reference_audio import WHOLE, Hints, ReferenceAudio, read_reference, refer
 from .references.excerpt import Part
 from .request import Description, Request, parts_of
 from .sampling import SamplingSettings
-from .takes import choice
-from .takes.choice import Choice, choose
+from .takes.choice import DEFAULT, Choice, choose
+from .takes.ranking import Ranking
 from .takes.redo import redone
 
 SCORES = ("sim", "instruments")  # of a recording's record
@@ -154,7 +155,8 @@ class Orchestrator:
 
     def play(
         self, requests: Sequence[Request], seconds: float | None = None, sampling: SamplingSettings | None = None,
-        seeds: Sequence[int] | None = None, progress: Progress | None = None, scores: Sequence[str] = SCORES,
+        seeds: Sequence[int] | None = None, progress: Progress | None = None,
+        metrics: Mapping[str, ClipMetric] | None = None,
     ) -> list[Recording]:  # fmt: skip
         """Play requests at once, each as if it were alone, and score them.
 
@@ -164,18 +166,18 @@ class Orchestrator:
             sampling: how codes are drawn.
             seeds: of each request's draws, in place of `sampling.seed`.
             progress: called with the share that is done, 0..1.
-            scores: names of metrics, for their records.
+            metrics: for their records; by default those of `SCORES`.
 
         Raises:
             UserError: if the device has too little memory.
         """
+        metrics = build_metrics(SCORES) if metrics is None else metrics
         with self._playing:
-            chosen = sampling or SamplingSettings()
-            return orchestrate(self.model, requests, chosen, seconds, build_metrics(scores), progress, seeds)
+            return orchestrate(self.model, requests, sampling or SamplingSettings(), seconds, metrics, progress, seeds)
 
     def choose(
         self, request: Request, candidates: int = 4, seconds: float | None = None,
-        sampling: SamplingSettings | None = None, progress: Progress | None = None,
+        sampling: SamplingSettings | None = None, progress: Progress | None = None, ranking: Ranking = DEFAULT,
     ) -> Choice:  # fmt: skip
         """Play a request several times at once, each with the next seed, and rank what is heard.
 
@@ -185,18 +187,19 @@ class Orchestrator:
             seconds: of each; by default the reference's.
             sampling: how codes are drawn; its seed is the first take's.
             progress: called with the share that is done, 0..1.
+            ranking: by what they are compared.
 
         Raises:
-            UserError: if the device has too little memory.
+            UserError: if the device has too little memory, or what the ranking needs is missing.
         """
         sampling = sampling or SamplingSettings()
-        scores = choice.SCORES if candidates > 1 else SCORES
+        metrics = ranking.metrics() if candidates > 1 else None
         takes: list[Recording] = []
         for first in range(0, candidates, AT_ONCE):
             seeds = [sampling.seed + number for number in range(first, min(candidates, first + AT_ONCE))]
             part = _part_of(progress, first / candidates, len(seeds) / candidates)
-            takes += self.play([request] * len(seeds), seconds, sampling, seeds, part, scores)
-        return choose(takes)
+            takes += self.play([request] * len(seeds), seconds, sampling, seeds, part, metrics)
+        return choose(takes, ranking)
 
     def parts(
         self, request: Request, seconds: float | None = None, sampling: SamplingSettings | None = None,
@@ -267,7 +270,7 @@ class Orchestrator:
 
     def recorded(
         self, request: Request, wav: np.ndarray, took: float, seconds: float | None = None,
-        sampling: SamplingSettings | None = None, scores: Sequence[str] = SCORES,
+        sampling: SamplingSettings | None = None, metrics: Mapping[str, ClipMetric] | None = None,
     ) -> Recording:  # fmt: skip
         """The recording that `play` would return of what was heard, scored.
 
@@ -277,10 +280,11 @@ class Orchestrator:
             took: seconds that playing took.
             seconds: as `stream` was told.
             sampling: as `stream` was told.
-            scores: names of metrics, for its record.
+            metrics: for its record; by default those of `SCORES`.
         """
+        metrics = build_metrics(SCORES) if metrics is None else metrics
         chosen, length = self.model.resolved(sampling or SamplingSettings()), seconds or request.reference.seconds
-        (recording,) = recorded(self.model, [request], [wav], chosen, length, took, build_metrics(scores))
+        (recording,) = recorded(self.model, [request], [wav], chosen, length, took, metrics)
         return recording
 
     def orchestrate(

@@ -24,7 +24,7 @@ from dataset_builder.runtime import atomic
 FORMATS: dict[str, str] = {"wav": "WAV", "flac": "FLAC"}  # ending -> soundfile's name; both 16 bit
 _LONGEST_WORDS, _LONGEST_MODEL = 100, 60  # letters in a name, of which file systems take 255
 _ASKED = ("reference", "prompt", "instruments", "words", "model", "seed", "settings", "computed")  # decides a take
-_CHOSEN = ("candidates", "loudness", "parts", "redone")  # decide what is written, where a record has them
+_CHOSEN = ("candidates", "ranking", "loudness", "parts", "redone")  # decide what is written, where a record has them
 _ROOM = 1 << 20  # bytes on disk, beside what takes need
 _MOST_BYTES_A_SECOND = 2 * 48_000  # of a take
 

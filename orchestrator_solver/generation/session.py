@@ -21,9 +21,10 @@ from .references.excerpt import Part
 from .request import Request, parts_of
 from .results import Failure, Kept, KeptTakes, read_take, write_results
 from .sampling import SamplingSettings
-from .takes.choice import strays
+from .takes.choice import DEFAULT, strays
 from .takes.extras import beside
 from .takes.mixing import mixed
+from .takes.ranking import Ranking
 
 if TYPE_CHECKING:
     from .orchestrator import Orchestrator
@@ -45,6 +46,7 @@ class Order:
         seconds: of a take; None for the reference's.
         samplings: of the takes, one each.
         candidates: how many are played for a take, of which the best is kept; their seeds follow its own.
+        ranking: by what candidates are compared.
         parts: whether each instrument is played by itself, and they are mixed.
         loudness: of what is written, in LUFS; None as it was played.
         extras: what is written beside each take, names in `takes.extras.EXTRAS`.
@@ -58,6 +60,7 @@ class Order:
     seconds: float | None = None
     samplings: tuple[SamplingSettings, ...] = (SamplingSettings(),)
     candidates: int = 1
+    ranking: Ranking = DEFAULT
     parts: bool = False
     loudness: float | None = None
     extras: tuple[str, ...] = ()
@@ -218,7 +221,7 @@ class Session:
             return self._finished(Take(kept.path, kept.record, kept=True), wanted)
         with self.bar(label) as progress:
             choice = self.player().choose(
-                wanted.request, self.order.candidates, wanted.seconds, wanted.sampling, progress
+                wanted.request, self.order.candidates, wanted.seconds, wanted.sampling, progress, self.order.ranking
             )
         best = choice.best
         if line := strays(best):
@@ -241,8 +244,10 @@ class Session:
     def _written_as(self) -> dict[str, Any]:
         """What of a record says how it was chosen and written."""
         order = self.order
-        candidates = {"candidates": order.candidates} if order.candidates > 1 else {}
-        return candidates | ({} if order.loudness is None else {"loudness": order.loudness})
+        chosen: dict[str, Any] = {"candidates": order.candidates} if order.candidates > 1 else {}
+        if chosen and order.ranking.weights != DEFAULT.weights:
+            chosen["ranking"] = dict(order.ranking.weights)
+        return chosen | ({} if order.loudness is None else {"loudness": order.loudness})
 
     def _mix(self, wanted: Wanted, parts: list[Take]) -> Take:
         """The parts together, as a take of the whole request."""

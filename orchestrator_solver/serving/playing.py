@@ -15,7 +15,7 @@ from ..generation.orchestrator import Orchestrator
 from ..generation.recordings import Recording
 from ..generation.request import Request
 from ..generation.sampling import SamplingSettings
-from ..generation.takes import choice
+from ..generation.takes.choice import DEFAULT
 from .wish import Wish
 
 _TELL_EVERY = 0.5  # seconds, at which whoever waits is asked whether they still do
@@ -103,7 +103,7 @@ class Performance:
             seeds = [wish.seed + number for number in range(1, count)]
             progress = self._progress(tell, 1 / count, 1)
             takes += self._player.play(
-                [self._request] * (count - 1), self.seconds, sampling, seeds, progress, choice.SCORES
+                [self._request] * (count - 1), self.seconds, sampling, seeds, progress, DEFAULT.metrics()
             )
         return takes
 
@@ -115,7 +115,9 @@ class Performance:
             tell(Piece(piece))
             pieces.append(piece)
         took = time.perf_counter() - begun
-        return self._player.recorded(self._request, np.concatenate(pieces), took, self.seconds, sampling, choice.SCORES)
+        return self._player.recorded(
+            self._request, np.concatenate(pieces), took, self.seconds, sampling, DEFAULT.metrics()
+        )
 
     def _progress(self, tell: Callable[[Event], None], first: float, last: float) -> Callable[[float], None]:
         """What is told of a part that goes from share `first` to share `last`; raises where it has to stop."""

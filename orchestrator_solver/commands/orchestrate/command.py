@@ -11,7 +11,7 @@ from dataset_builder.errors import UserError
 from ...generation.references.sound_files import EXPECTED
 from ...generation.sampling import sampling_of
 from ...runtime.placement import placement
-from .options import descriptor_of, hints_of, part_of
+from .options import descriptor_of, hints_of, part_of, ranking_of
 
 if TYPE_CHECKING:
     from ...generation.orchestrator import Orchestrator
@@ -58,7 +58,8 @@ def _session(args: argparse.Namespace) -> "Session":
     order = Order(
         args.instruments, args.description if args.describe else "", descriptor_of(args), hints_of(args), part_of(args),
         args.duration, tuple(sampling_of(args, args.seed + take * args.candidates) for take in range(args.samples)),
-        args.candidates, args.parts, args.loudness, tuple(name for name in EXTRAS if getattr(args, name)),
+        args.candidates, ranking_of(args), args.parts, args.loudness,
+        tuple(name for name in EXTRAS if getattr(args, name)),
     )  # fmt: skip
     return Session(player, order, args.out, args.format, _warn, Bar)
 
@@ -109,8 +110,12 @@ def _require(args: argparse.Namespace) -> None:
         raise UserError("--redo FROM-TO and --take FILE go together: which stretch of which take")
     if args.redo and args.reference.is_dir():
         raise UserError("--redo is of one take: name its reference, not a folder")
+    if args.rank_by and args.candidates == 1:
+        raise UserError("--rank-by compares candidates: ask for some with --candidates")
     check_writable(args.out)
     require_model(args.model)
+    if args.candidates > 1:
+        ranking_of(args).metrics()
     if unknown := [one.word for one in asked if not one.instrument and not reads_any_words(args.model)]:
         refuse_word(unknown[0])
     if args.describe and args.description is None:

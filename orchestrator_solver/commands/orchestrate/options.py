@@ -8,6 +8,7 @@ not be played; run again, it plays what is missing. The exit code is 1 if files 
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dataset_builder.audio.limits import MOST_SECONDS as LONGEST_FILE
 from dataset_builder.audio.times import time_between
@@ -21,6 +22,9 @@ from ...generation.references.excerpt import MIN_SECONDS, MOST_SECONDS, Part
 from ...generation.sampling import add_sampling_options, number_between
 from ...generation.takes.mixing import LOUDNESS
 from ...runtime.placement import add_placement_options
+
+if TYPE_CHECKING:
+    from ...generation.takes.ranking import Ranking
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -96,8 +100,15 @@ def _add_takes(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--candidates", type=count, default=1, metavar="N",
-        help="play N for each take and keep the best by melody and instruments (default: 1)",
+        help="play N for each take and keep the best (default: 1)",
     )  # fmt: skip
+    group.add_argument(
+        "--rank-by", default=None, metavar="NAME=WEIGHT,...",
+        help="what candidates are compared by: melody, instruments and text, which is LAION's CLAP and needs its "
+        "weights (default: melody=0.5,instruments=0.5)",
+    )  # fmt: skip
+    group.add_argument("--clap-checkpoint", type=Path, metavar="FILE", help="LAION's CLAP, for text; see evaluate")
+    group.add_argument("--any-checkpoint", action="store_true", help="take other weights of CLAP than the published")
     group.add_argument("--parts", action="store_true", help="play each instrument by itself, and mix them")
     group.add_argument("--midi", action="store_true", help="also write the notes that are heard in a take")
     group.add_argument("--with-reference", action="store_true", help="also write the take together with the reference")
@@ -153,6 +164,18 @@ def hints_of(args: argparse.Namespace) -> Hints:
         UserError: the key is none.
     """
     return Hints(args.tempo, args.key, args.one_instrument)
+
+
+def ranking_of(args: argparse.Namespace) -> "Ranking":
+    """By what candidates are compared.
+
+    Raises:
+        UserError: a name or weight that is none.
+    """
+    from ...generation.takes.ranking import WEIGHTS, Ranking, weights_of
+
+    weights = WEIGHTS if args.rank_by is None else weights_of(args.rank_by)
+    return Ranking(weights, {"clap": {"checkpoint": args.clap_checkpoint, "any_hash": args.any_checkpoint}})
 
 
 def descriptor_of(args: argparse.Namespace) -> Descriptor:

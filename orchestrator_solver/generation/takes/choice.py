@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..recordings import Recording
+from .ranking import Ranking
 
-SCORES = ("sim", "melody", "instruments")  # metrics that are heard for it
-WEIGHTS = {"melody (above chance)": 0.5, "instruments F1": 0.5}  # of scores in 0..1, by their headings
+DEFAULT = Ranking()
 FOLLOWS = 0.25  # of SIM: a take below it leaves the tune in three moments of four
 
 
@@ -32,20 +32,20 @@ class Choice:
         return " + ".join(f"{weight:.2f} x {heading}" for heading, weight in self.weights.items())
 
 
-def choose(takes: Sequence[Recording], weights: dict[str, float] | None = None) -> Choice:
+def choose(takes: Sequence[Recording], ranking: Ranking = DEFAULT) -> Choice:
     """Rank takes of one request by the weighted mean of their scores.
 
     A score that is not defined for one of them (of drums there is no melody) is left out for all.
 
     Args:
         takes: scored; at least one.
-        weights: of scores, by heading; `WEIGHTS` by default.
+        ranking: what their scores weigh.
     """
     if len(takes) == 1:
         return Choice(tuple(takes), {})
     given = {
         heading: weight
-        for heading, weight in (weights or WEIGHTS).items()
+        for heading, weight in ranking.by_heading.items()
         if all(take.record["scores"].get(heading) is not None for take in takes)
     }
     whole = sum(given.values()) or 1.0

@@ -7,6 +7,7 @@ import numpy as np
 import pretty_midi
 import pytest
 import torch
+from support import hub_cache, paper_networks
 
 from dataset_builder.audio.loudness import integrated_loudness, normalised
 from dataset_builder.errors import UserError
@@ -14,11 +15,12 @@ from orchestrator_solver import Orchestrator
 from orchestrator_solver.generation.recordings import Recording
 from orchestrator_solver.generation.request import Request
 from orchestrator_solver.generation.sampling import SamplingSettings
-from orchestrator_solver.generation.takes import choice
 from orchestrator_solver.generation.takes.choice import choose, strays
 from orchestrator_solver.generation.takes.midi import midi_of
 from orchestrator_solver.generation.takes.mixing import LOUDNESS, mixed
-from orchestrator_solver.metrics.registry import build_metrics
+from orchestrator_solver.generation.takes.ranking import JUDGES, Ranking, weights_of
+from orchestrator_solver.metrics.paper import clap
+from orchestrator_solver.metrics.registry import METRICS
 
 RATE = 16_000
 MELODY, INSTRUMENTS = "melody (above chance)", "instruments F1"
@@ -47,8 +49,44 @@ def request_of_a_tone(player: Orchestrator) -> Request:
 
 
 def test_weights_are_of_scores_that_are_heard() -> None:
-    headings = {metric.label for metric in build_metrics(choice.SCORES).values()}
-    assert set(choice.WEIGHTS) <= headings and "SIM" in headings
+    metrics = Ranking().metrics()
+    assert set(Ranking().by_heading) <= {metric.label for metric in metrics.values()} and "sim" in metrics
+    assert JUDGES["text"] == ("clap", clap.ClapScore.label) and {name for name, _ in JUDGES.values()} <= set(METRICS)
+
+
+def test_weights_are_written_as_words() -> None:
+    assert weights_of("melody=2, text") == {"melody": 2.0, "text": 1.0}
+    ranking = Ranking(weights_of("melody=3,instruments"))
+    found = choose([take(0.8, 0.1), take(0.3, 0.9)], ranking)
+    assert found.best.record["scores"][MELODY] == 0.8 and found.weights == {MELODY: 0.75, INSTRUMENTS: 0.25}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("tune=1", "expected melody, instruments, text"), ("", "expected melody"), ("melody,melody=2", "each once"),
+     ("melody=loud", "a number above 0"), ("melody=0", "above 0"), ("text=nan", "above 0"), ("text=inf", "above 0")],
+)  # fmt: skip
+def test_weights_that_are_none(text: str, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        weights_of(text)
+
+
+def test_text_is_heard_by_clap(
+    player: Orchestrator, request_of_a_tone: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few layers with random weights in LAION's format."""
+    pytest.importorskip("laion_clap", reason="the extra 'metrics' is not installed")
+    hub_cache.use(tmp_path, monkeypatch)
+    with monkeypatch.context() as patched:
+        paper_networks.few_layers(patched)
+        paper_networks.put_tokenizer(tmp_path)
+        settings = {"checkpoint": paper_networks.put_clap(tmp_path / "clap.pt"), "any_hash": True}
+        clap.shared_clap.cache_clear()
+        found = player.choose(request_of_a_tone, 3, 1.0, ranking=Ranking({"text": 1.0}, {"clap": settings}))
+    clap.shared_clap.cache_clear()
+    heard = [one.record["scores"]["CLAP"] for one in found.takes]
+    assert heard == sorted(heard, reverse=True) and len(set(heard)) > 1
+    assert found.explained() == "1.00 x CLAP"
 
 
 def test_the_best_take_is_first_and_the_total_is_explained() -> None:
