@@ -3,6 +3,7 @@
 A folder's takes that are there and made of the same are not played again, and `results.csv` lists what is there.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import soundfile
 
 from dataset_builder.errors import UserError
@@ -21,8 +23,9 @@ from .references.excerpt import Part
 from .request import Request, parts_of
 from .results import Failure, Kept, KeptTakes, read_take, write_results
 from .sampling import SamplingSettings
-from .takes.choice import DEFAULT, strays
+from .takes.choice import DEFAULT, Choice, choose, strays
 from .takes.extras import beside
+from .takes.growing_wav import growing_wav
 from .takes.mixing import mixed
 from .takes.ranking import Ranking
 
@@ -49,6 +52,7 @@ class Order:
         ranking: by what candidates are compared.
         parts: whether each instrument is played by itself, and they are mixed.
         loudness: of what is written, in LUFS; None as it was played.
+        stream: a file that grows while a take is played.
         extras: what is written beside each take, names in `takes.extras.EXTRAS`.
     """
 
@@ -64,6 +68,7 @@ class Order:
     parts: bool = False
     loudness: float | None = None
     extras: tuple[str, ...] = ()
+    stream: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -220,9 +225,7 @@ class Session:
         if resume and (kept := self._found(wanted)):
             return self._finished(Take(kept.path, kept.record, kept=True), wanted)
         with self.bar(label) as progress:
-            choice = self.player().choose(
-                wanted.request, self.order.candidates, wanted.seconds, wanted.sampling, progress, self.order.ranking
-            )
+            choice = self._played(wanted, progress)
         best = choice.best
         if line := strays(best):
             self.warn(line)
@@ -230,6 +233,19 @@ class Session:
         path = recordings.write(replace(best, record=record), self.out, self.ending)
         why = choice.explained() if self.order.candidates > 1 else ""
         return self._finished(Take(path, record, why=why), wanted)
+
+    def _played(self, wanted: Wanted, progress: Callable[[float], None]) -> Choice:
+        player, order = self.player(), self.order
+        what = (wanted.seconds, wanted.sampling)
+        if order.stream is None:
+            return player.choose(wanted.request, order.candidates, *what, progress, order.ranking)
+        begun, pieces = time.perf_counter(), []
+        with growing_wav(order.stream, player.sample_rate) as growing:
+            for piece in player.stream(wanted.request, *what, progress):
+                growing.add(piece)
+                pieces.append(piece)
+        took = time.perf_counter() - begun
+        return choose([player.recorded(wanted.request, np.concatenate(pieces), took, *what)])
 
     def _found(self, wanted: Wanted) -> Kept | None:
         """A take that is there and was chosen among the same candidates."""

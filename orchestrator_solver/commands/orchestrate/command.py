@@ -59,7 +59,7 @@ def _session(args: argparse.Namespace) -> "Session":
         args.instruments, args.description if args.describe else "", descriptor_of(args), hints_of(args), part_of(args),
         args.duration, tuple(sampling_of(args, args.seed + take * args.candidates) for take in range(args.samples)),
         args.candidates, ranking_of(args), args.parts, args.loudness,
-        tuple(name for name in EXTRAS if getattr(args, name)),
+        tuple(name for name in EXTRAS if getattr(args, name)), args.stream,
     )  # fmt: skip
     return Session(player, order, args.out, args.format, _warn, Bar)
 
@@ -110,6 +110,8 @@ def _require(args: argparse.Namespace) -> None:
         raise UserError("--redo FROM-TO and --take FILE go together: which stretch of which take")
     if args.redo and args.reference.is_dir():
         raise UserError("--redo is of one take: name its reference, not a folder")
+    if args.stream and (args.parts or args.redo or args.samples * args.candidates > 1 or args.reference.is_dir()):
+        raise UserError("--stream is of one take of one tune: without --samples, --candidates, --parts and --redo")
     if args.rank_by and args.candidates == 1:
         raise UserError("--rank-by compares candidates: ask for some with --candidates")
     check_writable(args.out)

@@ -109,6 +109,9 @@ def _add_takes(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     group.add_argument("--clap-checkpoint", type=Path, metavar="FILE", help="LAION's CLAP, for text; see evaluate")
     group.add_argument("--any-checkpoint", action="store_true", help="take other weights of CLAP than the published")
+    group.add_argument(
+        "--stream", type=Path, metavar="FILE", help="also a wav that can be listened to while the take is played"
+    )
     group.add_argument("--parts", action="store_true", help="play each instrument by itself, and mix them")
     group.add_argument("--midi", action="store_true", help="also write the notes that are heard in a take")
     group.add_argument("--with-reference", action="store_true", help="also write the take together with the reference")

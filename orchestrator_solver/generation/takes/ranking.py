@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dataset_builder.errors import UserError
 
-from ...metrics.clips import ClipMetric
-from ...metrics.registry import build_metrics
+if TYPE_CHECKING:
+    from ...metrics.clips import ClipMetric
 
 # What somebody names, the metric's name and the heading of its scores, all of them at most 1.
 JUDGES = MappingProxyType({
@@ -32,12 +32,14 @@ class Ranking:
     weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
     settings: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
-    def metrics(self) -> dict[str, ClipMetric]:
+    def metrics(self) -> "dict[str, ClipMetric]":
         """What has to be heard.
 
         Raises:
             UserError: what one of them needs is missing.
         """
+        from ...metrics.registry import build_metrics
+
         return build_metrics((_FOLLOWING, *(JUDGES[name][0] for name in self.weights)), **self.settings)
 
     @property
