@@ -15,7 +15,7 @@ from dataset_builder.bench.measurement import (
 )
 from dataset_builder.errors import UserError
 
-from ..generation.sampling import add_sampling_options, sampling_of
+from ..generation.sampling import add_sampling_options, number_between, sampling_of
 from ..runtime.placement import PRECISIONS, add_device_option, add_placement_options, placement
 
 
@@ -192,6 +192,37 @@ def _swap(args: argparse.Namespace) -> Report:
     return bench_swap(args.data, model, sampling_of(args), args.split, args.clips)
 
 
+def _dials_options(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--model", default="nano", help="default: nano")
+    parser.add_argument("--split", default="valid", help="default: valid")
+    parser.add_argument("--excerpts", type=at_least_one, default=60, help="how many (default: 60)")
+    parser.add_argument(
+        "--seconds", type=time_between(0.1, 600), default=8.0, metavar="TIME", help="of each (default: 8)"
+    )
+    for option, kind, values, default in (
+        ("--melody", number_between(float, 0, 100), [3.0, 6.0, 9.0], "3 6 9"),
+        ("--words", number_between(float, 0, 100), [], "as the melody, one dial"),
+        ("--temperature", number_between(float, 0, 100), [1.0], "1"),
+        ("--top-k", at_least_one, [250], "250"),
+    ):
+        parser.add_argument(option, type=kind, nargs="+", metavar="VALUE", default=values, help=f"default: {default}")
+    parser.add_argument("--metrics", default="offline", metavar="NAME,...", help="default: offline")
+    _threads(parser)
+    add_placement_options(parser)
+
+
+def _dials(args: argparse.Namespace) -> Report:
+    from ..bench.dials import Dials, bench_dials
+    from ..generation.model import load_model
+    from ..metrics.registry import build_metrics, names_of
+
+    metrics = build_metrics(names_of(args.metrics))
+    model = load_model(args.model, placement(args.device, args.precision))
+    dials = Dials(args.melody, args.words, args.temperature, args.top_k)
+    return bench_dials(args.data, model, dials, metrics, args.split, args.excerpts, args.seconds)
+
+
 def _training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", action="append", choices=["nano", "small"], help="default: both")
     parser.add_argument("--caches", action="append", choices=["none", "chroma", "batch"],
@@ -269,6 +300,7 @@ MEASUREMENTS: dict[str, Measurement] = {
         "A step of playing against audiocraft's and transformers', and against the memory's limit",
         _decoding_options, _decoding,
     ),
+    "dials": Measurement("What guidance, temperature and top-k do to takes: a frontier", _dials_options, _dials),
     "ears": Measurement("Whether metrics hear: true excerpts against others in their place, and seconds",
                         _ears_options, _ears),
     "excerpt": Measurement(
