@@ -192,7 +192,7 @@ def _swap(args: argparse.Namespace) -> Report:
     return bench_swap(args.data, model, sampling_of(args), args.split, args.clips)
 
 
-def _dials_options(parser: argparse.ArgumentParser) -> None:
+def _validation_options(parser: argparse.ArgumentParser) -> None:
     _data(parser)
     parser.add_argument("--model", default="nano", help="default: nano")
     parser.add_argument("--split", default="valid", help="default: valid")
@@ -200,6 +200,20 @@ def _dials_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=time_between(0.1, 600), default=8.0, metavar="TIME", help="of each (default: 8)"
     )
+    _threads(parser)
+    add_placement_options(parser)
+
+
+def _conditions(args: argparse.Namespace) -> Report:
+    from ..bench.conditions import bench_conditions
+    from ..generation.model import load_model
+
+    model = load_model(args.model, placement(args.device, args.precision))
+    return bench_conditions(args.data, model, args.split, args.excerpts, args.seconds)
+
+
+def _dials_options(parser: argparse.ArgumentParser) -> None:
+    _validation_options(parser)
     for option, kind, values, default in (
         ("--melody", number_between(float, 0, 100), [3.0, 6.0, 9.0], "3 6 9"),
         ("--words", number_between(float, 0, 100), [], "as the melody, one dial"),
@@ -208,8 +222,6 @@ def _dials_options(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(option, type=kind, nargs="+", metavar="VALUE", default=values, help=f"default: {default}")
     parser.add_argument("--metrics", default="offline", metavar="NAME,...", help="default: offline")
-    _threads(parser)
-    add_placement_options(parser)
 
 
 def _dials(args: argparse.Namespace) -> Report:
@@ -296,6 +308,10 @@ def _startup(args: argparse.Namespace) -> Report:
 MEASUREMENTS: dict[str, Measurement] = {
     "baseline": Measurement("How well the baseline keeps its reference's melody", _baseline_options, _baseline),
     "codec": Measurement("What of pitch and timbre passes through the codec", _codec_options, _codec),
+    "conditions": Measurement(
+        "What a model gains from prompt and reference: cross-entropy under true, other and no conditions",
+        _validation_options, _conditions,
+    ),
     "decoding": Measurement(
         "A step of playing against audiocraft's and transformers', and against the memory's limit",
         _decoding_options, _decoding,

@@ -11,12 +11,13 @@ from .guidance import Guidance
 
 def conditions_of(lm: LMModel, asked: Sequence[ConditioningAttributes], guidance: Guidance) -> dict[str, Condition]:
     """The conditions of all passes, one after the other `[passes * B, ...]`; texts are of one length in all of them."""
-    samples = [_without(sample, kinds) for kinds in guidance.passes for sample in asked]
+    samples = [without(sample, kinds) for kinds in guidance.passes for sample in asked]
     conditions: dict[str, Condition] = lm.condition_provider(lm.condition_provider.tokenize(samples))
     return conditions
 
 
-def _without(sample: ConditioningAttributes, kinds: Sequence[str]) -> ConditioningAttributes:
+def without(sample: ConditioningAttributes, kinds: Sequence[str]) -> ConditioningAttributes:
+    """The same conditions, of which those of some kinds (text, wav) are null, as training drops them."""
     left = ConditioningAttributes(dict(sample.text), dict(sample.wav))
     for kind in kinds:
         for name in sample.attributes[kind]:

@@ -13,6 +13,7 @@ RUN_BY: dict[str, str] = {
     "dora run solver=orchestrator_nano execute_only=evaluate": f"{WHOLE}/test_run_evaluation.py",
     "dora grid orch_sweeps --dry_run --no_monitoring": f"{SOLVER}/configuration/test_grids.py",
     "orchestrator bench baseline": f"{SOLVER}/generation/test_devices.py",
+    "orchestrator bench conditions": f"{SOLVER}/bench/test_conditions.py",
     "orchestrator bench dials": f"{SOLVER}/bench/test_dials.py",
     "orchestrator bench ears": f"{SOLVER}/bench/test_ears.py",
     "orchestrator bench excerpt": f"{SOLVER}/bench/test_excerpt.py",
