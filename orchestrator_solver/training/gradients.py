@@ -40,13 +40,15 @@ class PreparedBatch:
 
     Args:
         conditions: of all samples, by name.
-        codes: `[B, K, S]`.
+        codes: to be foretold `[B, K, S]`.
         mask: which codes count `[B, K, S]`.
+        past: what the model sees of them `[B, K, S]`, see `past_dropout`.
     """
 
     conditions: dict[str, Condition]
     codes: torch.Tensor
     mask: torch.Tensor
+    past: torch.Tensor
 
 
 def valid_counts(model: LMModel, batch: PreparedBatch) -> torch.Tensor:
@@ -76,7 +78,7 @@ def full_batch(
     """
     counts = valid_counts(model, batch)
     with autocast:
-        sums = _sums(model, batch.codes, batch.mask, batch.conditions)
+        sums = _sums(model, batch, slice(None), batch.conditions)
         loss = (sums / counts).mean()
     with sync:
         scale(loss).backward()
@@ -106,7 +108,7 @@ def accumulate(
         part = slice(start, start + size)
         conditions = {name: _leaf(condition.of(part)) for name, condition in batch.conditions.items()}
         with autocast:
-            sums = _sums(model, batch.codes[part], batch.mask[part], conditions)
+            sums = _sums(model, batch, part, conditions)
             loss = (sums / counts).mean()
         scale(loss).backward()
         total += sums.detach()
@@ -134,10 +136,10 @@ def _leaf(condition: Condition) -> Condition:
     return Condition(condition.value.detach().requires_grad_(condition.value.requires_grad), condition.mask)
 
 
-def _sums(model: LMModel, codes: torch.Tensor, mask: torch.Tensor, conditions: dict[str, Condition]) -> torch.Tensor:
-    """Cross-entropy summed over samples and valid steps, of every codebook `[K]`."""
-    output = model.compute_predictions(codes, [], conditions)
-    valid = mask & output.mask
+def _sums(model: LMModel, batch: PreparedBatch, part: slice, conditions: dict[str, Condition]) -> torch.Tensor:
+    """Cross-entropy summed over samples of a part and valid steps, of every codebook `[K]`."""
+    output = model.compute_predictions(batch.past[part], [], conditions)
+    codes, valid = batch.codes[part], batch.mask[part] & output.mask
     return torch.stack(
         [
             F.cross_entropy(output.logits[:, k][valid[:, k]].float(), codes[:, k][valid[:, k]], reduction="sum")

@@ -21,6 +21,7 @@ from ..weights.package import check_fits
 from ..weights.published import language_model_package
 from .condition_dropout import drop_conditions
 from .gradients import PreparedBatch
+from .past_dropout import hide_past
 from .resumable_loop import ResumableLoop
 from .update import Updater
 
@@ -111,17 +112,19 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
         """A batch as the language model takes it; in training some samples have lost their conditions."""
         audio, infos = batch
         attributes = [info.to_condition_attributes() for info in infos]
+        codes = past = _codes_of(self.compression_model, audio, infos, self.device)
         if self.model.training:
-            p = self.cfg.classifier_free_guidance.training_dropout
-            attributes = drop_conditions(attributes, p, (self.cfg.seed, self.epoch, self._step), _positions(len(infos)))
+            ids, positions = (self.cfg.seed, self.epoch, self._step), _positions(len(infos))
+            p, most = self.cfg.classifier_free_guidance.training_dropout, self.cfg.orchestrator.past_dropout
+            attributes = drop_conditions(attributes, p, ids, positions)
+            past = hide_past(codes, most, self.model.special_token_id, ids, positions)
         tokenized = self.model.condition_provider.tokenize(self.model.att_dropout(attributes))
-        codes = _codes_of(self.compression_model, audio, infos, self.device)
         with self.autocast:
             conditions = self.model.condition_provider(tokenized)
         mask = torch.ones_like(codes, dtype=torch.bool)
         for i, info in enumerate(infos):
             mask[i, :, math.floor(info.n_frames / info.sample_rate * self.compression_model.frame_rate) :] = False
-        return PreparedBatch(conditions, codes, mask)
+        return PreparedBatch(conditions, codes, mask, past)
 
     def _prepare_tokens_and_attributes(
         self, batch: Batch, check_synchronization_points: bool = False

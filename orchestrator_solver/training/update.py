@@ -128,7 +128,7 @@ class Updater:
         for i, info in enumerate(infos):
             conditions = {name: condition.of(slice(i, i + 1)) for name, condition in batch.conditions.items()}
             with self.solver.autocast:
-                output = model.compute_predictions(batch.codes[i : i + 1], [], conditions)
+                output = model.compute_predictions(batch.past[i : i + 1], [], conditions)
             if not output.logits[output.mask].isfinite().all():
                 bad.append(info)
         names = [f"{info.meta.path} at {info.seek_time:.2f} s" for info in bad or infos]

@@ -67,7 +67,7 @@ def batch_of(model: torch.nn.Module, seconds: float) -> PreparedBatch:
     codes = torch.randint(0, 2048, (1, 4, round(50 * seconds)), generator=torch.Generator().manual_seed(0))
     with torch.autocast("cpu", BF16):
         conditions = provider(provider.tokenize([sample]))
-    return PreparedBatch(conditions, codes, torch.ones_like(codes, dtype=torch.bool))
+    return PreparedBatch(conditions, codes, torch.ones_like(codes, dtype=torch.bool), codes)
 
 
 def main(layers: int, seconds: float, folder: Path) -> dict[str, float]:

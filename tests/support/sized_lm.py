@@ -33,4 +33,4 @@ def sized_batch(model: Model, training: Training, device: str = "cpu") -> Prepar
     prefix = torch.randn(training.samples, PREFIX, model.dim, device=device, requires_grad=True)
     conditions = {"description": Condition(prefix, torch.ones(training.samples, PREFIX, device=device))}
     codes, mask = torch.randint(model.card, shape, device=device), torch.ones(shape, dtype=torch.bool, device=device)
-    return PreparedBatch(conditions, codes, mask)
+    return PreparedBatch(conditions, codes, mask, codes)

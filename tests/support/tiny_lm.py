@@ -41,4 +41,5 @@ def tiny_batch(model: LMModel, count: int = len(VALID)) -> PreparedBatch:
     )
     chroma = torch.rand(count, FRAMES, 36, generator=generator).to(device)
     melody = Condition(provider["self_wav"].output_proj(chroma), torch.ones(count, FRAMES, device=device))
-    return PreparedBatch({"description": words, "self_wav": melody}, codes.to(device), mask.to(device))
+    codes = codes.to(device)
+    return PreparedBatch({"description": words, "self_wav": melody}, codes, mask.to(device), codes)

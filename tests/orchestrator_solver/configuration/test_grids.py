@@ -10,10 +10,10 @@ from orchestrator_solver.workflows.sweep import rows as grids
 ROWS = {
     "orch_sweeps": 13, "table1": 4, "nano_table1": 5, "nano_sweep": 2,
     "batches": 9, "captioners": 4, "grouping": 3, "guidance": 5, "hours": 5, "optimizers": 3, "policies": 4, "ranks": 3,
-    "seeds": 3, "submixes": 4, "updates": 4, "words": 2,
+    "past": 3, "seeds": 3, "submixes": 4, "updates": 4, "words": 2,
     "nano_batches": 9, "nano_captioners": 3, "nano_grouping": 3, "nano_guidance": 5, "nano_hours": 4,
-    "nano_optimizers": 3, "nano_policies": 4, "nano_ranks": 4, "nano_seeds": 8, "nano_submixes": 4, "nano_updates": 4,
-    "nano_words": 2,
+    "nano_optimizers": 3, "nano_past": 3, "nano_policies": 4, "nano_ranks": 4, "nano_seeds": 8, "nano_submixes": 4,
+    "nano_updates": 4, "nano_words": 2,
 }  # fmt: skip
 
 

@@ -44,5 +44,7 @@ def _loss(model: torch.nn.Module, codec: torch.nn.Module, dataset: ExcerptDatase
             codes = codec.encode(torch.stack([wav for wav, _ in samples]))[0]
         else:
             codes = torch.stack([info.audio_tokens for _, info in samples])
-    batch = PreparedBatch(provider(provider.tokenize(conditions)), codes, torch.ones_like(codes, dtype=torch.bool))
+    batch = PreparedBatch(
+        provider(provider.tokenize(conditions)), codes, torch.ones_like(codes, dtype=torch.bool), codes
+    )
     return accumulate(model, batch, COUNT, torch.autocast("cpu", enabled=False)).mean.item()

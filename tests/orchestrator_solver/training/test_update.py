@@ -40,7 +40,7 @@ def _poisoned(solver: SimpleNamespace, sample: int) -> PreparedBatch:
     poison = torch.zeros_like(words)
     poison[sample] = math.nan
     poisoned = {**batch.conditions, "description": Condition(words + poison, mask)}
-    return PreparedBatch(poisoned, batch.codes, batch.mask)
+    return PreparedBatch(poisoned, batch.codes, batch.mask, batch.past)
 
 
 def _weights(solver: SimpleNamespace) -> torch.Tensor:
