@@ -69,16 +69,26 @@ def find(names: Sequence[str]) -> list[Compared]:
     Raises:
         UserError: for what is neither, or if there are fewer than two.
     """
+    rows = rows_of(names)
+    if len(rows) < 2:
+        raise UserError(f"found one run, {rows[0].sig}: name two or more, or a grid")
+    from ..train import main
+
+    short, _ = main.get_names([row.sheep.xp for row in rows])
+    return [_compared(row, name) for row, name in zip(rows, short, strict=True)]
+
+
+def rows_of(names: Sequence[str]) -> list[Row]:
+    """The rows of signatures and grids, each once, in this order.
+
+    Raises:
+        UserError: for what is neither.
+    """
     rows: dict[str, Row] = {}
     for name in names:
         for row in expand(name) if name in grid_names() else [_row_of(name)]:
             rows.setdefault(row.sig, row)
-    if len(rows) < 2:
-        raise UserError(f"found one run, {next(iter(rows))}: name two or more, or a grid")
-    from ..train import main
-
-    short, _ = main.get_names([row.sheep.xp for row in rows.values()])
-    return [_compared(row, name) for row, name in zip(rows.values(), short, strict=True)]
+    return list(rows.values())
 
 
 def table_of(runs: Sequence[Compared]) -> Table | None:
