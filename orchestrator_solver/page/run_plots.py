@@ -76,12 +76,15 @@ def write_plots(folder: Path, losses: Mapping[str, Sequence[Losses]], table: Tab
         UserError: if one cannot be written.
     """
     with rc_context({"text.parse_math": False, "font.size": 9}):  # labels are the users', also with dollars in them
-        figures = {"losses": losses_figure(losses), **(_figures_of(table) if table else {})}
+        colours = colours_of([run.label for run in next(iter(losses.values()), ())])
+        figures = {"losses": losses_figure(losses), **(_figures_of(table, colours) if table else {})}
         return [_written(folder / f"{name}.png", figure) for name, figure in figures.items() if figure]
 
 
-def _figures_of(table: Table) -> dict[str, Figure | None]:
-    figures: dict[str, Figure | None] = {f"scores-{policy}": scores_figure(table, policy) for policy in table.policies}
+def _figures_of(table: Table, colours: Mapping[str, str]) -> dict[str, Figure | None]:
+    figures: dict[str, Figure | None] = {
+        f"scores-{policy}": scores_figure(table, policy, colours) for policy in table.policies
+    }
     return figures | {f"differences-{policy}": differences_figure(table, policy) for policy in table.policies}
 
 
@@ -99,10 +102,9 @@ def losses_figure(losses: Mapping[str, Sequence[Losses]]) -> Figure | None:
     return figure
 
 
-def scores_figure(table: Table, policy: str) -> Figure:
-    """Means and 95 % intervals of every metric, a row a run and prompting."""
+def scores_figure(table: Table, policy: str, colours: Mapping[str, str]) -> Figure:
+    """Means and 95 % intervals of every metric, a row a run and prompting; `colours` are the runs' by label."""
     lines = [line for line in table.lines if line.policy == policy]
-    colours = colours_of(list(dict.fromkeys(line.row for line in table.lines)))
     figure, axes = _panels(f"played from: {policy}; means and 95 % intervals over works", len(lines), table.columns)
     for axis, column in zip(axes, table.columns, strict=True):
         draw_scores(axis, column, lines, colours)

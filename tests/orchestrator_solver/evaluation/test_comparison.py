@@ -66,7 +66,8 @@ def test_plots_show_the_table(sweep):
     """Means, intervals, colours of the runs, and p-values after correction, as the table has them."""
     runs = comparison.find([row.sig for row in sweep])
     table = comparison.table_of(runs)
-    scores, differences = run_plots.scores_figure(table, "stem"), run_plots.differences_figure(table, "stem")
+    known = run_plots.colours_of(["not evaluated", *(run.label for run in runs)])
+    scores, differences = run_plots.scores_figure(table, "stem", known), run_plots.differences_figure(table, "stem")
     assert [axis.get_title() for axis in scores.axes] == ["SIM ↑", "KL ↓"]
     drawn = [tuple(float(x) for x in line.get_xdata()) for line in scores.axes[0].lines]
     expected = [line.intervals["sim"] for line in table.lines]
@@ -75,10 +76,10 @@ def test_plots_show_the_table(sweep):
     assert [label.get_text() for label in scores.axes[0].get_yticklabels()] == [line.label for line in table.lines]
     told = [text.get_text() for text in differences.axes[0].texts]
     assert told == [f"p = {one.tests['sim'].corrected:.3f}" for one in table.differences]
-    losses = run_plots.losses_figure({"validation": [Losses(run.label, run.losses("valid")) for run in runs]})
-    assert [line.get_color() for line in losses.axes[0].lines] == [
-        line.get_color() for line in scores.axes[0].lines[:4:2]
-    ]
+    lines = [Losses("not evaluated", [(1, 4.0)]), *(Losses(run.label, run.losses("valid")) for run in runs)]
+    losses = run_plots.losses_figure({"validation": lines})
+    colours = [line.get_color() for line in scores.axes[0].lines[:4:2]]
+    assert [line.get_color() for line in losses.axes[0].lines[1:]] == colours
     assert run_plots.losses_figure({"validation": [Losses("new", [])]}) is None
 
 
