@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from support.wandb_server import WandbServer
 
-from orchestrator_solver import cli
+from orchestrator_solver import cli, train
 from orchestrator_solver.monitoring import wandb_workspace
+from orchestrator_solver.workflows.sweep import rows
 
 SIG = "0123abcd"
 JUDGED_BY = (
@@ -80,6 +81,14 @@ def test_a_report_of_chosen_runs_is_written(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     assert cli.main(["dashboard", "--report"]) == 0
     assert "Music Orchestrator: runs compared" in (tmp_path / "report.json").read_text()
+
+
+def test_a_grid_names_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train.main.dora, "dir", tmp_path)
+    assert cli.main(["dashboard", "nano_sweep", "--out", str(tmp_path / "dashboard.json")]) == 0
+    section = json.loads((tmp_path / "dashboard.json").read_text())["spec"]["section"]
+    signatures = [row.sig for row in rows.expand("nano_sweep")]
+    assert filters_of(section["runSets"][0]) == [("name", "IN", signatures)]
 
 
 def test_a_workspace_is_written_without_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
