@@ -1,4 +1,4 @@
-"""A stand-in for wandb's server on loopback: takes workspaces, reports, and offline runs that are synced."""
+"""A stand-in for wandb's server on loopback: takes workspaces, reports and offline runs that are synced; gives rows."""
 
 import gzip
 import json
@@ -56,6 +56,30 @@ class WandbServer:
         teams = {"edges": [{"node": {"name": "me"}}]}
         return {"viewer": {"id": "1", "entity": "me", "username": "me", "email": "", "flags": "{}", "teams": teams}}
 
+    def read_run(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """A run's facts, as wandb's API for reading asks for them."""
+        rows = self.history.get(variables["name"])
+        if rows is None:
+            return {"project": {"internalId": "1", "run": None}}
+        run = {
+            "id": "1", "projectId": 1, "name": variables["name"], "displayName": variables["name"], "tags": [],
+            "sweepName": None, "state": "finished", "config": "{}", "group": None, "jobType": None, "commit": None,
+            "readOnly": False, "createdAt": "2026-01-01T00:00:00", "heartbeatAt": "2026-01-01T00:00:00",
+            "description": "", "notes": "", "systemMetrics": "{}", "summaryMetrics": "{}",
+            "historyLineCount": len(rows), "user": {"name": "me", "username": "me"},
+            "historyKeys": {"lastStep": len(rows) - 1, "keys": {}},
+        }  # fmt: skip
+        return {"project": {"internalId": "1", "run": run}}
+
+    def read_history(self, variables: dict[str, Any]) -> dict[str, Any]:
+        lines = [json.dumps(row) for row in self.history[variables["run"]]]
+        return {"project": {"run": {"history": lines[variables["minStep"] : variables["maxStep"]]}}}
+
+    def read_parquet(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """None: all of it is live."""
+        live = [{"_step": row["_step"]} for row in self.history[variables["runName"]]]
+        return {"project": {"run": {"parquetHistory": {"parquetUrls": [], "liveData": live}}}}
+
     def list_projects(self, variables: dict[str, Any]) -> dict[str, Any]:
         facts = {"__typename": "Project", "id": "1", "entityName": "me", "createdAt": "", "isBenchmark": False}
         edges = [{"node": {**facts, "name": name, "user": None}} for name in self.projects]
@@ -104,10 +128,13 @@ class WandbServer:
 
 
 _ANSWERS = {
-    "Viewer": WandbServer.viewer, "GetProjects": WandbServer.list_projects, "CreateProject": WandbServer.create_project,
+    "Viewer": WandbServer.viewer, "GetDefaultEntity": WandbServer.viewer,
+    "GetProjects": WandbServer.list_projects, "CreateProject": WandbServer.create_project,
     "UpsertView": WandbServer.upsert_view, "UpsertView2": WandbServer.upsert_view,
-    "UpsertBucket": WandbServer.upsert_run, "CreateRunFiles": WandbServer.create_files,
-    "RunResumeStatus": WandbServer.resume_status, "CreateArtifact": WandbServer.create_artifact,
+    "RunResumeStatus": WandbServer.resume_status, "UpsertBucket": WandbServer.upsert_run,
+    "CreateRunFiles": WandbServer.create_files, "CreateArtifact": WandbServer.create_artifact,
+    "Run": WandbServer.read_run, "RunHistoryKeys": WandbServer.read_run,
+    "HistoryPage": WandbServer.read_history, "RunParquetHistory": WandbServer.read_parquet,
 }  # fmt: skip
 
 

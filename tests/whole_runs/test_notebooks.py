@@ -2,12 +2,14 @@
 nothing private of ours, and carry no output."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from support.made_up_runs import evaluated, trained
+from support.wandb_server import WandbServer
 
 from dataset_builder.nano.corpus import NanoSettings
 from dataset_builder.pipeline.build import build
@@ -117,16 +119,31 @@ def log_offline(row: grids.Row) -> None:
     run.finish()
 
 
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
+    found = WandbServer()
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    yield found
+    found.stop()
+
+
 @pytest.mark.slow
-def test_the_sweeps_notebook_compares_tests_scales_and_exports(hours: list[grids.Row], tmp_path: Path) -> None:
+def test_the_sweeps_notebook_compares_tests_scales_and_exports(
+    hours: list[grids.Row], server: WandbServer, tmp_path: Path
+) -> None:
+    """What one run logged offline and another at the server, of which the others are not known there."""
     for place, row in enumerate(hours):
         trained(row, [4.0 - 0.1 * place, 3.0 - 0.1 * place])
         evaluated(row, 0.4 + 0.05 * place)
     log_offline(hours[0])
+    server.history[hours[1].sig] = [{"_step": step, "update": 10 * step, "steps/ce": 3.5} for step in range(7)]
     text, figures, _ = execute("sweeps", 'RUNS, SCALE = ["nano_hours"], "orchestrator.hours"', tmp_path)
     assert figures == 5  # losses; scores, differences; scaling; updates
-    assert "starred where p < 0.05 after correction" in text and "5 rows of 1 runs" in text
-    assert (tmp_path / "wandb_export.csv").read_text().count(f"\n{hours[0].sig},") == 5
+    assert "starred where p < 0.05 after correction" in text and "12 rows of 2 runs" in text
+    assert text.count("is left out: Could not find run") == 2
+    exported = (tmp_path / "wandb_export.csv").read_text()
+    assert [exported.count(f"\n{row.sig},") for row in hours] == [5, 7, 0, 0]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""wandb and TensorBoard show the same: scalars, samples of all processes, Table 1; read back from what they wrote."""
+"""wandb and TensorBoard show the same: settings, scalars, samples of all processes, Table 1; read from what they wrote."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import soundfile
 import torch
 from support.made_up_runs import KL, SIM, clips_of
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from orchestrator_solver.evaluation.tabulation import tabulate
 from orchestrator_solver.monitoring import boards
@@ -40,6 +41,7 @@ loggers = {
 samples = [Sample(f"T{n}", 1.5, "Instruments: violin.", 0.5, None, "r.flac", "o.flac", "t.flac") for n in range(2)]
 table = tabulate(clips_of(0.5), (SIM, KL), resamples=20)
 for name, logger in loggers.items():
+    logger.log_hyperparams({"optim": {"lr": 0.5, "optimizer": "dadam"}})
     for update in (10, 20, 30):
         logger.log_metrics("steps", {"ce": 4 - update / 100, "ce_q1": 3.0, "d": 1e-6, "grad_norm": 2.0}, update)
     logger.log_metrics("valid", {"ce": 3.5, "ce_q1": 3.25}, 1)
@@ -113,6 +115,18 @@ def test_samples_and_table_1_are_the_same_at_both(run: tuple[Path, bool]) -> Non
     assert [row[:3] for row in table1["data"]] == [[line.label, "stem", line.text("sim")] for line in table.lines]
     for row in table1["data"]:
         assert all(cell in texts["evaluate/table1"] for cell in row if cell != "stem")
+
+
+def test_settings_are_the_same_at_both(run: tuple[Path, bool]) -> None:
+    folder, _ = run
+    (written,) = folder.glob("tensorboard/*/events.out.tfevents*")  # in a folder of their own
+    plugin = EventAccumulator(str(written.parent)).Reload().PluginTagToContent("hparams")
+    told = HParamsPluginData.FromString(plugin["_hparams_/session_start_info"]).session_start_info.hparams
+    assert {name: value.number_value or value.string_value for name, value in told.items()} == {
+        "optim.lr": 0.5, "optim.optimizer": "dadam",
+    }  # fmt: skip
+    (offline,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    assert b'{"lr":0.5,"optimizer":"dadam"}' in offline.read_bytes()
 
 
 def test_a_table_for_wandb_is_played_with_media(tmp_path: Path) -> None:
