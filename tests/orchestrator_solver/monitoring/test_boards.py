@@ -1,4 +1,4 @@
-"""wandb and TensorBoard show the same settings, scalars, samples of all processes and Table 1, as read back from both."""
+"""wandb and TensorBoard show the same settings, scalars, samples of all processes and Table 1, read back from both."""
 
 import json
 import os
