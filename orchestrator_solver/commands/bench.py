@@ -294,6 +294,18 @@ def _sweep(args: argparse.Namespace) -> Report:
     return bench_sweep(args.data, args.rows, args.jobs)
 
 
+def _monitor_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", type=at_least_one, default=100, help="default: 100")
+    parser.add_argument("--epochs", type=at_least_one, default=25, help="in the history of each (default: 25)")
+    parser.add_argument("--turns", type=at_least_one, default=5, help="of which the slowest counts (default: 5)")
+
+
+def _monitor(args: argparse.Namespace) -> Report:
+    from ..bench.speed.monitor import bench_monitor
+
+    return bench_monitor(args.runs, args.epochs, args.turns)
+
+
 def _startup_options(parser: argparse.ArgumentParser) -> None:
     _data(parser)
     parser.add_argument("--turns", type=at_least_one, default=3, help="of each side (default: 3)")
@@ -325,6 +337,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "imports": Measurement("What commands spend before their work begins, against import torch",
                            _imports_options, _imports),
+    "monitor": Measurement("Tables of many runs, shown anew, against 2 s", _monitor_options, _monitor),
     "one-instrument": Measurement("How often a stem is taken for several instruments, and a mix for one",
                                   _one_instrument_options, _one_instrument),
     "optimizer": Measurement(

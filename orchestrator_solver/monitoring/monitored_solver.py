@@ -5,7 +5,9 @@ from typing import Any
 import flashy
 from audiocraft.solvers.base import StandardSolver
 
-from .sample_table import SampleTable, show_at_tensorboard, wandb_table
+from ..evaluation.table import Table
+from .boards import SHOW_SAMPLES, SHOW_TABLE1
+from .sample_table import SampleTable, of_all_processes
 from .stage_progress import TimeLeftBar
 
 STEPS = "steps"  # prefix of scalars by update
@@ -27,25 +29,30 @@ class MonitoredSolver(StandardSolver):
             logger.log_metrics(STEPS, metrics, update)
 
     def log_samples(self, table: SampleTable) -> dict[str, float]:
-        """Write a table of samples, and show it at wandb and TensorBoard, with audio if media are on.
+        """Write a table of samples, and show those of all processes on the boards, with audio if media are on.
 
         Returns:
-            Its mean scores.
+            Mean scores, of all processes.
         """
-        samples = table.write()
-        board = self._loggers().get("tensorboard")
-        if board is not None and board.with_media_logging and flashy.distrib.is_rank_zero():
-            show_at_tensorboard(board, samples, table.folder, self.epoch)
-        wandb_logger = self._loggers().get("wandb")
-        if wandb_logger is not None and flashy.distrib.is_rank_zero():
-            audio = table.folder if wandb_logger.with_media_logging else None
-            wandb_logger.log_metrics("samples", {"table": wandb_table(samples, audio)}, self.epoch)
+        samples = of_all_processes(table.write())
+        for name, logger in self._boards().items():
+            SHOW_SAMPLES[name](logger, samples, table.folder, self.epoch)
         means = {}
         for name in ("sim", "instruments"):
             found = [value for value in (getattr(sample, name) for sample in samples) if value is not None]
             if found:
                 means[name] = sum(found) / len(found)
         return means
+
+    def log_table1(self, table: Table) -> None:
+        """Show Table 1 with its intervals, beside the means that the stage `evaluate` logs."""
+        for name, logger in self._boards().items():
+            SHOW_TABLE1[name](logger, table, self.epoch)
+
+    def _boards(self) -> dict[str, Any]:
+        """wandb and TensorBoard, as far as they are on and this process is who tells them."""
+        shown = self._loggers() if flashy.distrib.is_rank_zero() else {}
+        return {name: logger for name, logger in shown.items() if name in SHOW_SAMPLES}
 
     def _loggers(self) -> dict[str, Any]:
         return self.result_logger._experiment_loggers

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import flashy
 import numpy as np
 import soundfile
 import torch
@@ -112,27 +113,10 @@ def asked_for(prompt: str) -> tuple[str, ...]:
     return find_instruments(prompt.rpartition("Instruments: ")[2])
 
 
-def wandb_table(samples: Sequence[Sample], folder: Path | None) -> Any:
-    """The rows as a table of Weights and Biases; with the folder of their audio, to be played."""
-    import wandb
-
-    facts = ("item", "start", "prompt", "sim", "instruments")
-    heard = AUDIO if folder else ()
-    rows = [
-        [getattr(sample, name) for name in facts] + [wandb.Audio(f"{folder}/{getattr(sample, name)}") for name in heard]
-        for sample in samples
-    ]
-    return wandb.Table(columns=[*facts, *heard], data=rows)
-
-
-def show_at_tensorboard(logger: Any, samples: Sequence[Sample], folder: Path, epoch: int) -> None:
-    """Audio, prompt and scores of the rows, as TensorBoard shows them, under the number of each."""
-    for number, sample in enumerate(samples):
-        for name in AUDIO:
-            wav, rate = soundfile.read(folder / getattr(sample, name), dtype="float32")
-            logger.log_audio(
-                prefix="samples", key=f"{number:02d}_{name}", audio=torch.from_numpy(wav)[None], sample_rate=rate,
-                step=epoch,
-            )  # fmt: skip
-        facts = "\n".join(f"- {name}: {value}" for name, value in asdict(sample).items() if name not in AUDIO)
-        logger.log_text(prefix="samples", key=f"{number:02d}", text=facts, step=epoch)
+def of_all_processes(samples: Sequence[Sample]) -> list[Sample]:
+    """What all processes have sampled, process by process, in each of them; their audio is in the same folder."""
+    if not flashy.distrib.is_distributed():
+        return list(samples)
+    gathered: list[Any] = [None] * flashy.distrib.world_size()
+    torch.distributed.all_gather_object(gathered, list(samples))
+    return [sample for of_one in gathered for sample in of_one]

@@ -1,71 +1,77 @@
-"""A wandb workspace that shows our runs: losses, optimizer, machine, samples, and a comparison of a grid's runs."""
+"""Where our runs are looked at in wandb: a workspace of all panels, and a report that compares runs."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-import wandb_workspaces.reports.v2 as panels
+import wandb_workspaces.reports.v2 as reports
 import wandb_workspaces.workspaces as workspaces
 
+from .wandb_panels import sections
+
 NAME = "Music Orchestrator"
-CODEBOOKS = range(1, 5)
-COMPARED = ("optim.optimizer", "optim.lr", "orchestrator.reference.stem", "orchestrator.description_p", "lora.rank")
-
-
-def _lines(title: str, *names: str, axis: str = "epoch") -> Any:
-    return panels.LinePlot(title=title, x=axis, y=list(names))
-
-
-def _by_codebook(stage: str, axis: str = "epoch") -> Any:
-    return _lines(f"cross-entropy by codebook, {stage}", *(f"{stage}/ce_q{k}" for k in CODEBOOKS), axis=axis)
-
-
-SECTIONS: dict[str, list[Any]] = {
-    "Losses": [
-        _lines("cross-entropy by epoch", "train/ce", "valid/ce"),
-        _lines("cross-entropy by update", "steps/ce", axis="update"),
-        _by_codebook("valid"),
-        _by_codebook("steps", axis="update"),
-    ],
-    "Optimizer": [
-        _lines("learning rate", "steps/lr", axis="update"),
-        _lines("d of D-Adaptation", "steps/d", axis="update"),
-        _lines("norm of the gradient", "steps/grad_norm", axis="update"),
-        _lines("steps left out", "train/skipped", "train/nonfinite"),
-        _lines("scale of fp16", "steps/grad_scale", axis="update"),
-    ],
-    "Machine": [
-        _lines("seconds of audio a second", "steps/audio_per_second", axis="update"),
-        _lines("memory, GiB", "steps/memory_gib", axis="update"),
-        _lines("minutes an epoch", "train/duration", "valid/duration"),
-    ],
-    "Samples": [
-        _lines("scores of samples", "generate/sim", "generate/instruments"),
-        panels.WeavePanelSummaryTable(table_name="samples/table"),
-    ],
-    "Runs": [
-        panels.ParallelCoordinatesPlot(
-            columns=[
-                *(panels.ParallelCoordinatesPlotColumn(panels.Config(name)) for name in COMPARED),
-                panels.ParallelCoordinatesPlotColumn(panels.SummaryMetric("valid/ce")),
-            ]
-        ),
-        panels.RunComparer(diff_only=True),
-    ],
+COMPARED_BY = {
+    "Losses": "Cross-entropy in nats per code, of all codebooks and each. Runs on other data, or with another codec, "
+    "do not compare.",
+    "Table 1": "What runs play of held-out works: melody and SIM of the reference, instruments of the prompt, KL to "
+    "the target. Intervals and tests of differences are in the table that `orchestrator compare` prints.",
+    "Samples": "The same prompts and references as each run plays them.",
+    "Optimizer": "A norm that grows, or steps that are left out, come before a loss that does.",
+    "Machine": "Pace and memory, to be compared on equal machines only.",
+    "Runs": "Which settings differ, and the loss that each ended with.",
 }
 
 
-def workspace(entity: str, project: str) -> Any:
-    """The workspace, which nobody has seen yet.
+@dataclass(frozen=True)
+class Shown:
+    """Which runs.
 
-    Args:
+    Attributes:
         entity: user or team at wandb.
         project: where the runs are, `wandb.project` of their configuration.
+        tags: any of which a run has, `wandb.tags`; none: all runs.
+        runs: signatures; none: all.
     """
-    sections = [workspaces.Section(name=name, panels=list(shown), is_open=True) for name, shown in SECTIONS.items()]
-    return workspaces.Workspace(entity=entity, project=project, name=NAME, sections=sections)
+
+    entity: str
+    project: str
+    tags: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+    @property
+    def filters(self) -> list[Any]:
+        """As wandb takes them; a run's signature is its id there."""
+        by_tag = [workspaces.Tags().isin(list(self.tags))] if self.tags else []
+        return [*by_tag, *([workspaces.Metric("ID").isin(list(self.runs))] if self.runs else [])]
 
 
-def definition(entity: str, project: str) -> dict[str, Any]:
-    """The workspace as wandb keeps it, as plain values for JSON."""
-    view = workspace(entity, project)._to_model()
-    return dict(json.loads(view.model_dump_json(by_alias=True, exclude_none=True)))
+def workspace(shown: Shown) -> Any:
+    """The workspace, which nobody has seen yet."""
+    settings = workspaces.RunsetSettings(filters=shown.filters)
+    return workspaces.Workspace(
+        entity=shown.entity, project=shown.project, name=NAME, runset_settings=settings,
+        sections=[workspaces.Section(name=name, panels=found, is_open=True) for name, found in sections().items()],
+    )  # fmt: skip
+
+
+def report(shown: Shown) -> Any:
+    """A report that compares the runs, with a word on how each section is read; nobody has seen it yet."""
+    found = sections()
+    blocks: list[Any] = [reports.TableOfContents()]
+    for name, words in COMPARED_BY.items():
+        runset = reports.Runset(filters=shown.filters)  # of the report's own project, which is not asked for
+        blocks += [reports.H1(name), reports.P(words), reports.PanelGrid(runsets=[runset], panels=found[name])]
+    chosen = ", ".join([*shown.runs, *(f"tag {tag}" for tag in shown.tags)]) or "all runs"
+    return reports.Report(
+        entity=shown.entity, project=shown.project, title=f"{NAME}: runs compared", description=chosen, blocks=blocks,
+        width="fluid",
+    )  # fmt: skip
+
+
+KINDS: dict[str, Callable[[Shown], Any]] = {"workspace": workspace, "report": report}
+
+
+def definition(view: Any) -> dict[str, Any]:
+    """A workspace or report as wandb keeps it, as plain values for JSON."""
+    return dict(json.loads(view._to_model().model_dump_json(by_alias=True, exclude_none=True)))

@@ -1,5 +1,6 @@
 """Seams of logging to wandb."""
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -28,12 +29,12 @@ def repair_wandb_logger(module: ModuleType) -> None:
             self.writer.config.update(params, allow_val_change=True)
 
     def from_xp(cls: Any, with_media_logging: bool = True, project: str | None = None, name: str | None = None,
-                group: str | None = None, **kwargs: Any) -> Any:  # fmt: skip
+                group: str | None = None, tags: Sequence[str] = (), **kwargs: Any) -> Any:  # fmt: skip
         """The logger of the current experiment, whose signature is the run's id: it resumes without a query."""
         xp = module.dora.get_xp()
         xp.folder.mkdir(parents=True, exist_ok=True)
         logger = cls(str(xp.folder), with_media_logging, project=project, id=xp.sig, group=group, resume="allow",
-                     name=name or xp.sig, **kwargs)  # fmt: skip
+                     name=name or xp.sig, tags=list(tags), **kwargs)  # fmt: skip
         if module.is_rank_zero() and logger.writer is not None:
             logger.writer.define_metric("*", step_metric=AXIS)
             for prefix, axis in AXES.items():

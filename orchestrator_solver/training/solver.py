@@ -148,4 +148,5 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
         table = table_of_run(self.cfg, self.model, self.compression_model, out)
         if flashy.distrib.is_rank_zero():
             table_formats.write(table, out)
+        self.log_table1(table)
         return means_of(table)

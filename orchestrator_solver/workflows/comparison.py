@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from dataset_builder.errors import UserError
 
 from ..evaluation.clip_records import ClipRecords, read_clips
+from ..evaluation.rows import PROMPTINGS
 from ..evaluation.run import SEED
-from ..evaluation.table import Table
+from ..evaluation.table import Line, Table
 from ..evaluation.tabulation import tabulate
 from .sweep.rows import Row, epochs_of, expand, grid_names
 
@@ -68,20 +69,30 @@ def find(names: Sequence[str]) -> list[Compared]:
     Raises:
         UserError: for what is neither, or if there are fewer than two.
     """
+    rows = rows_of(names)
+    if len(rows) < 2:
+        raise UserError(f"found one run, {rows[0].sig}: name two or more, or a grid")
+    from ..train import main
+
+    short, _ = main.get_names([row.sheep.xp for row in rows])
+    return [_compared(row, name) for row, name in zip(rows, short, strict=True)]
+
+
+def rows_of(names: Sequence[str]) -> list[Row]:
+    """The rows of signatures and grids, each once, in this order.
+
+    Raises:
+        UserError: for what is neither.
+    """
     rows: dict[str, Row] = {}
     for name in names:
         for row in expand(name) if name in grid_names() else [_row_of(name)]:
             rows.setdefault(row.sig, row)
-    if len(rows) < 2:
-        raise UserError(f"found one run, {next(iter(rows))}: name two or more, or a grid")
-    from ..train import main
-
-    short, _ = main.get_names([row.sheep.xp for row in rows.values()])
-    return [_compared(row, name) for row, name in zip(rows.values(), short, strict=True)]
+    return list(rows.values())
 
 
 def table_of(runs: Sequence[Compared]) -> Table | None:
-    """Table 1 of the runs that were evaluated, all against the first of them; None if there are fewer than two."""
+    """Table 1 of the runs that were evaluated, in their order, all against the first; None if fewer than two were."""
     evaluated = [(run, run.clips.named(run.label)) for run in runs if run.clips]
     if len(evaluated) < 2:
         return None
@@ -89,9 +100,14 @@ def table_of(runs: Sequence[Compared]) -> Table | None:
         column for column in evaluated[0][1].columns
         if all(column in records.columns for _, records in evaluated)
     ]  # fmt: skip
-    first, *others = (run.label for run, _ in evaluated)
+    labels = [run.label for run, _ in evaluated]
     clips = [clip for _, records in evaluated for clip in records.clips]
-    return tabulate(clips, columns, SEED, pairs=[(other, first) for other in others])
+    table = tabulate(clips, columns, SEED, pairs=[(other, labels[0]) for other in labels[1:]])
+
+    def place(line: Line) -> tuple[int, int, int]:
+        return table.policies.index(line.policy), PROMPTINGS.index(line.prompting), labels.index(line.row)
+
+    return replace(table, lines=tuple(sorted(table.lines, key=place)))
 
 
 def notes_of(runs: Sequence[Compared], table: Table | None) -> list[str]:

@@ -20,10 +20,11 @@ RUN_BY: dict[str, str] = {
     "orchestrator bench swap": f"{SOLVER}/bench/test_swap.py",
     "orchestrator bench sweep": f"{SOLVER}/bench/test_sweeping.py",
     "orchestrator bench training": f"{SOLVER}/bench/test_training.py",
+    "orchestrator bench monitor": f"{SOLVER}/bench/test_monitor.py",
     "orchestrator bench one-instrument": f"{SOLVER}/generation/test_one_instrument.py",
     "orchestrator bench startup": f"{SOLVER}/bench/test_startup.py",
     "orchestrator compare": f"{SOLVER}/evaluation/test_comparison.py",
-    "orchestrator dashboard": f"{SOLVER}/training/test_monitoring.py",
+    "orchestrator dashboard": f"{SOLVER}/monitoring/test_dashboard.py",
     "orchestrator doctor": f"{SOLVER}/configuration/test_doctor.py",
     "orchestrator evaluate": _STEMS,
     "orchestrator evaluate --data data/slakh --finetuned my-model --metrics paper": (

@@ -15,6 +15,7 @@ import torch
 from support.tiny_runs import DEADLINE, history_of, run_command, run_environment, run_to_its_end
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from orchestrator_solver.monitoring import offline_wandb
 from orchestrator_solver.paths import PROJECT
 from orchestrator_solver.runtime import run_lock
 from orchestrator_solver.runtime.throughput import OF_THE_MACHINE
@@ -78,6 +79,16 @@ def test_all_stages_and_loggers(straight: Path) -> None:
     assert len(updates) == 15 and updates == sorted(set(updates)) and updates[-1] < 36
     assert [event.step for event in shown.Scalars("valid/ce_q2")] == [1, 2, 3]
     assert {f"samples/00_{name}" for name in ("reference", "output", "target")} <= set(shown.Tags()["audio"])
+    (offline,) = straight.glob("xps/*/wandb/offline-run-*")
+    at_wandb = {
+        (name, row["update" if name.startswith("steps/") else "epoch"]): value
+        for row in offline_wandb.history_of(offline) for name, value in row.items()
+        if "/" in name and isinstance(value, float | int)
+    }  # fmt: skip
+    at_tensorboard = {
+        (tag, one.step): one.value for tag in shown.Tags()["scalars"] for one in shown.Scalars(tag) if "/" in tag
+    }
+    assert at_wandb == pytest.approx(at_tensorboard, nan_ok=True) and len(at_wandb) > 100
     kept = {path.name for path in straight.glob("xps/*/checkpoint*")}
     assert kept == {"checkpoint.th", "checkpoint_2.th", "checkpoint_3.th"}
 
@@ -172,6 +183,7 @@ def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path)
             "transformer_lm.dropout=0",
             "optim.updates_per_epoch=null",
             "dataset.train.num_samples=49",
+            "logging.log_wandb=true",
         )
         done = run_to_its_end(tmp_path / name, run_command(tiny_data, tiny_models, *overrides, options=options))
         assert done.returncode == 0, done.stderr[-3000:]
@@ -179,6 +191,16 @@ def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path)
     for one, two in zip(*found, strict=True):
         assert two["train"] == pytest.approx(one["train"], rel=1e-5, abs=1e-5)
         assert two["valid"]["ce"] == pytest.approx(one["valid"]["ce"], rel=1e-5)
+    assert _played(tmp_path / "one") == _played(tmp_path / "two")
+
+
+def _played(folder: Path) -> list[tuple[str, str]]:
+    """Items and prompts of the samples that wandb is shown after the last epoch, of all processes."""
+    tables = folder.glob("xps/*/wandb/offline-run-*/files/media/table/samples/table_*.json")
+    (written,) = folder.glob("xps/*/sample_tables/0003")
+    shown = json.loads(max(tables, key=lambda path: int(path.name.split("_")[1])).read_text())["data"]
+    assert len(shown) == sum(len(path.read_text().splitlines()) for path in written.glob("*.jsonl"))
+    return sorted((row[0], row[2]) for row in shown)
 
 
 def test_one_of_several_that_is_asked_stops_all(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:

@@ -1,88 +1,154 @@
-"""The notebooks run from the first cell to the last, on made-up histories and scores, and carry no output."""
+"""The notebooks run from the first cell to the last on the embedded corpus, by changing their first line alone, take
+nothing private of ours, and carry no output."""
 
-import json
-import math
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from support.made_up_runs import evaluated, trained
+from support.wandb_server import WandbServer
 
-from orchestrator_solver.evaluation import table, table_formats, tabulation
-from orchestrator_solver.evaluation.rows import ClipScores
+from dataset_builder.nano.corpus import NanoSettings
+from dataset_builder.pipeline.build import build
+from dataset_builder.pipeline.settings import BuildSettings
+from orchestrator_solver import train
 from orchestrator_solver.paths import PROJECT
+from orchestrator_solver.workflows.sweep import rows as grids
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 
 
-def make_runs(folder: Path) -> None:
-    """Two language models, a codec, and a run that has not finished an epoch."""
-
-    def history(loss: str, start: float) -> list[dict]:
-        return [
-            {stage: {loss: start - 0.1 * epoch, "duration": 1.0} for stage in ("train", "valid")} for epoch in range(3)
-        ]
-
-    runs = {
-        "0000000a": (["solver=orchestrator_nano", "optim.lr=1"], history("ce", 5.0)),
-        "0000000b": (["solver=orchestrator_nano", "optim.lr=2"], history("ce", 4.5)),
-        "0000000c": (["solver=nano_codec"], history("msspec", 1.0)),
-        "0000000d": (["solver=orchestrator_nano"], []),
-    }
-    for sig, (argv, epochs) in runs.items():
-        (folder / "xps" / sig).mkdir(parents=True)
-        (folder / "xps" / sig / "history.json").write_text(json.dumps(epochs))
-        (folder / "xps" / sig / ".argv.json").write_text(json.dumps(argv))
+def read(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(PROJECT / "notebooks" / f"{name}.ipynb", as_version=4)
 
 
-def make_scores(folder: Path) -> Path:
-    """A table of two rows and two metrics, written by the evaluation's own code; one metric is never defined."""
-    clips = [
-        ClipScores(f"item{work}{clip}", 0.0, f"work{work}", row, "without", "stem", {"sim": sim, "kl": math.nan})
-        for row, start in (("baseline", 0.3), ("finetuned", 0.5))
-        for work, sim in enumerate((start, start + 0.01, start + 0.02))
-        for clip in range(2)
-    ]
-    columns = (table.Column("sim", "SIM", True), table.Column("kl", "KL(musicnn)", False))
-    table_formats.write(tabulation.tabulate(clips, columns, resamples=50), folder)
-    return folder / "table1.json"
+def code_of(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def printed_and_drawn(notebook: nbformat.NotebookNode) -> tuple[str, int]:
-    """All text that an executed notebook printed, and how many figures it shows."""
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+def printed_and_drawn(notebook: nbformat.NotebookNode) -> tuple[str, int, int]:
+    """What an executed notebook printed, how many figures and how many players of sound it shows."""
+    outputs = [output for cell in code_of(notebook) for output in cell.outputs]
     text = "".join(output.text for output in outputs if output.output_type == "stream")
-    return text, sum("image/png" in output.get("data", {}) for output in outputs)
+    shown = [output.get("data", {}) for output in outputs]
+    return (
+        text,
+        sum("image/png" in data for data in shown),
+        sum("<audio" in data.get("text/html", "") for data in shown),
+    )
 
 
-def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
-    return notebook
+def execute(name: str, first_line: str, folder: Path) -> tuple[str, int, int]:
+    """Run a notebook whose first line is another one; see `printed_and_drawn`."""
+    notebook = read(name)
+    first = code_of(notebook)[0]
+    ours, *others = first.source.splitlines()
+    names = [node.id for node in ast.walk(ast.parse(ours)) if isinstance(node, ast.Name)]
+    assert names and all(name in first_line for name in names)
+    first.source = "\n".join([first_line, *others])
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    return printed_and_drawn(notebook)
+
+
+@pytest.fixture(scope="session")
+def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of three works of the embedded corpus, one a split."""
+    out = tmp_path_factory.mktemp("nano") / "data"
+    build(BuildSettings(source="nano", out=out, caption_windows=1, workers=1, nano=NanoSettings(works=3)))
+    return out
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_is_free_of_output_and_small(path):
+def test_a_notebook_has_no_output_opens_with_its_question_and_takes_nothing_private(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert not any(cell.outputs or cell.execution_count for cell in cells)
-    assert path.stat().st_size < 50_000
+    assert not any(cell.outputs or cell.execution_count for cell in code_of(notebook))
+    assert notebook.cells[0].cell_type == "markdown" and "This notebook answers" in notebook.cells[0].source
+    source = "\n".join(cell.source for cell in code_of(notebook))
+    tree = ast.parse("\n".join(line for line in source.splitlines() if not line.startswith("%")))
+    taken = [alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    asked = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    assert taken and not [name for name in [*taken, *asked] if name.startswith("_")]
 
 
-def test_analysis_shows_runs_and_scores(tmp_path, monkeypatch):
-    make_runs(tmp_path)
+def test_there_are_three() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["data", "listening", "sweeps"]
+
+
+def test_the_data_notebook_reads_a_folder_of_slakh(tiny_data: Path, tmp_path: Path) -> None:
+    text, figures, players = execute("data", f"DATA = {str(tiny_data)!r}", tmp_path)
+    assert "defects in 3 tracks" in text and "not rendered" in text  # Track00001 lacks S02
+    assert figures == 3 and players >= 3
+
+
+@pytest.mark.slow
+def test_the_data_notebook_shows_the_embedded_corpus(nano: Path, tmp_path: Path) -> None:
+    text, figures, players = execute("data", f"DATA = {str(nano)!r}", tmp_path)
+    assert "0 defects in 3 tracks" in text and "BPM:" in text
+    assert figures == 2 and players > 6
+
+
+@pytest.mark.slow
+def test_the_listening_notebook_plays_the_shipped_models(nano: Path, tmp_path: Path) -> None:
+    models = "'nano-baseline', 'nano'"
+    text, figures, players = execute("listening", f"DATA, BASELINE, FINETUNED = {str(nano)!r}, {models}", tmp_path)
+    assert "strongest:" in text and figures == 3
+    assert players == 4 + 2 + 4  # side by side, guidance, best and worst
+
+
+@pytest.fixture
+def hours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[grids.Row]:
+    """The rows of a grid, new, in a folder of runs of their own."""
+    monkeypatch.setattr(train.main.dora, "dir", tmp_path)
     monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", str(tmp_path))
-    monkeypatch.setenv("ORCHESTRATOR_SCORES", str(make_scores(tmp_path)))
-    text, figures = printed_and_drawn(execute(NOTEBOOKS[0], tmp_path))
-    assert "3 runs" in text
-    assert "best ce 4.3000 in epoch 3 of 3: 0000000b optim.lr=2" in text
-    assert "best msspec 0.8000 in epoch 3 of 3: 0000000c" in text
-    assert figures == 4  # two kinds of model, the table, its differences
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    return grids.expand("nano_hours")
 
 
-def test_analysis_says_what_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", str(tmp_path))
-    monkeypatch.setenv("ORCHESTRATOR_SCORES", "")
-    text, _ = printed_and_drawn(execute(NOTEBOOKS[0], tmp_path))
-    assert "no finished epoch yet" in text
+def log_offline(row: grids.Row) -> None:
+    """Log a few updates as a run does that has no network."""
+    import wandb
+
+    run = wandb.init(project="p", id=row.sig, dir=str(row.sheep.xp.folder), mode="offline", reinit="create_new")
+    for update in range(10, 60, 10):
+        losses = {f"steps/ce_q{k}": 4 - 0.1 * k - 0.01 * update for k in (1, 2)}
+        run.log({"steps/ce": 4 - 0.01 * update, **losses, "update": update})
+    run.finish()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
+    found = WandbServer()
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    yield found
+    found.stop()
+
+
+@pytest.mark.slow
+def test_the_sweeps_notebook_compares_tests_scales_and_exports(
+    hours: list[grids.Row], server: WandbServer, tmp_path: Path
+) -> None:
+    """What one run logged offline and another at the server, of which the others are not known there."""
+    for place, row in enumerate(hours):
+        trained(row, [4.0 - 0.1 * place, 3.0 - 0.1 * place])
+        evaluated(row, 0.4 + 0.05 * place)
+    log_offline(hours[0])
+    server.history[hours[1].sig] = [{"_step": step, "update": 10 * step, "steps/ce": 3.5} for step in range(7)]
+    text, figures, _ = execute("sweeps", 'RUNS, SCALE = ["nano_hours"], "orchestrator.hours"', tmp_path)
+    assert figures == 5  # losses; scores, differences; scaling; updates
+    assert "starred where p < 0.05 after correction" in text and "12 rows of 2 runs" in text
+    assert text.count("is left out: Could not find run") == 2
+    exported = (tmp_path / "wandb_export.csv").read_text()
+    assert [exported.count(f"\n{row.sig},") for row in hours] == [5, 7, 0, 0]
+
+
+@pytest.mark.slow
+def test_the_sweeps_notebook_says_what_is_missing(hours: list[grids.Row], tmp_path: Path) -> None:
+    text, *_ = execute("sweeps", 'RUNS, SCALE = ["nano_hours"], "orchestrator.hours"', tmp_path)
+    for told in ("no finished epoch", "fewer than two runs were evaluated", "none of the runs has logged to wandb"):
+        assert told in text
+    assert not (tmp_path / "wandb_export.csv").exists()

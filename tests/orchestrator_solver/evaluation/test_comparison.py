@@ -1,49 +1,23 @@
-"""`orchestrator compare`: runs by their histories and by what they play, with tests over works, on a page."""
+"""`orchestrator compare`: runs by their histories and by what they play, tested over works, on a page and as plots."""
 
 import argparse
-import json
 import math
 import re
 
 import numpy as np
 import pytest
+from support.made_up_runs import KL, SIM, WORKS, clips_of, evaluated, trained
 
 from dataset_builder.errors import UserError
 from orchestrator_solver import train
 from orchestrator_solver.commands.runs import compare
-from orchestrator_solver.evaluation import clip_records, table_formats
-from orchestrator_solver.evaluation.rows import ClipScores
-from orchestrator_solver.evaluation.table import Column
+from orchestrator_solver.evaluation import clip_records
 from orchestrator_solver.evaluation.tabulation import tabulate
+from orchestrator_solver.page import run_plots
+from orchestrator_solver.page.comparison_page import Losses
 from orchestrator_solver.statistics.significance import sign_flip
 from orchestrator_solver.workflows import comparison
 from orchestrator_solver.workflows.sweep import rows as grids
-
-SIM, KL = Column("sim", "SIM", True), Column("kl_musicnn", "KL", False)
-WORKS = 12
-
-
-def clips_of(mean: float, names: tuple[str, ...] = ("sim", "kl_musicnn"), works: int = WORKS) -> list[ClipScores]:
-    """Of a run's own model and of an anchor, without and with description, two clips a work."""
-    rng = np.random.default_rng(1)  # the same excerpts are as easy for all
-    noise = rng.normal(0, 0.1, 2 * works)
-    found = []
-    for row, prompting in (("finetuned", "without"), ("finetuned", "with"), ("target", "")):
-        for clip in range(2 * works):
-            scores = dict.fromkeys(names, mean + noise[clip] + 0.02 * (clip % 3))
-            found.append(ClipScores(f"item{clip}", 0.0, f"work{clip // 2}", row, prompting, "stem", scores))
-    return found
-
-
-def evaluated(row: grids.Row, mean: float, columns: tuple[Column, ...] = (SIM, KL)) -> None:
-    """Leave in the run's folder what the end of training does."""
-    table = tabulate(clips_of(mean, tuple(column.name for column in columns)), columns, resamples=20)
-    table_formats.write(table, row.sheep.xp.folder / "evaluation")
-
-
-def trained(row: grids.Row, losses: list[float]) -> None:
-    history = [{"train": {"ce": ce + 1, "duration": 30.0}, "valid": {"ce": ce}} for ce in losses]
-    row.sheep.xp.link.history_file.write_text(json.dumps(history))
 
 
 @pytest.fixture
@@ -75,6 +49,44 @@ def test_runs_of_a_grid_are_compared_with_the_first(sweep, tmp_path, capsys):
     page = (tmp_path / "page.html").read_text()
     assert page.count("<polyline") == 4 and page.count("<figure>") == 4  # train, valid; SIM, KL
     assert "http://" not in page and "https://" not in page and "Target" not in page
+
+
+def test_plots_are_written_as_png(sweep, tmp_path, capsys, monkeypatch):
+    sweep[0].sheep.xp.cfg.label = "a $ b_$"  # no formula, though it looks like one
+    monkeypatch.setattr(comparison, "expand", lambda name: sweep)
+    call("nano_sweep", "--out", str(tmp_path / "page.html"), "--plots", str(tmp_path / "plots"))
+    names = ["differences-stem.png", "losses.png", "scores-stem.png"]
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == names
+    told = capsys.readouterr().out
+    for name in names:
+        assert (tmp_path / "plots" / name).read_bytes().startswith(b"\x89PNG") and name in told
+
+
+def test_plots_show_the_table(sweep):
+    """Means, intervals, colours of the runs, and p-values after correction, as the table has them."""
+    runs = comparison.find([row.sig for row in sweep])
+    table = comparison.table_of(runs)
+    known = run_plots.colours_of(["not evaluated", *(run.label for run in runs)])
+    scores, differences = run_plots.scores_figure(table, "stem", known), run_plots.differences_figure(table, "stem")
+    assert [axis.get_title() for axis in scores.axes] == ["SIM ↑", "KL ↓"]
+    drawn = [tuple(float(x) for x in line.get_xdata()) for line in scores.axes[0].lines]
+    expected = [line.intervals["sim"] for line in table.lines]
+    assert drawn[1::2] == [(interval.mean,) for interval in expected]
+    assert drawn[::2] == [(interval.low, interval.high) for interval in expected]
+    assert [label.get_text() for label in scores.axes[0].get_yticklabels()] == [line.label for line in table.lines]
+    told = [text.get_text() for text in differences.axes[0].texts]
+    assert told == [f"p = {one.tests['sim'].corrected:.3f}" for one in table.differences]
+    lines = [Losses("not evaluated", [(1, 4.0)]), *(Losses(run.label, run.losses("valid")) for run in runs)]
+    losses = run_plots.losses_figure({"validation": lines})
+    colours = [line.get_color() for line in scores.axes[0].lines[:4:2]]
+    assert [line.get_color() for line in losses.axes[0].lines[1:]] == colours
+    assert run_plots.losses_figure({"validation": [Losses("new", [])]}) is None
+
+
+def test_lines_stand_in_the_order_of_the_runs(sweep):
+    for order in (sweep, sweep[::-1]):
+        table = comparison.table_of(comparison.find([row.sig for row in order]))
+        assert [line.row[:8] for line in table.lines] == [row.sig for row in order] * 2
 
 
 def test_p_values_are_those_of_flipping_signs_of_works(sweep):

@@ -1,4 +1,4 @@
-"""What is seen of a run: time left, pace, tables of samples with scores, and the dashboard."""
+"""What is seen of a run: time left, pace, and tables of samples with scores."""
 
 import io
 import json
@@ -13,8 +13,7 @@ import soundfile
 import torch
 from audiocraft.modules.conditioners import WavCondition
 
-from orchestrator_solver import cli
-from orchestrator_solver.monitoring import sample_table, wandb_workspace
+from orchestrator_solver.monitoring import sample_table
 from orchestrator_solver.monitoring.sample_table import SampleTable, asked_for
 from orchestrator_solver.monitoring.stage_progress import TimeLeftBar
 from orchestrator_solver.runtime.throughput import OF_THE_MACHINE, Pace, memory_gib
@@ -70,16 +69,6 @@ def test_the_instruments_that_a_prompt_asks_for() -> None:
     assert asked_for("slap bass, electric bass, flute") == ("electric bass", "pipe")
 
 
-def test_a_table_for_wandb(table: SampleTable) -> None:
-    rows = table.write()
-    assert sample_table.wandb_table(rows, None).columns == ["item", "start", "prompt", "sim", "instruments"], (
-        "without media"
-    )
-    shown = sample_table.wandb_table(rows, table.folder)
-    assert shown.columns == ["item", "start", "prompt", "sim", "instruments", "reference", "output", "target"]
-    assert type(shown.data[0][5]).__name__ == "Audio" and len(shown.data) == 2
-
-
 def test_lines_say_how_long_it_takes(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         bar = TimeLeftBar(logging.getLogger("bar"), range(20), updates=5, total=20, name="Train | Epoch 2")
@@ -111,31 +100,3 @@ def test_pace_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = pace.figures()
     assert figures["audio_per_second"] == 120.0 and figures.keys() < OF_THE_MACHINE
     assert 0.05 < figures["memory_gib"] == pytest.approx(memory_gib(), abs=1.0)
-
-
-def test_the_dashboard_shows_what_is_logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "dashboard.json"
-    assert cli.main(["dashboard", "--out", str(out), "--project", "p"]) == 0 and str(out) in capsys.readouterr().out
-    text = out.read_text()
-    for name in ("steps/ce", "steps/d", "steps/lr", "steps/grad_norm", "steps/audio_per_second", "steps/memory_gib",
-                 "valid/ce_q4", "train/skipped", "train/nonfinite", "generate/sim", "samples/table"):  # fmt: skip
-        assert name in text, name
-    sections = json.loads(text)["spec"]["section"]["panelBankConfig"]["sections"]
-    assert [section["name"] for section in sections] == list(wandb_workspace.SECTIONS)
-
-
-def test_publishing_without_a_key_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    monkeypatch.setattr("orchestrator_solver.configuration.preflight.wandb_can_log", lambda: False)
-    assert cli.main(["dashboard", "--publish", "--entity", "me"]) == 2
-    assert "no key of wandb here" in capsys.readouterr().err
-
-
-def test_a_server_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    class Unreachable:
-        def save(self) -> None:
-            raise ConnectionError("no network")
-
-    monkeypatch.setattr("orchestrator_solver.configuration.preflight.wandb_can_log", lambda: True)
-    monkeypatch.setattr(wandb_workspace, "workspace", lambda *_: Unreachable())
-    assert cli.main(["dashboard", "--publish", "--entity", "me"]) == 2
-    assert capsys.readouterr().err.strip().endswith("me/music-orchestrator: no network")
