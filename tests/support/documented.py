@@ -60,6 +60,7 @@ NOT_RUN: dict[str, str] = {
     "make setup": "what every test needs to be run at all: .ci/run begins with it",
     "make test": "it runs the tests",
     "make test-all": "it runs the tests",
+    "make test-slurm": "it starts a Slurm, and runs the tests that want one",
     "make test-gpu": "needs a GPU; its checks are run on the CPU by test_device_checks.py",
     "make wheels": "asks the package index of twelve machines; run by hand when the lock changes",
     "orchestrator bench decoding": "minutes; test_decoding.py runs it on a tiny model",
