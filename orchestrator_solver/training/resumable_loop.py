@@ -28,7 +28,7 @@ class ResumableLoop(MonitoredSolver):
     """
 
     def __init__(self, cfg: DictConfig) -> None:
-        self.stop = StopRequest()
+        self.stop = StopRequest(cfg.slurm.notice)
         super().__init__(cfg)
         self.deadlock_detect = PatientDeadlockDetect(**cfg.deadlock)
         self.progress = RunningMeans()

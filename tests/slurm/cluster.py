@@ -72,7 +72,10 @@ AccountingStoragePort={dbd}
 AccountingStoragePass={folder}/munge.socket
 AccountingStorageEnforce=associations,qos
 NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 Gres=gpu:2
-PartitionName=debug Nodes={host} Default=YES MaxTime=60
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=debug Nodes={host} Default=YES MaxTime=60 PriorityTier=1 GraceTime=30
+PartitionName=urgent Nodes={host} MaxTime=60 PriorityTier=2
 """
 
 

@@ -24,7 +24,7 @@ SUBMITTED = re.compile(r"Scheduled job (\S+) for sheep (\w+)/.*label=(\w+)")
 UPDATE = re.compile(r"\[(\d\d-\d\d \d\d:\d\d:\d\d)\S* - Train \| Epoch (\d+) \| (\d+)/(\d+)")
 
 
-def until(seen: Callable[[], object], seconds: float = DEADLINE) -> None:
+def until(seen: Callable[[], object], seconds: float = DEADLINE / 2) -> None:
     """Wait for something."""
     end = time.monotonic() + seconds
     while not seen():
@@ -76,6 +76,10 @@ class TinyGrid:
         """A field of Slurm's accounts of a row's job."""
         return self.cluster.ask("sacct", "-X", "-n", "-P", "-o", field, "-j", self.jobs[label]).strip()
 
+    def queued(self, label: str) -> str:
+        """What Slurm's queue says of a row's job, which knows of it before the accounts do."""
+        return self.cluster.ask("squeue", "--noheader", "--format=%T", f"--jobs={self.jobs[label]}").strip()
+
     def run(self, label: str) -> Path:
         """The folder of a row's run."""
         return self.folder / "runs" / "xps" / self.signatures[label]
@@ -84,6 +88,10 @@ class TinyGrid:
         """What the row's first process logged; nothing before it began."""
         path = self.run(label) / "solver.log.0"
         return path.read_text() if path.exists() else ""
+
+    def output(self, label: str) -> str:
+        """What the row's first process wrote, in all its lives."""
+        return "".join(path.read_text() for path in self.run(label).glob("submitit/*_0_log.out"))
 
     def updates(self, label: str) -> list[tuple[datetime, int, int, int]]:
         """Of each update that was logged: when, epoch, number, and how many the process had before it."""
