@@ -184,6 +184,14 @@ class Cluster:
             ).stdout
         return ""
 
+    def account(self, job: str, field: str) -> str:
+        """A field, or several joined by commas, of what Slurm's accounts say of a job; `|` stands between values."""
+        return self.ask("sacct", "-X", "-n", "-P", "-o", field, "-j", job).strip()
+
+    def ended(self, job: str) -> bool:
+        """Whether a job neither waits nor runs."""
+        return self.account(job, "State") not in ("", "PENDING", "RUNNING", "REQUEUED", "COMPLETING")
+
     def stop(self) -> None:
         """End all jobs and then every service; the folder stays."""
         if self._running("slurmd"):

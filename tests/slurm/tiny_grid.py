@@ -74,7 +74,7 @@ class TinyGrid:
 
     def account(self, label: str, field: str) -> str:
         """A field of Slurm's accounts of a row's job."""
-        return self.cluster.ask("sacct", "-X", "-n", "-P", "-o", field, "-j", self.jobs[label]).strip()
+        return self.cluster.account(self.jobs[label], field)
 
     def queued(self, label: str) -> str:
         """What Slurm's queue says of a row's job, which knows of it before the accounts do."""
@@ -111,4 +111,4 @@ class TinyGrid:
 
     def ended(self, *labels: str) -> bool:
         """Whether no job of these rows waits or runs."""
-        return all(self.state(label) not in ("", "PENDING", "RUNNING", "REQUEUED", "COMPLETING") for label in labels)
+        return all(self.cluster.ended(self.jobs[label]) for label in labels)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -179,6 +180,29 @@ def test_two_workers_are_one(tiny_data: Path, tiny_models: Path, tmp_path: Path)
     for one, two in zip(*found, strict=True):
         assert two["train"] == pytest.approx(one["train"], rel=1e-5, abs=1e-5)
         assert two["valid"]["ce"] == pytest.approx(one["valid"]["ce"], rel=1e-5)
+
+
+def test_two_agents_of_torchrun_are_two_workers(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
+    """As on two nodes without Slurm, here both on loopback."""
+    overrides = (*RANDOM, "transformer_lm.dropout=0", "optim.epochs=1", "schedule.cosine.warmup=1")
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone = run_command(tiny_data, tiny_models, *overrides)
+    assert run_to_its_end(one, alone).returncode == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        where = ("--master-addr=127.0.0.1", f"--master-port={free.getsockname()[1]}")
+    agents = [
+        subprocess.Popen(
+            [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", f"--node-rank={node}", "--nproc-per-node=1",
+             *where, *alone[1:]],
+            cwd=PROJECT, env=run_environment(two), stderr=subprocess.PIPE, text=True,
+        ) for node in (0, 1)
+    ]  # fmt: skip
+    for agent in agents:
+        assert agent.wait(DEADLINE) == 0, agent.communicate()[1][-3000:]
+    for ours, theirs in zip(history_of(two), history_of(one), strict=True):
+        assert ours["train"]["ce"] == pytest.approx(theirs["train"]["ce"], rel=1e-5)
+    assert len(list(two.glob("xps/*/solver.log.*"))) == 2
 
 
 def test_one_of_several_that_is_asked_stops_all(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
