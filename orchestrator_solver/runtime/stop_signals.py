@@ -56,13 +56,14 @@ class StopRequest:
                 signal.signal(number, handler)
             signal.set_wakeup_fd(wakeup)
             self._step_ended.set()
-            os.close(write)
+            os.write(write, bytes(1))  # its end would not be seen: processes that load data have it open, too
             thread.join()
             os.close(read)
+            os.close(write)
 
     def _watch(self, read: int) -> None:
         came: set[signal.Signals] = set()
-        while byte := os.read(read, 1):
+        while (byte := os.read(read, 1)) != bytes(1):
             if byte[0] not in SIGNALS or self._step_ended.is_set():
                 continue  # it is being saved: nothing but SIGKILL ends that
             if byte[0] in came:

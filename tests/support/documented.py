@@ -68,7 +68,7 @@ NOT_RUN: dict[str, str] = {
     "orchestrator bench imports": "minutes; test_imports.py tests its parts, test_starts.py what it measures",
     "make lint": "a part of .ci/run beside the tests",
     "make audiocraft-tests": "downloads audiocraft's source archive; run by hand when a seam changes",
-    "dora grid orch_sweeps": "starts jobs on Slurm; its rows are composed by test_grids.py",
+    "dora grid": "starts jobs on Slurm, which `make test-slurm` does; rows are composed by test_grids.py",
     "dora launch": "starts jobs on Slurm",
     "dora run solver=orchestrator": "needs published weights; test_full_size.py runs it on files of the true formats",
     "dora run -d solver=orchestrator": "needs published weights and GPUs; see the line above",

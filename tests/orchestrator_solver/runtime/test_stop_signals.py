@@ -147,6 +147,19 @@ def test_processes_that_load_data_leave_stopping_to_their_parent() -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
+def test_the_end_is_not_held_up_by_processes_that_load_data() -> None:
+    """Forked while signals are handled, they live on where an error ends a run."""
+    begun = time.monotonic()
+    with StopRequest().handle_signals():
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert time.monotonic() - begun < 30
+
+
 def test_the_end_of_a_workers_parent_asks_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     worker = StopRequest()
