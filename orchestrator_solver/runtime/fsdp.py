@@ -3,10 +3,10 @@
 torch's FSDP2 gathers a layer's parameters when it computes and spreads their gradients. Frozen parameters and those
 that LoRA adds may lie side by side. What conditions are computed by is small, is gone through apart from the rest when
 a batch is taken in parts, and stays whole everywhere. Optimizers see each process' own parts as plain parameters, and
-so need not know. Checkpoints are whole: a run goes on with another number of processes, also with one.
+so need not know.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def whole(model: nn.Module) -> Iterator[None]:
     for module in modules:
         if hasattr(module, "reshard"):
             module.reshard()  # what a layer has gathered for itself may be in half precision
-    kept = [(module, name, one) for module in modules for name, one in module._parameters.items() if _is_spread(one)]
+    kept = [(module, name, one) for module in modules for name, one in module._parameters.items() if is_spread(one)]
     for module, name, parameter in kept:
         module._parameters[name] = nn.Parameter(parameter.detach().full_tensor(), requires_grad=False)
     try:
@@ -91,19 +91,19 @@ def whole(model: nn.Module) -> Iterator[None]:
             module._parameters[name] = parameter
 
 
-def _is_spread(value: object) -> bool:
+def is_spread(value: object) -> bool:
     """Whether this is a tensor of which each process has a part (`DTensor`, whose import takes long)."""
     return hasattr(value, "placements")
 
 
 def local(value: Any) -> torch.Tensor:
     """What this process has of a tensor."""
-    return value.to_local() if _is_spread(value) else value
+    return value.to_local() if is_spread(value) else value
 
 
 def own_part(parameter: torch.Tensor) -> torch.Tensor:
     """What an optimizer sees of a parameter: this process' part, in the same memory, or a whole one itself."""
-    if not _is_spread(parameter):
+    if not is_spread(parameter):
         return parameter
     part = nn.Parameter(local(parameter.detach()), parameter.requires_grad)
     part.whole = parameter  # type: ignore[attr-defined]
@@ -117,7 +117,7 @@ def is_part(parameter: torch.Tensor) -> bool:
 
 def hand_over_gradients(optimizer: torch.optim.Optimizer) -> None:
     """Move gradients to where the optimizer looks for them, and average those of whole parameters over processes."""
-    parameters = list(_parameters(optimizer))
+    parameters = list(parameters_of(optimizer))
     for part in filter(is_part, parameters):
         gradient, part.whole.grad = part.whole.grad, None  # type: ignore[attr-defined]
         part.grad = None if gradient is None else local(gradient)
@@ -126,7 +126,7 @@ def hand_over_gradients(optimizer: torch.optim.Optimizer) -> None:
 
 def clip(optimizer: torch.optim.Optimizer, limit: float) -> torch.Tensor:
     """Limit the norm of all gradients together; returns what it was, the same at every process."""
-    parameters = [parameter for parameter in _parameters(optimizer) if parameter.grad is not None]
+    parameters = [parameter for parameter in parameters_of(optimizer) if parameter.grad is not None]
     squares = _squares(filter(is_part, parameters))
     flashy.distrib.all_reduce(squares)
     norm = (squares + _squares(one for one in parameters if not is_part(one))).sqrt()
@@ -139,7 +139,8 @@ def _squares(parameters: Iterable[torch.Tensor]) -> torch.Tensor:
     return nn.utils.get_total_norm(gradients).square() if gradients else torch.zeros(())
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
+def parameters_of(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
+    """All that an optimizer moves, in the order of its state."""
     for group in optimizer.param_groups:
         yield from group["params"]
 
@@ -152,79 +153,3 @@ class SharedScaler(torch.amp.GradScaler):
         super().unscale_(optimizer)
         for found in self._per_optimizer_states[id(optimizer)]["found_inf_per_device"].values():
             flashy.distrib.all_reduce(found)
-
-
-def gathered(state: Any, optimizer: torch.optim.Optimizer) -> Any:
-    """A solver's state with whole tensors, as one process would have it; every process calls this, the first gets it.
-
-    Args:
-        state: of nested dictionaries and lists; that of `optimizer` by that name.
-        optimizer: whose states are of parts.
-    """
-    joined = _of_optimizer(state["optimizer"], optimizer, _joined)
-    return _gathered({**state, "optimizer": joined})
-
-
-def _gathered(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _gathered(one) for name, one in value.items()}
-    if not _is_spread(value):
-        return value
-    full = value.full_tensor()
-    return full.cpu() if flashy.distrib.is_rank_zero() else None
-
-
-def spread(state: Mapping[str, Any], current: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """A solver's state of which each process has its parts, from one with whole tensors.
-
-    Args:
-        state: as `gathered` returns it, or a part of that.
-        current: the solver's own by now.
-        optimizer: see `gathered`.
-    """
-    parts = {name: _spread(value, current.get(name)) for name, value in state.items()}
-    if "optimizer" in parts:
-        parts["optimizer"] = _of_optimizer(parts["optimizer"], optimizer, _part_of)
-    return parts
-
-
-def _spread(value: Any, current: Any) -> Any:
-    if isinstance(value, dict) and isinstance(current, dict):
-        return {name: _spread(one, current.get(name)) for name, one in value.items()}
-    return _like(value, current) if _is_spread(current) and isinstance(value, torch.Tensor) else value
-
-
-def _like(value: torch.Tensor, spread_one: Any) -> torch.Tensor:
-    from torch.distributed.tensor import distribute_tensor
-
-    if _is_spread(value):
-        return value
-    mesh, placements = spread_one.device_mesh, spread_one.placements
-    return distribute_tensor(value, mesh, placements, src_data_rank=None)  # all have it: nothing is sent
-
-
-def _of_optimizer(state: dict[str, Any], optimizer: torch.optim.Optimizer, change: Any) -> dict[str, Any]:
-    """An optimizer's state, what it keeps for each element of a part changed by `change(value, part)`."""
-    parameters = list(_parameters(optimizer))
-    changed = {
-        index: {name: change(value, parameters[index]) for name, value in kept.items()}
-        for index, kept in state["state"].items()
-    }
-    return {**state, "state": changed}
-
-
-def _joined(value: Any, part: Any) -> Any:
-    from torch.distributed.tensor import DTensor
-
-    if not (is_part(part) and isinstance(value, torch.Tensor) and value.dim() and value.shape == part.shape):
-        return value
-    mesh, placements = part.whole.device_mesh, part.whole.placements
-    return DTensor.from_local(
-        value, mesh, placements, run_check=False, shape=part.whole.shape, stride=part.whole.stride()
-    )
-
-
-def _part_of(value: Any, part: Any) -> Any:
-    if not (is_part(part) and isinstance(value, torch.Tensor) and value.dim() and value.shape == part.whole.shape):
-        return value
-    return local(_like(value, part.whole))

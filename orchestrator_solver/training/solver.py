@@ -16,7 +16,7 @@ from ..features.conditions import Condition
 from ..models import lora
 from ..monitoring.sample_table import SampleTable
 from ..precompute.encoders import identity_of
-from ..runtime import fsdp
+from ..runtime import fsdp, sharded_state
 from ..weights.description import PREFIX
 from ..weights.package import check_fits
 from ..weights.published import language_model_package
@@ -95,13 +95,13 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
             wanted = self.best_state.states["model"]
             state = {**state, "best_state": {**best, "model": lora.fit_state(best["model"], wanted)}}
         if self.sharding:
-            state = fsdp.spread(state, self.state_dict(), self.optimizer)
+            state = sharded_state.spread(state, self.state_dict(), self.optimizer)
         super().load_state_dict(state)
 
     def state_to_save(self) -> dict[str, Any]:
         """The state of a run that is not sharded, also of one that is."""
         state = super().state_to_save()
-        return fsdp.gathered(state, self.optimizer) if self.sharding else state
+        return sharded_state.gathered(state, self.optimizer) if self.sharding else state
 
     def run_step(self, idx: int, batch: Batch, metrics: dict) -> dict:
         """One update (`Updater`) or validation step (audiocraft's)."""
