@@ -9,7 +9,7 @@ FUZZ ?= 20000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 AUDIOCRAFT := .cache/audiocraft-tests
 
-.PHONY: help setup demo test test-gpu test-all fuzz lint format audiocraft-tests lock wheels
+.PHONY: help setup demo test test-gpu test-slurm test-all fuzz lint format audiocraft-tests lock wheels
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -33,13 +33,16 @@ demo: $(STAMP)  ## corpus, fine-tuning, Table 1 and a listening page; goes on wh
 	$(BIN)/orchestrator demo
 
 test: $(STAMP)  ## the tests, without the slow ones (under 10 minutes)
-	$(PYTEST) -m "not slow and not gpu"
+	$(PYTEST) -m "not slow and not gpu and not slurm"
 
 test-all: $(STAMP)  ## all tests, with faults and distributed runs (under 40 minutes)
-	$(PYTEST) -m "not gpu"
+	$(PYTEST) -m "not gpu and not slurm"
 
 test-gpu: $(STAMP)  ## what only a GPU of CUDA can show, two of them where two processes share a model
 	$(BIN)/python -m pytest -m gpu tests/gpu
+
+test-slurm: $(STAMP)  ## grids and jobs on a Slurm of one node, which it starts; wants root and Debian's packages of it
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/slurm
 
 fuzz: $(STAMP)  ## FUZZ=20000 inputs of strangers at every door; findings are in outputs/fuzz
 	PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(FUZZ) --jobs $(JOBS)

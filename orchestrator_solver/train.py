@@ -96,7 +96,6 @@ def get_solver_from_xp(
     ignored = list(ignore_state_keys or [])
     if disable_fsdp and cfg.fsdp.use:
         cfg.fsdp.use = False
-        ignored += ["model", "ema", "best_state"]
     try:
         with xp.enter():
             solver = get_solver(cfg)

@@ -4,9 +4,11 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 from dora import XP
+from dora.conf import SlurmConfig, update_from_hydra
 from dora.hydra import HydraMain
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
@@ -24,6 +26,19 @@ _NEAR = 80  # of 100: how alike two names of settings are
 # Sections whose keys are all read by this project: one that is added (`+optim.micro_batchs=2`) would do nothing.
 _CLOSED = ("orchestrator.", "lora.", "optim.", "checkpoint.", "logging.")
 _OPEN = ("optim.adam.",)  # handed to the optimizer, which refuses what it does not know
+
+
+@dataclass
+class SlurmSettings(SlurmConfig):
+    """Dora's settings of jobs, and two that `orchestrator_solver.seams.slurm_jobs` sees to.
+
+    Attributes:
+        nodes: that share the GPUs equally; None for nodes of 8.
+        notice: seconds before its end that a job is told to save.
+    """
+
+    nodes: int | None = None
+    notice: int = 90
 
 
 class OneLineMain(HydraMain):
@@ -49,6 +64,12 @@ class OneLineMain(HydraMain):
         except UserError as error:
             sys.exit(_told(str(error)))
         return xp
+
+    def get_slurm_config(self) -> SlurmSettings:
+        """What jobs ask for, unless a grid says otherwise."""
+        settings = SlurmSettings()
+        update_from_hydra(settings, self._base_cfg.slurm)
+        return settings
 
     def _known(self, argv: Sequence[str]) -> list[str]:
         """The settings of the solver that is asked for, or of the default one if there is none of that name."""

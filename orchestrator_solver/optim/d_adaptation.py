@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from dora import get_xp, is_xp
 from torch import distributed
+
+from ..runtime.fsdp import is_part
 
 Tensors = list[torch.Tensor]
 _STATE = ("exp_avg", "exp_avg_sq", "s")
@@ -33,13 +34,11 @@ class DAdaptAdam(torch.optim.Optimizer):
         weight_decay: decoupled, times `lr * d`.
         d0: first estimate of d.
         growth_rate: by which d may grow in a step at most.
-        sharded: whether each process holds a part of every parameter (FSDP), so that sums go over all processes;
-            by default whether FSDP is in use.
     """
 
     def __init__(
         self, params: Iterable[Any], lr: float = 1.0, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-        weight_decay: float = 0.0, d0: float = 1e-6, growth_rate: float = float("inf"), sharded: bool | None = None,
+        weight_decay: float = 0.0, d0: float = 1e-6, growth_rate: float = float("inf"),
     ) -> None:  # fmt: skip
         if min(lr, eps, d0) <= 0 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"lr {lr}, eps {eps} and d0 {d0} must be above 0, betas {betas} in 0..1")
@@ -48,9 +47,7 @@ class DAdaptAdam(torch.optim.Optimizer):
             "gsq_weighted": 0.0, "growth_rate": growth_rate,
         }  # fmt: skip
         super().__init__(params, defaults)
-        if sharded is None:
-            sharded = is_xp() and bool(get_xp().cfg.get("fsdp", {}).get("use"))
-        self.sharded = sharded
+        self.sharded = any(is_part(parameter) for group in self.param_groups for parameter in group["params"])
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -75,13 +72,12 @@ class DAdaptAdam(torch.optim.Optimizer):
             raise ValueError("D-Adaptation wants one learning rate: groups may only differ by a rate of 0")
         beta2, d = first["betas"][1], first["d"]
         dlr = d * lr
-        g_sq, sksq, sk_l1 = self._gather(dlr)
-        gsq_weighted = beta2 * first["gsq_weighted"] + g_sq * dlr**2 * (1 - beta2)
         # Before returning: a process whose part has no gradient must not leave the others waiting.
-        total_sksq, total_gsq, total_l1 = self._over_processes(sksq, gsq_weighted, sk_l1)
-        if total_l1 == 0:  # no gradient, or none that is not 0
+        g_sq, sksq, sk_l1 = self._over_processes(*self._gather(dlr))
+        gsq_weighted = beta2 * first["gsq_weighted"] + g_sq * dlr**2 * (1 - beta2)
+        if sk_l1 == 0:  # no gradient, or none that is not 0
             return loss
-        estimate = (total_sksq / (1 - beta2) - total_gsq) / total_l1
+        estimate = (sksq / (1 - beta2) - gsq_weighted) / sk_l1
         d = max(d, min(estimate, d * first["growth_rate"]))
         for group in self.param_groups:
             group["gsq_weighted"], group["d"] = gsq_weighted, d
@@ -92,23 +88,24 @@ class DAdaptAdam(torch.optim.Optimizer):
     def _gather(self, dlr: float) -> tuple[float, float, float]:
         """Update the averages; returns the sums of g^2/v, s^2/v and |s|, read from the device once."""
         sums = [
-            _passes(parameters + gradients).gather(
+            self._counted(parameters) * _passes(parameters + gradients).gather(
                 gradients, *(self._states(parameters, name) for name in _STATE), group, dlr
             )
             for group, parameters, gradients in self._groups()
             if group["lr"] > 0
-        ]
+        ]  # fmt: skip
         if not sums:
             return 0.0, 0.0, 0.0
         g_sq, sksq, sk_l1 = torch.stack(sums).sum(0).tolist()
         return g_sq, sksq, sk_l1
 
     def _groups(self) -> Iterator[tuple[dict[str, Any], Tensors, Tensors]]:
-        """Each group with its parameters that have a gradient, and their gradients."""
+        """Each group with its parameters that have a gradient, parts apart from whole ones, and their gradients."""
         for group in self.param_groups:
-            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-            if parameters:
-                yield group, parameters, [parameter.grad for parameter in parameters]
+            for parts in (False, True):
+                parameters = [one for one in group["params"] if one.grad is not None and is_part(one) is parts]
+                if parameters:
+                    yield group, parameters, [parameter.grad for parameter in parameters]
 
     def _states(self, parameters: Tensors, name: str) -> Tensors:
         for parameter in parameters:
@@ -117,8 +114,12 @@ class DAdaptAdam(torch.optim.Optimizer):
                 self.state[parameter].update({key: torch.zeros_like(parameter) for key in _STATE})
         return [self.state[parameter][name] for parameter in parameters]
 
+    def _counted(self, parameters: Tensors) -> float:
+        """1 where these count in sums over processes: what is whole at all of them, the first one counts."""
+        return float(not self.sharded or is_part(parameters[0]) or distributed.get_rank() == 0)
+
     def _over_processes(self, *sums: float) -> tuple[float, ...]:
-        if not (self.sharded and distributed.is_initialized()):
+        if not self.sharded:
             return sums
         device = self.param_groups[0]["params"][0].device
         together = torch.tensor(sums, device=device, dtype=torch.float64)

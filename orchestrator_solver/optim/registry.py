@@ -10,6 +10,7 @@ from torch import nn
 
 from dataset_builder.errors import UserError
 
+from ..runtime.fsdp import own_part
 from ..seams import registry
 from .d_adaptation import DAdaptAdam
 
@@ -42,7 +43,13 @@ def get_optimizer(params: nn.Module | Iterable[torch.Tensor], cfg: DictConfig) -
     """
     if cfg.optimizer not in OPTIMIZERS:
         raise UserError(f"unknown optimizer {cfg.optimizer!r}, known: {', '.join(OPTIMIZERS)}")
-    groups = builders.get_optim_parameter_groups(params) if isinstance(params, nn.Module) else params
+    found = builders.get_optim_parameter_groups(params) if isinstance(params, nn.Module) else list(params)
+    groups = [
+        {**group, "params": [own_part(parameter) for parameter in group["params"]]}
+        if isinstance(group, dict)
+        else group
+        for group in found
+    ]
     return OPTIMIZERS[cfg.optimizer](groups, lr=cfg.lr, **cfg.adam)
 
 

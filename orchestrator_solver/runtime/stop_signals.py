@@ -3,15 +3,17 @@
 import logging
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 logger = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT)
-PATIENCE = 90.0  # seconds for a step to end: the notice that Dora asks Slurm to give
+SIGNALS = (signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)  # of several that came, the first of these counts
+PATIENCE = 90.0  # seconds for a step to end
+ANSWER_SECONDS = 10.0  # for Slurm to say what it has in mind: it kills half a minute after SIGTERM
 
 
 class Stopped(Exception):
@@ -22,9 +24,10 @@ class StopRequest:
     """Remembers the signal that asks to stop, until somebody between two steps looks.
 
     A worker of `dora run -d` is also asked by the end of its parent, which passes no signal on but answers Ctrl-C,
-    which the terminal sends to the workers as well, with SIGTERM to them: these two are one. A second signal
-    before the step ends, or a step that does not end in time (another process may be gone for which it waits), ends the
-    process at once: what was saved last is whole. A thread does this, since Python's own handlers wait for the step.
+    which the terminal sends to the workers as well, with SIGTERM to them; clusters send SIGTERM and SIGUSR2 in either
+    order. So different signals are one request. The same one again before the step ends, or a step that does not end
+    in time (another process may be gone for which it waits), ends the process at once: what was saved last is whole. A
+    thread does this, since Python's own handlers wait for the step.
 
     Args:
         patience: seconds.
@@ -53,24 +56,23 @@ class StopRequest:
                 signal.signal(number, handler)
             signal.set_wakeup_fd(wakeup)
             self._step_ended.set()
-            os.close(write)
+            os.write(write, bytes(1))  # its end would not be seen: processes that load data have it open, too
             thread.join()
             os.close(read)
+            os.close(write)
 
     def _watch(self, read: int) -> None:
-        while byte := os.read(read, 1):
-            if byte[0] not in SIGNALS:
-                continue
-            if self._step_ended.is_set():
+        came: set[signal.Signals] = set()
+        while (byte := os.read(read, 1)) != bytes(1):
+            if byte[0] not in SIGNALS or self._step_ended.is_set():
                 continue  # it is being saved: nothing but SIGKILL ends that
-            if self.signal == signal.SIGINT and byte[0] == signal.SIGTERM:
-                self.signal = signal.SIGTERM
-                continue
-            if self.signal is not None:
+            if byte[0] in came:
                 os._exit(128 + byte[0])
-            self.signal = signal.Signals(byte[0])
-            logger.warning("%s: saving after this step", self.signal.name)
-            threading.Thread(target=self._wait, daemon=True).start()
+            came.add(signal.Signals(byte[0]))
+            self.signal = min(came, key=SIGNALS.index)
+            if len(came) == 1:
+                logger.warning("%s: saving after this step", self.signal.name)
+                threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self) -> None:
         if not self._step_ended.wait(self.patience):
@@ -107,12 +109,26 @@ class StopRequest:
             SystemExit: with 128 + the signal's number.
         """
         number = self.signal or signal.SIGTERM
-        requeue = self._before.get(number)
-        if number == signal.SIGUSR2 and callable(requeue):
-            requeue(number, None)
+        requeue = self._before.get(signal.SIGUSR2)  # submitit's, in a job of its own
+        if callable(requeue) and number != signal.SIGINT:
             while rank:
                 signal.pause()
+            if number == signal.SIGUSR2 or _is_preempted():
+                requeue(signal.SIGUSR2, None)
         raise SystemExit(128 + number)
+
+
+def _is_preempted() -> bool:
+    """Whether Slurm still counts this job as running, though it has sent SIGTERM: it is preempted, and not cancelled.
+
+    Where partitions preempt each other with a grace time, a job that ends within it has failed, and is put back only if
+    it asks for that.
+    """
+    with suppress(OSError, subprocess.TimeoutExpired):
+        asked = ["squeue", "--noheader", "--format=%T", f"--jobs={os.environ.get('SLURM_JOB_ID')}"]
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
+        return told.stdout.strip() == "RUNNING"
+    return False
 
 
 def ignore_in_worker(worker: int) -> None:

@@ -16,6 +16,7 @@ from . import (  # noqa: F401 - each registers its patches
     chroma_filters,
     libraries,
     seldom_used,
+    slurm_jobs,
     stand_ins,
     unpickling,
     wandb_logger,
@@ -120,6 +121,6 @@ def install(entry_point: str) -> None:
     libraries.point_to_our_settings()
     sys.meta_path.insert(0, _PatchFinder())
     sys.meta_path.append(_Supplier())
-    for name in PATCHES.keys() & sys.modules.keys():  # torch or flashy may have been imported before us
+    for name in PATCHES.keys() & sys.modules.keys():  # Dora imports us late, and torch may have been there
         for patch in PATCHES[name]:
             patch(sys.modules[name])

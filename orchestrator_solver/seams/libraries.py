@@ -4,11 +4,10 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from dataset_builder.runtime.user_cache import make_room_for_numba
@@ -31,25 +30,17 @@ def choose_backend(module: ModuleType) -> None:
     module.init = init_for_devices  # type: ignore[attr-defined]
 
 
-@patches("audiocraft.optim.fsdp")
-def gather_on_the_device(module: ModuleType) -> None:
-    """Why: whole models are gathered from CPU to CPU, where torch hands out memory that it frees. Goes when: torch is
-    mended."""
+@patches("audiocraft.utils.utils")
+def hash_what_is_here(module: ModuleType) -> None:
+    """Why: a sharded model's parameters are no arrays: hashed is the process' own part of each. Goes when: audiocraft
+    shards by torch's FSDP2."""
+    hash_of = module.model_hash
 
-    @contextmanager
-    def switch_to_full_state_dict(models: list[Any]) -> Iterator[None]:
-        kinds, set_kind = module.StateDictType, module.FSDP.set_state_dict_type
-        for model in models:
-            offload = next(model.parameters()).device.type != "cpu"
-            config = module.FullStateDictConfig(offload_to_cpu=offload, rank0_only=True)
-            set_kind(model, kinds.FULL_STATE_DICT, config)
-        try:
-            yield
-        finally:
-            for model in models:
-                set_kind(model, kinds.LOCAL_STATE_DICT)
+    def model_hash(model: Any) -> str:
+        parts = (value.data.to_local() if hasattr(value, "to_local") else value for value in model.parameters())
+        return hash_of(SimpleNamespace(parameters=lambda: parts))
 
-    module.switch_to_full_state_dict = switch_to_full_state_dict  # type: ignore[attr-defined]
+    module.model_hash = model_hash  # type: ignore[attr-defined]
 
 
 @patches("torch.optim.optimizer")

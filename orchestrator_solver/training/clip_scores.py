@@ -14,6 +14,7 @@ from ..evaluation.run import WHOLE, Evaluation, EvaluationSettings
 from ..evaluation.table import Table
 from ..generation.model import OrchestratorModel
 from ..generation.sampling import SamplingSettings
+from ..runtime.fsdp import local, whole
 from ..runtime.placement import Placement
 from ..weights.package import state_hash
 
@@ -37,8 +38,10 @@ def table_of_run(cfg: DictConfig, lm: LMModel, codec: CompressionModel, out: Pat
         out, shard = out / f"rank{rank}", WHOLE
     else:
         shard = Shard(rank + 1, world)
-    evaluation = Evaluation({ROW: _model(cfg, lm, codec)}, _settings(cfg, out))
-    evaluation.run(shard)
+    model = _model(cfg, lm, codec)
+    with whole(lm):
+        evaluation = Evaluation({ROW: model}, _settings(cfg, out))
+        evaluation.run(shard)
     flashy.distrib.barrier()
     return evaluation.table()
 
@@ -55,7 +58,8 @@ def means_of(table: Table) -> dict[str, float]:
 def _model(cfg: DictConfig, lm: LMModel, codec: CompressionModel) -> OrchestratorModel:
     precision = getattr(torch, cfg.autocast_dtype) if cfg.autocast else torch.float32
     where = Placement(next(iter(lm.parameters())).device, precision)
-    digest = flashy.distrib.broadcast_object(state_hash(lm.state_dict()))  # of sharded weights, the first's part
+    parts = {name: local(value) for name, value in lm.state_dict().items()}
+    digest = flashy.distrib.broadcast_object(state_hash(parts))  # of sharded weights, the first's part
     facts = {"run": "", "instrument_words": cfg.orchestrator.instrument_words}
     return OrchestratorModel("this run", digest, lm, codec, float(cfg.dataset.segment_duration), where, facts)
 

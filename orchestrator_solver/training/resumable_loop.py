@@ -1,5 +1,6 @@
 """audiocraft's loop over epochs and steps, made exact, resumable at every step, and safe to stop."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import flashy
@@ -28,7 +29,7 @@ class ResumableLoop(MonitoredSolver):
     """
 
     def __init__(self, cfg: DictConfig) -> None:
-        self.stop = StopRequest()
+        self.stop = StopRequest(cfg.slurm.notice)
         super().__init__(cfg)
         self.deadlock_detect = PatientDeadlockDetect(**cfg.deadlock)
         self.progress = RunningMeans()
@@ -72,7 +73,7 @@ class ResumableLoop(MonitoredSolver):
         """The run's last checkpoint or, if that is torn and `continue_from_whole` allows, the newest whole epoch's."""
         epoch = None
         if self.cfg.continue_from_whole and flashy.distrib.is_rank_zero():
-            epoch = run_checkpoint.go_back_to_whole(self.checkpoint_path(use_fsdp=False))
+            epoch = run_checkpoint.go_back_to_whole(self.checkpoint_path())
         flashy.distrib.barrier()
         state = super().load_checkpoints(*args, **kwargs)
         if epoch:
@@ -137,18 +138,23 @@ class ResumableLoop(MonitoredSolver):
         every, keep = self.cfg.checkpoint.save_every, self.cfg.checkpoint.keep_every_states
         epoch = self.epoch - 1  # the one that was just closed
         if every and epoch % every == 0:
-            state = {name: value for name, value in self.state_dict().items() if not keep or name in keep}
-            self._save(state, self.epoch_checkpoint_path(epoch))
+            self._save(self.epoch_checkpoint_path(epoch), keep)
         if self.cfg.checkpoint.save_last:
             self._save_last()
-        if flashy.distrib.is_rank_zero() or self.cfg.fsdp.use:
+        if flashy.distrib.is_rank_zero():
             flush_stale_checkpoints(self.checkpoint_path(), self.cfg.checkpoint.keep_last)
 
     def _save_last(self) -> None:
         self.logger.info("Model hash: %s", model_hash(self.model))
-        self._save(self.state_dict(), self.checkpoint_path())
+        self._save(self.checkpoint_path())
 
-    def _save(self, state: dict, path: Any) -> None:
-        if flashy.distrib.is_rank_zero() or self.cfg.fsdp.use:
-            run_checkpoint.save(state, path, self.cfg.fsdp.use)
+    def _save(self, path: Any, keep: Sequence[str] | None = None) -> None:
+        """Save states, those named or all; every process calls this, since each may have parts of them."""
+        state = self.state_to_save()
+        if flashy.distrib.is_rank_zero():
+            run_checkpoint.save({name: state[name] for name in state if not keep or name in keep}, path)
             self.logger.info("Checkpoint saved to %s", path)
+
+    def state_to_save(self) -> dict[str, Any]:
+        """The solver's state, as the first process saves it; every process calls this."""
+        return self.state_dict()

@@ -9,13 +9,14 @@ from audiocraft.models.encodec import CompressionModel
 from audiocraft.modules.conditioners import SegmentWithAttributes
 from audiocraft.solvers.musicgen import MusicGenSolver
 from audiocraft.utils.best_state import BestStateDictManager
+from omegaconf import DictConfig, OmegaConf
 
 from ..data.dataloaders import PLAYED, build_loaders
 from ..features.conditions import Condition
 from ..models import lora
 from ..monitoring.sample_table import SampleTable
 from ..precompute.encoders import identity_of
-from ..runtime.fsdp import shard
+from ..runtime import fsdp, sharded_state
 from ..weights.description import PREFIX
 from ..weights.package import check_fits
 from ..weights.published import language_model_package
@@ -54,17 +55,33 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
 
     updater: Updater | None = None
     table: SampleTable | None = None
+    scaler: Any = None
+
+    def __init__(self, cfg: DictConfig) -> None:
+        self.asked, self.sharding = cfg, cfg.fsdp if cfg.fsdp.use else None
+        unshared = OmegaConf.merge(cfg, {"fsdp": {"use": False}})  # audiocraft's own FSDP is another one
+        assert isinstance(unshared, DictConfig)
+        super().__init__(unshared)
 
     def build_dataloaders(self) -> None:
         """Loaders of excerpts, which read what the run's frozen models made of them where that is in a store."""
         stored = self.cfg.orchestrator.store and self.cfg.execute_only != PLAYED
-        self.dataloaders = build_loaders(self.cfg, self.stop_if_asked, identity_of(self.cfg) if stored else None)
+        self.dataloaders = build_loaders(self.asked, self.stop_if_asked, identity_of(self.cfg) if stored else None)
 
     def build_model(self) -> None:
         """Model and optimizer."""
         if self.device == "cpu":  # where audiocraft, too, would keep the best state in autocast's precision
             self.best_state = BestStateDictManager(dtype=torch.float32)
         super().build_model()
+        if self.sharding and (self.scaler or self.sharding.param_dtype == "float16"):
+            self.scaler = fsdp.SharedScaler(torch.device(self.device).type)
+            self.register_stateful("scaler")
+
+    def register_ema(self, *args: str) -> None:
+        """audiocraft's, which it calls when the model is there, and no optimizer yet; it is sharded before."""
+        if self.sharding:
+            fsdp.shard(self.sharding, self.model, self.device)
+        super().register_ema(*args)
 
     def load_from_pretrained(self, name: str) -> dict:
         """Weights to start from: ours if there is a folder of that name, otherwise audiocraft's."""
@@ -78,13 +95,14 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
         if best and "model" in best:
             wanted = self.best_state.states["model"]
             state = {**state, "best_state": {**best, "model": lora.fit_state(best["model"], wanted)}}
+        if self.sharding:
+            state = sharded_state.spread(state, self.state_dict(), self.optimizer)
         super().load_state_dict(state)
 
-    def wrap_with_fsdp(self, model: torch.nn.Module, *args: Any, **kwargs: Any) -> torch.nn.Module:
-        """The model, sharded over processes, on GPUs or CPUs."""
-        wrapped = shard(self.cfg.fsdp, model, self.device)
-        self._fsdp_modules.append(wrapped)
-        return wrapped
+    def state_to_save(self) -> dict[str, Any]:
+        """The state of a run that is not sharded, also of one that is."""
+        state = super().state_to_save()
+        return sharded_state.gathered(state, self.optimizer) if self.sharding else state
 
     def run_step(self, idx: int, batch: Batch, metrics: dict) -> dict:
         """One update (`Updater`) or validation step (audiocraft's)."""
@@ -145,7 +163,7 @@ class OrchestratorSolver(ResumableLoop, MusicGenSolver):
         from .clip_scores import means_of, table_of_run
 
         out = self.folder / "evaluation"
-        table = table_of_run(self.cfg, self.model, self.compression_model, out)
+        table = table_of_run(self.asked, self.model, self.compression_model, out)
         if flashy.distrib.is_rank_zero():
             table_formats.write(table, out)
         self.log_table1(table)

@@ -11,6 +11,7 @@ from torch import distributed, nn
 
 from dataset_builder.errors import UserError
 
+from ..runtime import fsdp
 from .gradients import Losses, MicroBatcher, PreparedBatch, full_batch, unscaled
 
 Infos = list[SegmentWithAttributes]
@@ -69,14 +70,15 @@ class Updater:
             losses = self.micro_batcher(solver.model, batch, solver.autocast, scale)
         else:
             losses = full_batch(solver.model, batch, solver.autocast, self._eager(), scale)
-        if solver.cfg.fsdp.use:
+        if solver.sharding:
+            fsdp.hand_over_gradients(solver.optimizer)
             flashy.distrib.average_tensors(solver.model.buffers())
         elif self.micro_batcher or not self.cfg.eager_sync:
             flashy.distrib.sync_model(solver.model)
         return losses
 
     def _eager(self) -> AbstractContextManager:
-        if self.cfg.eager_sync and not self.solver.cfg.fsdp.use:
+        if self.cfg.eager_sync and not self.solver.sharding:
             return flashy.distrib.eager_sync_model(self.solver.model)
         return nullcontext()
 
@@ -90,8 +92,8 @@ class Updater:
     def _clip(self) -> torch.Tensor:
         """The gradient's norm before it is clipped, the same at every process."""
         limit = self.cfg.max_norm or float("inf")
-        if self.solver.cfg.fsdp.use:
-            return self.solver.model.clip_grad_norm_(limit)
+        if self.solver.sharding:
+            return fsdp.clip(self.solver.optimizer, limit)
         return nn.utils.clip_grad_norm_(self.solver.model.parameters(), limit)
 
     def _step(self, finite: bool, norm: torch.Tensor) -> bool:

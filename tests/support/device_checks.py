@@ -42,7 +42,7 @@ def _losses(device: str, precision: torch.dtype, updates: int = 40) -> list[floa
     model, kind, scaled = tiny_lm(device), torch.device(device).type, precision == torch.float16
     optim = {"micro_batch": None, "max_norm": 1.0, "eager_sync": True, "nonfinite_stop": 99}
     solver = SimpleNamespace(
-        cfg=OmegaConf.create({"optim": optim, "fsdp": {"use": False}}), model=model, lr_scheduler=None,
+        cfg=OmegaConf.create({"optim": optim}), sharding=None, model=model, lr_scheduler=None,
         autocast=nullcontext() if precision == torch.float32 else torch.autocast(kind, precision),
         optimizer=OPTIMIZERS["adamw"](model.parameters(), lr=1e-2), logger=logging.getLogger("solver"),
         scaler=torch.amp.GradScaler(kind, init_scale=2.0**30) if scaled else None,

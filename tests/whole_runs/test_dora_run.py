@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -203,6 +204,29 @@ def _played(folder: Path) -> list[tuple[str, str]]:
     return sorted((row[0], row[2]) for row in shown)
 
 
+def test_two_agents_of_torchrun_are_two_workers(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
+    """As on two nodes without Slurm, here both on loopback."""
+    overrides = (*RANDOM, "transformer_lm.dropout=0", "optim.epochs=1", "schedule.cosine.warmup=1")
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone = run_command(tiny_data, tiny_models, *overrides)
+    assert run_to_its_end(one, alone).returncode == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        where = ("--master-addr=127.0.0.1", f"--master-port={free.getsockname()[1]}")
+    agents = [
+        subprocess.Popen(
+            [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", f"--node-rank={node}", "--nproc-per-node=1",
+             *where, *alone[1:]],
+            cwd=PROJECT, env=run_environment(two), stderr=subprocess.PIPE, text=True,
+        ) for node in (0, 1)
+    ]  # fmt: skip
+    for agent in agents:
+        assert agent.wait(DEADLINE) == 0, agent.communicate()[1][-3000:]
+    for ours, theirs in zip(history_of(two), history_of(one), strict=True):
+        assert ours["train"]["ce"] == pytest.approx(theirs["train"]["ce"], rel=1e-5)
+    assert len(list(two.glob("xps/*/solver.log.*"))) == 2
+
+
 def test_one_of_several_that_is_asked_stops_all(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
     """In a validation of which the first process has 11 batches and the second 10, so that it might wait for ever."""
     overrides = (*RANDOM, "dataset.batch_size=6", "dataset.valid.num_samples=61", "logging.log_updates=20")
@@ -216,21 +240,23 @@ def test_one_of_several_that_is_asked_stops_all(tiny_data: Path, tiny_models: Pa
     assert len(history_of(tmp_path)) == 3
 
 
-def test_sharded_training_is_the_same_and_is_exported(tiny_data: Path, tiny_models: Path, tmp_path: Path) -> None:
-    """FSDP over gloo with D-Adaptation's sums over processes, whose parent is ended in the middle of an epoch: the
-    workers save their parts, and the run that goes on ends as one that had a single process."""
+def test_sharded_training_is_the_same_with_any_number_of_processes_and_is_exported(
+    tiny_data: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    """FSDP over gloo with D-Adaptation's sums over processes: two that are stopped in the middle of an epoch, one that
+    goes on and is stopped, and two that end it have the losses and weights of a run that was never shared."""
     one, two = tmp_path / "one", tmp_path / "two"
     dadam = (*RANDOM, "transformer_lm.dropout=0", "optim.optimizer=dadam", "optim.lr=1")
-    alone = run_command(tiny_data, tiny_models, *dadam)
-    sharded = run_command(
-        tiny_data, tiny_models, *dadam, "fsdp.use=true", "fsdp.param_dtype=float32", options=("-d", "--ddp_workers=2")
-    )
-    assert run_to_its_end(one, alone).returncode == 0
-    assert _interrupt(two, sharded, "Train | Epoch 2 | 4/12", signal.SIGTERM) == -signal.SIGTERM
+    sharing = ("fsdp.use=true", "fsdp.param_dtype=float32")
+    alone, single = (run_command(tiny_data, tiny_models, *dadam, *more) for more in ((), sharing))
+    double = run_command(tiny_data, tiny_models, *dadam, *sharing, options=("-d", "--ddp_workers=2"))
+    assert _interrupt(two, double, "Train | Epoch 2 | 4/12", signal.SIGTERM) == -signal.SIGTERM
     _wait_for_lines(two, "saved after", workers=2)
-    for folder, command in ((two, sharded), (one, alone)):
+    assert _interrupt(two, single, "Train | Epoch 3 | 4/12", signal.SIGTERM) == 128 + signal.SIGTERM
+    for folder, command in ((two, double), (one, alone)):
         done = run_to_its_end(folder, command)
         assert done.returncode == 0, done.stderr[-3000:]
+    assert [path.name for path in two.glob("xps/*/checkpoint*")] == ["checkpoint.th"], "one file, and whole"
     for ours, theirs in zip(history_of(two), history_of(one), strict=True):
         for stage in ("train", "valid"):
             assert ours[stage]["ce"] == pytest.approx(theirs[stage]["ce"], rel=1e-4)
@@ -238,6 +264,39 @@ def test_sharded_training_is_the_same_and_is_exported(tiny_data: Path, tiny_mode
     assert states[0].keys() == states[1].keys()
     for name, value in states[0].items():
         torch.testing.assert_close(states[1][name], value, rtol=0, atol=2e-3, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sharing", "near"),
+    [(("lora.rank=4", "autocast=true", "autocast_dtype=bfloat16"), ("fsdp.param_dtype=float32",), 1e-3),
+     ((), ("fsdp.param_dtype=bfloat16", "fsdp.sharding_strategy=full_shard"), 0.02),
+     ((), ("fsdp.param_dtype=float16",), 0.02)],
+    ids=["LoRA in bfloat16", "bfloat16", "float16"],
+)  # fmt: skip
+def test_sharded_training_in_parts_and_half_precision(
+    overrides: tuple[str, ...],
+    sharing: tuple[str, ...],
+    near: float,
+    tiny_data: Path,
+    tiny_models: Path,
+    tmp_path: Path,
+) -> None:
+    """Batches in parts, activations computed again, and what is played for Table 1; beside one process that has the
+    batch at once, in single precision where parameters are in half."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    short = ("optim.epochs=1", "optim.updates_per_epoch=4", "transformer_lm.dropout=0", *overrides)
+    alone = run_command(tiny_data, tiny_models, *short)
+    parts = ("fsdp.use=true", "optim.micro_batch=1", "transformer_lm.checkpointing=torch", *sharing)
+    played = ("evaluate.metrics.clips=[sim]", "evaluate.excerpts=2") if not overrides else ()
+    shared = run_command(tiny_data, tiny_models, *short, *parts, *played, options=("-d", "--ddp_workers=2"))
+    for folder, command in ((one, alone), (two, shared)):
+        done = run_to_its_end(folder, command)
+        assert done.returncode == 0, done.stderr[-3000:]
+    (ours,), (theirs,) = history_of(two), history_of(one)
+    for stage in ("train", "valid"):
+        assert ours[stage]["ce"] == pytest.approx(theirs[stage]["ce"], rel=near)
+    assert ("grad_scale" in ours["train"]) == ("fsdp.param_dtype=float16" in sharing)
+    assert not played or any(name.startswith("sim_") for name in ours["evaluate"])
 
 
 def _wait_for_lines(folder: Path, words: str, workers: int) -> None:
@@ -265,12 +324,12 @@ def _exported(folder: Path) -> dict[str, torch.Tensor]:
      ("continue_from=//sig/01234567", "no checkpoint there"),
      ("schedule.cosine.warmup=30", "warmup=30 is not below the run's 18 updates (6 epochs of 3)"),
      ("transformer_lm.dim=4194304", "cpu has too little memory for this run: add optim.micro_batch=auto"),
-     ("fsdp.use=true", "shares a model between processes, and this run has one")],
+     ("fsdp.use=true fsdp.sharding_strategy=no_shard", "expected one of shard_grad_op, full_shard")],
 )  # fmt: skip
 def test_what_is_missing_is_said_in_one_line(
     tiny_data: Path, tiny_models: Path, tmp_path: Path, override: str, words: str
 ) -> None:
-    _expect_error(run_to_its_end(tmp_path, run_command(tiny_data, tiny_models, override)), words)
+    _expect_error(run_to_its_end(tmp_path, run_command(tiny_data, tiny_models, *override.split())), words)
 
 
 def test_the_papers_run_says_what_it_lacks(tmp_path: Path) -> None:

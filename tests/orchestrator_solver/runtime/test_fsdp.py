@@ -1,48 +1,37 @@
-"""What sharded training refuses before it starts."""
+"""What sharded training refuses before it starts; that it trains is shown by whole runs."""
 
 from pathlib import Path
 
-import flashy
 import pytest
-from omegaconf import DictConfig, OmegaConf
 
 from dataset_builder.errors import UserError
+from orchestrator_solver.configuration.overrides import composed
 from orchestrator_solver.runtime.fsdp import check
 
 
-def _cfg(use: bool = True, rank: int = 0, micro_batch: str | None = None, autocast: bool = False) -> DictConfig:
-    optim, lora = {"micro_batch": micro_batch}, {"rank": rank}
-    return OmegaConf.create({"fsdp": {"use": use}, "lora": lora, "optim": optim, "autocast": autocast})
+def test_what_goes_with_it(tmp_path: Path) -> None:
+    more = ["lora.rank=4", "optim.micro_batch=auto", "autocast=true", "transformer_lm.checkpointing=torch"]
+    check(composed(["solver=orchestrator_nano", "fsdp.use=true", *more]), tmp_path)
 
 
-@pytest.fixture
-def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if this process were one of two."""
-    monkeypatch.setattr(flashy.distrib, "world_size", lambda: 2)
-
-
-def test_one_process_has_nobody_to_share_with(tmp_path: Path) -> None:
-    check(_cfg(use=False), tmp_path)
-    with pytest.raises(UserError, match="this run has one: add -d"):
-        check(_cfg(), tmp_path)
-
-
-@pytest.mark.usefixtures("two_workers")
 @pytest.mark.parametrize(
-    ("setting", "name"),
-    [({"rank": 4}, "lora.rank"), ({"micro_batch": "auto"}, "micro_batch"), ({"autocast": True}, "autocast")],
-)
-def test_what_does_not_go_with_it(tmp_path: Path, setting: dict, name: str) -> None:
-    with pytest.raises(UserError, match=f"{name} does not go with fsdp.use=true"):
-        check(_cfg(**setting), tmp_path)
+    ("setting", "words"),
+    [("fsdp.sharding_strategy=no_shard", "no_shard: expected one of shard_grad_op, full_shard"),
+     ("fsdp.buffer_dtype=float16", "buffer_dtype=float16: buffers are not converted"),
+     ("optim.optimizer=prodigy", "prodigy does not go with fsdp.use=true")],
+)  # fmt: skip
+def test_what_does_not(tmp_path: Path, setting: str, words: str) -> None:
+    check(composed(["solver=orchestrator_nano", setting]), tmp_path)
+    with pytest.raises(UserError, match=words):
+        check(composed(["solver=orchestrator_nano", "fsdp.use=true", setting]), tmp_path)
 
 
-@pytest.mark.usefixtures("two_workers")
-def test_parts_of_another_number_of_processes(tmp_path: Path) -> None:
-    check(_cfg(), tmp_path)
-    for name in ("checkpoint.th", "checkpoint.th.1", "checkpoint_3.th", "checkpoint.th.tmp"):
+@pytest.mark.parametrize("use", ["true", "false"])
+def test_a_checkpoint_in_parts_is_an_earlier_versions(tmp_path: Path, use: str) -> None:
+    cfg = composed(["solver=orchestrator_nano", f"fsdp.use={use}"])
+    for name in ("checkpoint.th", "checkpoint_3.th", ".checkpoint.th.here.1.tmp"):
         (tmp_path / name).touch()
-    check(_cfg(), tmp_path)
-    (tmp_path / "checkpoint.th.2").touch()
-    with pytest.raises(UserError, match="in 3 parts, and this run has 2 processes: start it with 3"):
-        check(_cfg(), tmp_path)
+    check(cfg, tmp_path)
+    (tmp_path / "checkpoint.th.1").touch()
+    with pytest.raises(UserError, match="holds a checkpoint in parts, which an earlier version wrote"):
+        check(cfg, tmp_path)

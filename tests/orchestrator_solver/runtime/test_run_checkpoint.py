@@ -1,16 +1,15 @@
-"""A run's checkpoints: a full disk or a kill while saving leaves the one before, alone or in parts."""
+"""A run's checkpoints: a full disk or a kill while saving leaves the one before, and a torn one is told."""
 
 import errno
 import multiprocessing
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from audiocraft.utils.checkpoint import check_sharded_checkpoint, load_checkpoint
+from audiocraft.utils.checkpoint import load_checkpoint
 
 from dataset_builder.errors import UserError
 from orchestrator_solver.runtime import run_checkpoint
@@ -26,19 +25,19 @@ def _full(state: object, file: object) -> None:
 
 def test_a_full_disk_keeps_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "checkpoint.th"
-    run_checkpoint.save(OLD, path, sharded=False)
+    run_checkpoint.save(OLD, path)
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", _full)
         with pytest.raises(UserError, match=r"checkpoint\.th cannot be written: No space left .* is whole"):
-            run_checkpoint.save(NEW, path, sharded=False)
+            run_checkpoint.save(NEW, path)
     assert torch.load(path) == OLD and [p.name for p in tmp_path.iterdir()] == ["checkpoint.th"]
-    run_checkpoint.save(NEW, path, sharded=False)
+    run_checkpoint.save(NEW, path)
     assert torch.load(path)["epoch"] == 2
 
 
 def test_other_mistakes_are_not_hidden(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        run_checkpoint.save(OLD, tmp_path / "nowhere" / "checkpoint.th", sharded=False)
+        run_checkpoint.save(OLD, tmp_path / "nowhere" / "checkpoint.th")
 
 
 def _kill_at(place: str, path: Path) -> None:
@@ -46,70 +45,30 @@ def _kill_at(place: str, path: Path) -> None:
     names = {"write": (torch, "save"), "sync": (os, "fsync"), "rename": (Path, "replace")}
     owner, name = names[place]
     setattr(owner, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-    run_checkpoint.save(NEW, path, sharded=False)
+    run_checkpoint.save(NEW, path)
 
 
 @pytest.mark.parametrize("place", ["write", "sync", "rename"])
 def test_a_kill_keeps_the_last_one(tmp_path: Path, place: str) -> None:
     path = tmp_path / "checkpoint.th"
-    run_checkpoint.save(OLD, path, sharded=False)
+    run_checkpoint.save(OLD, path)
     process = multiprocessing.get_context("fork").Process(target=_kill_at, args=(place, path))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     assert torch.load(path) == OLD
-    run_checkpoint.save(NEW, path, sharded=False)
+    run_checkpoint.save(NEW, path)
     assert torch.load(path)["epoch"] == 2 and len(list(tmp_path.iterdir())) == 1
-
-
-def _part(rank: int, folder: Path, case: str) -> None:
-    torch.distributed.init_process_group("gloo", f"file://{folder}/meet", world_size=2, rank=rank)
-    path = folder / ("checkpoint.th" if rank == 0 else "checkpoint.th.1")
-    run_checkpoint.save({**OLD, "rank": rank}, path, sharded=True)
-    if case == "full" and rank == 1:
-        torch.save = _full  # type: ignore[assignment]
-    if case == "renamed by one" and rank == 1:
-        Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
-    try:
-        run_checkpoint.save({**NEW, "rank": rank}, path, sharded=True)
-    except UserError:
-        os._exit(2)
-    except RuntimeError:  # the other one is gone
-        os._exit(3)
-
-
-def _save_in_parts(folder: Path, case: str) -> list[int | None]:
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=_part, args=(rank, folder, case)) for rank in (0, 1)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    return [process.exitcode for process in processes]
-
-
-def test_a_disk_that_is_full_for_one_keeps_the_parts_of_all(tmp_path: Path) -> None:
-    assert _save_in_parts(tmp_path, "full") == [2, 2]
-    for rank, name in enumerate(("checkpoint.th", "checkpoint.th.1")):
-        assert torch.load(tmp_path / name) == {**OLD, "rank": rank}
-    assert not list(tmp_path.glob("*.tmp*"))
-
-
-def test_a_renaming_that_was_cut_is_finished_on_loading(tmp_path: Path) -> None:
-    codes = _save_in_parts(tmp_path, "renamed by one")
-    assert codes[1] == -signal.SIGKILL and (tmp_path / "checkpoint.th.1.tmp").exists()
-    check_sharded_checkpoint(tmp_path / "checkpoint.th.1", tmp_path / "checkpoint.th")
-    assert {torch.load(tmp_path / name)["epoch"] for name in ("checkpoint.th", "checkpoint.th.1")} == {2}
 
 
 def _save_often(path: Path) -> None:
     for _ in range(40):
-        run_checkpoint.save(NEW, path, sharded=False)
+        run_checkpoint.save(NEW, path)
 
 
 def test_of_120_racing_saves_none_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.th"
-    run_checkpoint.save(NEW, path, sharded=False)
+    run_checkpoint.save(NEW, path)
     racing = [multiprocessing.get_context("fork").Process(target=_save_often, args=(path,)) for _ in range(3)]
     for process in racing:
         process.start()
@@ -126,8 +85,8 @@ def _state(epoch: int, part: str = "") -> dict:
 def test_the_newest_whole_epoch_takes_a_torn_ones_place(tmp_path: Path) -> None:
     last = tmp_path / "checkpoint.th"
     for epoch in (2, 9, 10, 11):  # 10 comes after 9, whatever the letters say
-        run_checkpoint.save(_state(epoch), tmp_path / f"checkpoint_{epoch}.th", sharded=False)
-    run_checkpoint.save(_state(12), last, sharded=False)
+        run_checkpoint.save(_state(epoch), tmp_path / f"checkpoint_{epoch}.th")
+    run_checkpoint.save(_state(12), last)
     assert run_checkpoint.go_back_to_whole(last) is None and torch.load(last) == _state(12)
     for path in (last, tmp_path / "checkpoint_11.th"):
         path.write_bytes(path.read_bytes()[:-50])
@@ -135,7 +94,7 @@ def test_the_newest_whole_epoch_takes_a_torn_ones_place(tmp_path: Path) -> None:
     assert torch.load(last) == torch.load(tmp_path / "checkpoint_10.th") == _state(10)
     for path in tmp_path.iterdir():
         path.write_bytes(b"")
-    run_checkpoint.save({"model": {}}, tmp_path / "checkpoint_9.th", sharded=False)  # as keep_every_states leaves it
+    run_checkpoint.save({"model": {}}, tmp_path / "checkpoint_9.th")  # as keep_every_states leaves it
     with pytest.raises(UserError, match="of no epoch is one whole with all states"):
         run_checkpoint.go_back_to_whole(last)
     assert last.read_bytes() == b""
@@ -155,40 +114,6 @@ def test_a_link_is_not_gone_back_to(tmp_path: Path) -> None:
     assert last.read_bytes() == b"torn"
 
 
-def _stopped_after(copies: int, copy: Callable[[Path, Path], object]) -> Callable[[Path, Path], None]:
-    left = [copy] * copies
-
-    def copyfile(source: Path, target: Path) -> None:
-        if not left:
-            raise KeyboardInterrupt
-        left.pop()(source, target)
-
-    return copyfile
-
-
-def test_parts_go_back_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed at any place, they are all of one epoch or one is still torn, and the next start ends it."""
-    names = ("checkpoint.th", "checkpoint_3.th", "checkpoint_4.th")
-    for epoch, name in enumerate(names, 2):
-        for suffix in ("", ".1", ".2"):
-            torch.save(_state(epoch, suffix), tmp_path / f"{name}{suffix}")
-    torch.save(_state(9, ".2"), tmp_path / f"{names[0]}.2.tmp")  # a save was cut while it renamed
-    (tmp_path / f"{names[0]}.tmp.done").touch()
-    for name in (names[0], names[2]):
-        (tmp_path / f"{name}.1").write_bytes(b"torn")
-    for copies in range(3):
-        with monkeypatch.context() as patch:
-            patch.setattr(shutil, "copyfile", _stopped_after(copies, shutil.copyfile))
-            with pytest.raises(KeyboardInterrupt):
-                run_checkpoint.go_back_to_whole(tmp_path / names[0])
-        assert (tmp_path / f"{names[0]}.1").read_bytes() == b"torn"
-    assert run_checkpoint.go_back_to_whole(tmp_path / names[0]) == tmp_path / names[1]
-    for suffix in ("", ".1", ".2"):
-        part = tmp_path / f"{names[0]}{suffix}"
-        check_sharded_checkpoint(part, tmp_path / names[0])
-        assert torch.load(part) == _state(3, suffix)
-
-
 @pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: data[: len(data) // 2], lambda data: b""])
 def test_a_torn_one_is_one_line_that_names_the_newest_that_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
@@ -196,7 +121,7 @@ def test_a_torn_one_is_one_line_that_names_the_newest_that_is_whole(
     monkeypatch.setattr(unpickling, "run_folder", lambda: tmp_path)
     torn, names = tmp_path / "checkpoint.th", ("checkpoint_2.th", "checkpoint_3.th", "checkpoint_4.th")
     for age, name in enumerate((*names, torn.name)):
-        run_checkpoint.save(NEW, tmp_path / name, sharded=False)
+        run_checkpoint.save(NEW, tmp_path / name)
         os.utime(tmp_path / name, (age, age))
     for path in (torn, tmp_path / names[2]):
         path.write_bytes(damage(path.read_bytes()))

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_ctrl_c_saves_and_doras_answer_to_it_does_not_cut_that() -> None:
     assert process.wait(20) == 128 + signal.SIGTERM
 
 
+def test_a_clusters_two_signals_are_one_and_the_one_that_requeues_counts() -> None:
+    stop = StopRequest()
+    with stop.handle_signals():
+        for number in (signal.SIGTERM, signal.SIGUSR2):
+            os.kill(os.getpid(), number)
+            _wait(stop)
+        end = time.monotonic() + 10
+        while stop.asked() != signal.SIGUSR2 and time.monotonic() < end:
+            os.sched_yield()
+        assert stop.asked() == signal.SIGUSR2
+
+
 def test_saving_is_not_cut_by_another_signal() -> None:
     stop = StopRequest(patience=0.01)
     with stop.handle_signals():
@@ -101,6 +114,29 @@ def test_a_job_is_requeued_by_the_handler_that_was_there(monkeypatch: pytest.Mon
         signal.signal(signal.SIGUSR2, old)
 
 
+@pytest.mark.parametrize(("state", "requeued"), [("RUNNING", True), ("COMPLETING", False), (None, False)])
+def test_sigterm_requeues_a_job_that_slurm_has_not_cancelled(
+    state: str | None, requeued: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked is a program in the place of squeue, if there is one."""
+    if state:
+        (tmp_path / "squeue").write_text(f'#!/bin/sh\n[ "$3" = --jobs=7 ] && echo {state}\n')
+        (tmp_path / "squeue").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin" if state else str(tmp_path))
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    calls, stop = [], StopRequest()
+    old = signal.signal(signal.SIGUSR2, lambda number, frame: calls.append(number))
+    try:
+        with stop.handle_signals():
+            os.kill(os.getpid(), signal.SIGTERM)
+            _wait(stop)
+        with pytest.raises(SystemExit) as left:
+            stop.exit(0)
+    finally:
+        signal.signal(signal.SIGUSR2, old)
+    assert left.value.code == 128 + signal.SIGTERM and bool(calls) == requeued
+
+
 def test_processes_that_load_data_leave_stopping_to_their_parent() -> None:
     child = os.fork()
     if child == 0:
@@ -109,6 +145,19 @@ def test_processes_that_load_data_leave_stopping_to_their_parent() -> None:
             os.kill(os.getpid(), number)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_the_end_is_not_held_up_by_processes_that_load_data() -> None:
+    """Forked while signals are handled, they live on where an error ends a run."""
+    begun = time.monotonic()
+    with StopRequest().handle_signals():
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert time.monotonic() - begun < 30
 
 
 def test_the_end_of_a_workers_parent_asks_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:

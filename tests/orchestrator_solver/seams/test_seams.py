@@ -339,12 +339,6 @@ def test_chroma_has_librosas_filters_to_the_bit(rate: int, exponent: int):
     np.testing.assert_array_equal(ChromaExtractor(rate, radix2_exp=exponent).fbanks.numpy(), theirs)
 
 
-def test_whole_models_are_gathered_by_our_function():
-    from audiocraft.optim import fsdp
-
-    assert fsdp.switch_to_full_state_dict.__module__ == libraries.__name__
-
-
 def test_what_a_library_lacks_is_said_when_it_is_used():
     """By lazy_loader, which says who had asked for it."""
     code = (

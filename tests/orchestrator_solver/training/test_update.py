@@ -26,7 +26,7 @@ def _solver(scaler: bool = False, **optim: Any) -> SimpleNamespace:
     model = tiny_lm()
     settings = {"micro_batch": None, "max_norm": 1.0, "eager_sync": True, "nonfinite_stop": 3, **optim}
     return SimpleNamespace(
-        cfg=OmegaConf.create({"optim": settings, "fsdp": {"use": False}}), model=model, autocast=nullcontext(),
+        cfg=OmegaConf.create({"optim": settings}), sharding=None, model=model, autocast=nullcontext(),
         optimizer=torch.optim.AdamW(model.parameters(), lr=1e-2), lr_scheduler=None,
         scaler=torch.amp.GradScaler("cpu", init_scale=2.0**10) if scaler else None,
         deadlock_detect=SimpleNamespace(update=lambda stage: None), logger=logging.getLogger("solver"),
