@@ -10,6 +10,7 @@ from torch.nn import functional as F
 Linear = Callable[[torch.Tensor], torch.Tensor]  # `[N, in]` of any precision to `[N, out]`
 _ROWS = 2  # that oneDNN packs for: a take, and the same without its conditions
 _HIGHEST = 127  # of a signed byte
+_LARGE = 512 * 1024  # weights: below it, turning rows to bytes takes longer than it saves
 
 
 def prepared(weight: torch.Tensor, bias: torch.Tensor | None, precision: torch.dtype) -> Linear:
@@ -44,7 +45,8 @@ def _of_bytes(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
     """Bytes times bytes where the processor has instructions for it, which keeps up with memory; bfloat16 elsewhere."""
     scale = weight.abs().amax(1).clamp(min=1e-12) / _HIGHEST
     whole = (weight / scale[:, None]).round().to(torch.int8)
-    if not torch.cpu.get_capabilities().get("avx512_vnni", False):  # without it, oneDNN's sums of bytes overflow
+    sums_bytes = torch.cpu.get_capabilities().get("avx512_vnni", False)  # without it, oneDNN's sums overflow
+    if weight.numel() < _LARGE or not sums_bytes:
         return partial(_byte_product, whole, scale.bfloat16(), bias)
     packed = torch.ops.onednn.qlinear_prepack(whole, [_ROWS, weight.shape[1]])
     return partial(_bytes_product, packed, scale, torch.zeros(len(weight), dtype=torch.long), bias)

@@ -111,7 +111,7 @@ def test_bytes_are_near_with_and_without_instructions_for_them(monkeypatch: pyte
     if not whole:
         monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     rng = torch.Generator().manual_seed(0)
-    weight, bias, x = (torch.randn(size, generator=rng) for size in ((96, 64), (96,), (3, 64)))
+    weight, bias, x = (torch.randn(size, generator=rng) for size in ((1024, 512), (1024,), (3, 512)))
     x[2] = 0
     product = prepared(weight, bias, torch.int8)
     exact = torch.nn.functional.linear(x, weight, bias)
