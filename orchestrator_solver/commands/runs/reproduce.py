@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dataset_builder.audio.times import time_between
 from dataset_builder.bench.measurement import at_least_one
 from dataset_builder.errors import UserError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # Options with a value that say what is reproduced; the others say what this call does.
 _VALUES = ("root", "archive", "captions", "caption_command", "describer", "budget", "works", "excerpts", "shown",
-           "workers", "gpus")  # fmt: skip
+           "metrics", "seconds", "workers", "gpus")  # fmt: skip
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -44,6 +45,7 @@ def _add_source(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--root", type=Path, help="paper: an unpacked Slakh2100 redux (default: from --archive)")
     group.add_argument("--archive", type=Path, help="paper: Slakh2100's archive (default: in --out)")
     group.add_argument("--fetch", action="store_true", help="paper: download the archive, 104 GB, if it is not there")
+    group.add_argument("--part", action="store_true", help="paper: --root may have a part of the tracks")
     group.add_argument("--captions", choices=["mu-llama", "musicnn", "none"],
                        help="default: mu-llama, as the paper; nano: musicnn")  # fmt: skip
     group.add_argument("--caption-command", help="mu-llama: what starts its process")
@@ -55,6 +57,11 @@ def _add_source(group: argparse._ArgumentGroup) -> None:
 def _add_sizes(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--works", type=at_least_one, help="nano: of the embedded corpus (default: all)")
     group.add_argument("--excerpts", type=at_least_one, default=200, help="of Table 1 (default: 200)")
+    group.add_argument(
+        "--seconds", type=time_between(0.1, 3600), metavar="TIME",
+        help="of each (default: of Table 1 what the models play at once, of the page 30, nano: 8)",
+    )  # fmt: skip
+    group.add_argument("--metrics", metavar="NAME,...", help="of Table 1 (default: paper; nano: offline)")
     group.add_argument("--shown", type=at_least_one, default=6, help="excerpts on the page (default: 6)")
     group.add_argument("--workers", type=at_least_one, default=2, help="processes, and threads of torch (default: 2)")
     group.add_argument("--gpus", type=at_least_one, help="of the machine that trains (default: those of this one)")
@@ -85,7 +92,9 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name):
             setattr(args, name, getattr(args, name).absolute())
     values = {name: getattr(args, name) for name in _VALUES}
-    settings = ReproductionSettings(args.scale, args.out, fetch=args.fetch, overrides=tuple(args.overrides), **values)
+    settings = ReproductionSettings(
+        args.scale, args.out, fetch=args.fetch, part=args.part, overrides=tuple(args.overrides), **values
+    )
     steps = recipe.steps_of(settings)
     _require_sense(args, [step.name for step in steps])
     if args.plan:

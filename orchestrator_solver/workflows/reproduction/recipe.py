@@ -36,7 +36,8 @@ def _source(settings: ReproductionSettings) -> list[Step]:
     unpacked = [] if settings.root else slakh_archive.steps(archive, root, settings.fetch)
     count = Step(
         "count", "counts of the source beside the paper's", (*BUILDER, "plan", "--root", str(root)),
-        Takes(0.1, rule="metadata of 1,710 tracks"), lacks=lambda: slakh_archive.lacking(root) if settings.root else (),
+        Takes(0.1, rule="metadata of 1,710 tracks"),
+        lacks=lambda: slakh_archive.lacking(root) if settings.root and not settings.part else (),
     )  # fmt: skip
     return [*unpacked, count]
 
@@ -137,13 +138,18 @@ def _shown(settings: ReproductionSettings) -> list[Step]:
     scale, sig, out, on_gpu = settings.of_scale, _run(settings.training).sig, settings.out, settings.scale == "paper"
     table, model = out / "table1", out / "model"
     data, threads = ("--data", str(settings.data), "--finetuned", sig), ("--threads", str(settings.workers))
-    evaluate = ("--out", str(table), "--metrics", scale.metrics, "--excerpts", str(settings.excerpts), *threads)
-    page = ("--table", str(table / "table1.json"), "--excerpts", str(settings.shown), "--seconds", str(scale.seconds))
+    length = ("--seconds", f"{settings.seconds:g}") if settings.seconds else ()
+    evaluate = (
+        "--out", str(table), "--metrics", settings.heard_by, "--excerpts", str(settings.excerpts), *length, *threads
+    )  # fmt: skip
+    seconds = f"{settings.seconds or scale.seconds:g}"
+    page = ("--table", str(table / "table1.json"), "--excerpts", str(settings.shown), "--seconds", seconds)
     export = ("--instruments-of", str(settings.data), "--scores", str(table / "table1.json"))
     return [
         Step(
             "evaluate", f"Table 1, {table / 'table1.html'}", ("orchestrator", "evaluate", *data, *evaluate),
-            estimates.evaluate(settings), (table / "table1.json",), lambda: _metrics_lack(scale.metrics), on_gpu=on_gpu,
+            estimates.evaluate(settings), (table / "table1.json",), lambda: _metrics_lack(settings.heard_by),
+            on_gpu=on_gpu,
         ),
         Step(
             "page", f"the listening page, {out / 'page.html'}",

@@ -53,7 +53,10 @@ class ReproductionSettings:
         caption_command: what starts MU-LLaMA's process.
         describer: template, or a chat model; None for the scale's.
         budget: dollars that descriptions may cost; None if nobody said.
+        part: paper: whether `root` may have a part of Slakh2100's tracks.
         works: nano: of the embedded corpus; None for all.
+        metrics: of Table 1; None for the scale's.
+        seconds: of an excerpt of Table 1 and of the page; None for what models play at once, and the scale's.
         excerpts: of Table 1.
         shown: excerpts on the page.
         workers: processes, and threads of torch on a CPU.
@@ -70,7 +73,10 @@ class ReproductionSettings:
     caption_command: str | None = None
     describer: str | None = None
     budget: float | None = None
+    part: bool = False
     works: int | None = None
+    metrics: str | None = None
+    seconds: float | None = None
     excerpts: int = 200
     shown: int = 6
     workers: int = 2
@@ -79,6 +85,8 @@ class ReproductionSettings:
 
     def __post_init__(self) -> None:
         """Raises UserError for what another scale has."""
+        if self.part and not self.root:
+            raise UserError("--part is of a folder: name it by --root")
         wrong = [name for name in _OF_THE_OTHER[self.scale] if getattr(self, name)]
         if wrong:
             raise UserError(f"--{wrong[0]} is not of --scale {self.scale}: leave it out")
@@ -102,6 +110,11 @@ class ReproductionSettings:
     def described_by(self) -> str:
         """Who describes."""
         return self.describer or self.of_scale.describer
+
+    @property
+    def heard_by(self) -> str:
+        """Metrics of Table 1."""
+        return self.metrics or self.of_scale.metrics
 
     @property
     def data(self) -> Path:
@@ -129,9 +142,13 @@ class ReproductionSettings:
             lines.append(f"captions by {self.captioner}, in the place of MU-LLaMA's")
         if self.described_by != paper.describer:
             lines.append(f"descriptions by {self.described_by}, in the place of GPT-4o's")
+        if self.part:
+            lines.append(f"the tracks of {self.root}, in the place of all of Slakh2100's")
+        if self.heard_by != paper.metrics:
+            lines.append(f"Table 1 by {self.heard_by}, in the place of the paper's metrics")
         if self.overrides:
             lines.append(f"the training with {' '.join(self.overrides)}")
         return lines
 
 
-_OF_THE_OTHER = {"nano": ("root", "archive", "fetch"), "paper": ("works",)}
+_OF_THE_OTHER = {"nano": ("root", "archive", "fetch", "part"), "paper": ("works",)}
