@@ -102,8 +102,9 @@ def test_the_listening_notebook_plays_the_shipped_models(nano: Path, tmp_path: P
 @pytest.fixture
 def hours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[grids.Row]:
     """The rows of a grid, new, in a folder of runs of their own."""
-    monkeypatch.setattr(train.main.dora, "dir", tmp_path)
-    monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", str(tmp_path))
+    runs = tmp_path / "runs"  # not where the notebook is: a folder of runs holds one that is called `grids`, too
+    monkeypatch.setattr(train.main.dora, "dir", runs)
+    monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", str(runs))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     return grids.expand("nano_hours")
 
@@ -142,7 +143,7 @@ def test_the_sweeps_notebook_compares_tests_scales_and_exports(
     assert figures == 5  # losses; scores, differences; scaling; updates
     assert "starred where p < 0.05 after correction" in text and "12 rows of 2 runs" in text
     assert text.count("is left out: Could not find run") == 2
-    exported = (tmp_path / "wandb_export.csv").read_text()
+    exported = (tmp_path / "runs/wandb_export.csv").read_text()
     assert [exported.count(f"\n{row.sig},") for row in hours] == [5, 7, 0, 0]
 
 
@@ -151,4 +152,4 @@ def test_the_sweeps_notebook_says_what_is_missing(hours: list[grids.Row], tmp_pa
     text, *_ = execute("sweeps", 'RUNS, SCALE = ["nano_hours"], "orchestrator.hours"', tmp_path)
     for told in ("no finished epoch", "fewer than two runs were evaluated", "none of the runs has logged to wandb"):
         assert told in text
-    assert not (tmp_path / "wandb_export.csv").exists()
+    assert not (tmp_path / "runs/wandb_export.csv").exists()
