@@ -14,6 +14,7 @@ pytest.importorskip("gradio", reason="gradio is not installed (the extra `serve`
 pytest.importorskip("playwright", reason="playwright is not installed")
 
 from playwright.sync_api import Browser, Locator, Page, Response, expect, sync_playwright
+from playwright.sync_api import TimeoutError as NotInTime
 from support.served import tune
 
 CHROMIUM = next(
@@ -67,13 +68,20 @@ def _is_wrong(answer: Response) -> bool:
 
 
 def _drop(page: Page, path: Path) -> None:
-    """Drag a file onto the page."""
+    """Drag a file onto the page, again if it was not ready: nothing shows when its script listens."""
     data = page.evaluate_handle(
         """([name, bytes]) => { const data = new DataTransfer();
             data.items.add(new File([new Uint8Array(bytes)], name)); return data; }""",
         [path.name, list(path.read_bytes())],
     )
-    page.get_by_role("button", name="Click to upload or drop files").dispatch_event("drop", {"dataTransfer": data})
+    target = page.get_by_role("button", name="Click to upload or drop files")
+    for again in reversed(range(5)):
+        try:
+            with page.expect_request(lambda asked: "/upload" in asked.url, timeout=LONG / 5):
+                target.dispatch_event("drop", {"dataTransfer": data})
+            break
+        except NotInTime:
+            assert again, f"{path.name} was dropped and not uploaded"
 
 
 def _status(page: Page) -> Locator:
