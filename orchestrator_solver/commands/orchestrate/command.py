@@ -112,6 +112,8 @@ def _require(args: argparse.Namespace) -> None:
         raise UserError("--redo is of one take: name its reference, not a folder")
     if args.stream and (args.parts or args.redo or args.samples * args.candidates > 1 or args.reference.is_dir()):
         raise UserError("--stream is of one take of one tune: without --samples, --candidates, --parts and --redo")
+    if args.stream and args.stream.exists() and args.stream.samefile(args.reference):
+        raise UserError(f"--stream {args.stream} is the reference, which would be written over: name another file")
     if args.rank_by and args.candidates == 1:
         raise UserError("--rank-by compares candidates: ask for some with --candidates")
     check_writable(args.out)

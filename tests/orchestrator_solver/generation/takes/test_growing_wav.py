@@ -72,3 +72,14 @@ def test_it_is_of_one_take(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     words = ["orchestrate", str(tmp_path / "tune.wav"), "--instruments", "violin", "--out", str(tmp_path / "out")]
     assert cli.main([*words, "--stream", str(tmp_path / "live.wav"), *more]) == 2
     assert "--stream is of one take" in capsys.readouterr().err and not (tmp_path / "live.wav").exists()
+
+
+def test_it_does_not_write_over_the_reference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tune = tmp_path / "tune.wav"
+    soundfile.write(tune, tone(RATE), RATE)
+    before = tune.read_bytes()
+    words = ["orchestrate", str(tune), "--instruments", "violin", "--out", str(tmp_path / "out")]
+    assert cli.main([*words, "--stream", str(tmp_path / "." / "tune.wav")]) == 2
+    (tmp_path / "link.wav").hardlink_to(tune)
+    assert cli.main([*words, "--stream", str(tmp_path / "link.wav")]) == 2
+    assert "would be written over" in capsys.readouterr().err and tune.read_bytes() == before
