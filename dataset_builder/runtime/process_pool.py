@@ -61,7 +61,7 @@ def parallel_map(
 
 def start_worker() -> None:
     """What every worker does first: one thread, no Ctrl-C of its own, and an end when its parent ends."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = "1"  # the workers share the cores, and sums do not depend on how many there are
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers in order
     threading.Thread(target=_end_with_parent, daemon=True).start()

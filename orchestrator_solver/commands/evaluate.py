@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataset_builder.audio.times import time_between
+from dataset_builder.errors import UserError
 
 from ..generation.sampling import add_sampling_options, number_between, sampling_of
 from ..runtime.placement import add_placement_options, placement
@@ -35,6 +36,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add_sampling_options(parser)
     add_placement_options(parser)
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
+    parser.add_argument(
+        "--workers", type=number_between(int, 1, 1024), default=1, metavar="N",
+        help="on a CPU, processes that share the batches, of a thread each (default: 1)",
+    )  # fmt: skip
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -114,12 +119,17 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation import table_formats
     from ..evaluation.models import load_rows
     from ..evaluation.run import Evaluation, EvaluationSettings
+    from ..evaluation.workers import Recipe, run_shared
     from ..metrics.registry import build_metrics, build_set_metrics, names_of
     from ..page.table_page import write_table_page
 
     torch.set_num_threads(args.threads)
     shard, metrics = Shard.parse(args.shard), names_of(args.metrics)
     where = placement(args.device, args.precision)
+    if args.workers > 1 and where.device.type != "cpu":
+        raise UserError(
+            f"--workers {args.workers} is for the CPU, found {where.device}: share by --shard, or --device cpu"
+        )
     options = _options(args, where.device)
     for build in (build_metrics, build_set_metrics):  # what one of them lacks is told before anything is played
         build(metrics, **options)
@@ -127,9 +137,13 @@ def run(args: argparse.Namespace) -> int:
         args.data, args.out, args.excerpts, args.seconds, tuple(args.policies), args.split, sampling_of(args), metrics,
         args.seeds, args.description, options, args.batch,
     )  # fmt: skip
-    models = load_rows(args.finetuned, args.baseline, args.control, dict(args.other), where)
-    evaluation = Evaluation(models, settings)
-    evaluation.run(shard)
+    names = (args.finetuned, args.baseline, args.control, dict(args.other))
+    evaluation = Evaluation(load_rows(*names, where), settings)
+    if args.workers > 1:
+        evaluation.list_excerpts()
+        run_shared(Recipe(*names, args.precision, settings), len(evaluation.batches), shard, args.workers)
+    else:
+        evaluation.run(shard)
     if shard.count > 1:
         print(f"part {args.shard} is done: when all are, run again without --shard for the table")
         return 0

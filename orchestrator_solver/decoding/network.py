@@ -1,8 +1,10 @@
 """audiocraft's transformer with weights made ready, for one step after another."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 import torch
 from audiocraft.models.lm import LMModel
@@ -12,7 +14,10 @@ from torch.nn import functional as F
 
 from dataset_builder.errors import UserError
 
-from .linears import Linear, prepared
+from .linears import Matrix, prepared
+
+_ONE_STEP = threading.Lock()  # at a time: each has all cores, and not every kind of numba's threads can be shared
+_WEIGHTS_A_THREAD = 1 << 14  # of the smallest product: with fewer, threads wait for one another
 
 
 class Cache:
@@ -36,24 +41,40 @@ class Cache:
         for mine, theirs in zip(self.layers, other.layers, strict=True):
             mine[:, :, :, :length] = theirs[:, rows, :, :length]
 
+    @cached_property
+    def arrays(self) -> list[Any]:
+        """The same memory, as `kernels.layer` takes it."""
+        return [(one.view(torch.uint16) if one.dtype == torch.bfloat16 else one).numpy() for one in self.layers]
+
 
 @dataclass(frozen=True)
 class _Layer:
     """A layer's parts: two norms, queries with keys and values, what leaves attention, and the feed-forward."""
 
-    norm1: Linear
-    norm2: Linear
-    qkv: Linear
-    out: Linear
-    up: Linear
-    down: Linear
+    norm1: nn.LayerNorm
+    norm2: nn.LayerNorm
+    qkv: Matrix
+    out: Matrix
+    up: Matrix
+    down: Matrix
     activation: Callable[[torch.Tensor], torch.Tensor]
+
+    @property
+    def matrices(self) -> tuple[Matrix, ...]:
+        """All, in the order in which they are used."""
+        return self.qkv, self.out, self.up, self.down
+
+    @property
+    def suits_kernels(self) -> bool:
+        """Whether all of them do."""
+        return all(matrix.suits_kernels for matrix in self.matrices)
 
 
 class Network:
     """A language model that is given embeddings and a cache.
 
-    Sums of layers stay in float32; products, keys and values are of `dtype`.
+    Sums of layers stay in float32; products, keys and values are of `dtype`. One position at a time goes through our
+    own kernels on a CPU, all else through torch.
 
     Args:
         lm: in evaluation mode; its weights are copied where they are packed or changed.
@@ -68,7 +89,7 @@ class Network:
         self.dtype = torch.bfloat16 if precision == torch.int8 else precision
         self.dim, self.heads = lm.dim, lm.transformer.layers[0].self_attn.num_heads
         self.device = lm.emb[0].weight.device
-        self.transformer, self.norm = lm.transformer, _norm(lm.out_norm)
+        self.transformer, self.norm = lm.transformer, lm.out_norm
         self.layers = [_made_ready(layer, precision) for layer in lm.transformer.layers]
         self.codebooks, self.card = lm.n_q, lm.card
         self.embeddings = torch.cat([table.weight.detach().float() for table in lm.emb])  # [K * (card + 1), D]
@@ -91,8 +112,48 @@ class Network:
     def __call__(self, x: torch.Tensor, cache: Cache, start: int) -> torch.Tensor:
         """Logits `[R, K, card]` after the last of the positions `x` `[R, S, D]`, the first of which is `start`."""
         steps = x.shape[1]
+        if steps == 1 and self._has_kernels:
+            return self._compiled(x, cache, start)
         mask = _causal(steps, start, x.device) if steps > 1 and start else None
         return self._through(x, cache, partial(_attended, start=start, mask=mask))
+
+    def _compiled(self, x: torch.Tensor, cache: Cache, start: int) -> torch.Tensor:
+        from dataset_builder.runtime.numba_threads import use_threads  # numba: what plays nothing does without
+
+        from . import kernels
+
+        assert start < cache.length  # the kernels do not look
+        rows = x.flatten(0, 1).float().contiguous().clone()
+        with _ONE_STEP:
+            parts = 4 * use_threads(min(torch.get_num_threads(), self.dim**2 // _WEIGHTS_A_THREAD))
+            for layer, past in zip(self._arrays, cache.arrays, strict=True):
+                kernels.layer(rows.numpy(), past, start, parts, *layer)
+            logits = torch.empty(len(rows), self.codebooks * self.card)
+            kernels.product(self._classify_arrays, self.norm(rows).numpy(), logits.numpy(), parts, False, False)
+        return logits.view(len(rows), self.codebooks, self.card)
+
+    @cached_property
+    def _has_kernels(self) -> bool:
+        """Whether `kernels` know this kind of device, the precision, and all that layers do."""
+        return (
+            self.device.type == "cpu"
+            and self.dtype in (torch.float32, torch.bfloat16)
+            and self.classify.suits_kernels
+            and all(layer.activation is F.gelu and layer.suits_kernels for layer in self.layers)
+        )
+
+    @cached_property
+    def _arrays(self) -> list[tuple[Any, ...]]:
+        """What `kernels.layer` is told of each layer."""
+        return [
+            (layer.norm1.eps, _norm_arrays(layer.norm1), _norm_arrays(layer.norm2),
+             *(matrix.arrays() for matrix in layer.matrices))
+            for layer in self.layers
+        ]  # fmt: skip
+
+    @cached_property
+    def _classify_arrays(self) -> tuple[Any, Any, Any]:
+        return self.classify.arrays()
 
     def at(self, x: torch.Tensor, cache: Cache, position: torch.Tensor, length: int) -> torch.Tensor:
         """The same after one position `[R, 1, D]`, where nothing but values differs from step to step.
@@ -147,15 +208,14 @@ def _made_ready(layer: StreamingTransformerLayer, precision: torch.dtype) -> _La
     attention = layer.self_attn if layer.self_attn.custom else layer.self_attn.mha
     ready = partial(prepared, precision=precision)
     return _Layer(
-        _norm(layer.norm1), _norm(layer.norm2), ready(attention.in_proj_weight, attention.in_proj_bias),
+        layer.norm1, layer.norm2, ready(attention.in_proj_weight, attention.in_proj_bias),
         ready(attention.out_proj.weight, attention.out_proj.bias), ready(layer.linear1.weight, layer.linear1.bias),
         ready(layer.linear2.weight, layer.linear2.bias), layer.activation,
     )  # fmt: skip
 
 
-def _norm(norm: nn.LayerNorm) -> Linear:
-    shape, weight, bias, eps = norm.normalized_shape, norm.weight.detach(), norm.bias.detach(), norm.eps
-    return lambda x: torch.layer_norm(x, shape, weight, bias, eps)
+def _norm_arrays(norm: nn.LayerNorm) -> tuple[Any, Any]:
+    return norm.weight.detach().float().numpy(), norm.bias.detach().float().numpy()
 
 
 def _refuse_others(lm: LMModel) -> None:

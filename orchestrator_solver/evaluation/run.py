@@ -141,11 +141,19 @@ class Evaluation:
 
     def run(self, shard: Shard = WHOLE) -> None:
         """Play and score a part of the batches; what is there is left alone."""
-        atomic.write_json(self.settings.out / LISTED, [excerpt.record() for excerpt in self.excerpts])
+        self.list_excerpts()
         for batch in tqdm(shard.of(self.batches), desc="Table 1", unit="batch"):
-            self._score(batch)
-            for name, metric in self.sets.items():
-                embed_batch(batch, self.players[batch.cell.row], metric, name, self.folder, self.rate)
+            self.run_batch(batch)
+
+    def list_excerpts(self) -> None:
+        """Say beside the results what was chosen."""
+        atomic.write_json(self.settings.out / LISTED, [excerpt.record() for excerpt in self.excerpts])
+
+    def run_batch(self, batch: Batch) -> None:
+        """Play and score one of `batches`."""
+        self._score(batch)
+        for name, metric in self.sets.items():
+            embed_batch(batch, self.players[batch.cell.row], metric, name, self.folder, self.rate)
 
     def table(self) -> Table:
         """The table; what is not there yet is played and scored."""

@@ -2,7 +2,6 @@
 
 import numba
 import numpy as np
-from numba import config
 
 _BLOCK = 1 << 14  # elements a thread takes at once; sums are single precision within, double across
 # A division by zero that raises, as Python's does, would keep the loops from vector units: hence error_model.
@@ -77,8 +76,3 @@ def move(parameter: np.ndarray, average: np.ndarray, square: np.ndarray, eps: np
     for block in numba.prange((parameter.size + _BLOCK - 1) // _BLOCK):
         part = slice(np.int64(block) * _BLOCK, (np.int64(block) + 1) * _BLOCK)
         _move_block(parameter[part], average[part], square[part], eps, shrink)
-
-
-def use_threads(count: int) -> None:
-    """Compute on so many cores, as torch does beside."""
-    numba.set_num_threads(max(1, min(count, config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]

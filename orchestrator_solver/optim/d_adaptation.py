@@ -176,9 +176,11 @@ def _gather_compiled(
     gradients: Tensors, averages: Tensors, squares: Tensors, sk: Tensors, group: dict[str, Any], dlr: float
 ) -> torch.Tensor:
     """The averages of a group, and its three sums `[3]`, by a compiled loop for each tensor."""
-    from . import cpu_kernels  # numba, which a GPU's optimizer does without
+    from dataset_builder.runtime.numba_threads import use_threads  # numba, which a GPU's optimizer does without
 
-    cpu_kernels.use_threads(torch.get_num_threads())
+    from . import cpu_kernels
+
+    use_threads(torch.get_num_threads())
     beta1, beta2 = (np.float32(beta) for beta in group["betas"])
     steps = [np.float32(dlr * (1 - beta)) for beta in group["betas"]]
     kernel: Callable[..., tuple[float, float, float]] = cpu_kernels.gather

@@ -149,13 +149,16 @@ def keep_the_folder_to_ourselves(module: ModuleType) -> None:
 def point_to_our_settings() -> None:
     """Why: audiocraft looks for its teams file in a checkout, and takes the cluster's name from the kernel's and the
     host's, so that any machine at Amazon would need an entry. The folder of runs is made absolute for processes
-    started elsewhere: workers, Slurm's jobs, git clones. What a Mac's GPU lacks its CPU computes; numba has a folder.
+    started elsewhere: workers, Slurm's jobs, git clones. What a Mac's GPU lacks its CPU computes; numba has a folder,
+    and the threads that torch has: more of them would wait on cores that others need.
     Goes when: audiocraft is configured through Hydra alone."""
     os.environ.setdefault("AUDIOCRAFT_CONFIG", str(PROJECT / "config" / "teams.yaml"))
     if sys.platform != "darwin":
         os.environ.setdefault("AUDIOCRAFT_CLUSTER", "default")
     runs = os.environ.get("ORCHESTRATOR_DORA_DIR") or PROJECT / "outputs"
     make_room_for_numba()
+    if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
+        os.environ.setdefault("NUMBA_NUM_THREADS", threads)
     if sys.platform == "darwin":  # torch reads it once, when it is imported; without mps it says nothing
         os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     os.environ["ORCHESTRATOR_DORA_DIR"] = str(Path(runs).absolute())

@@ -140,7 +140,8 @@ def _shown(settings: ReproductionSettings) -> list[Step]:
     data, threads = ("--data", str(settings.data), "--finetuned", sig), ("--threads", str(settings.workers))
     length = ("--seconds", f"{settings.seconds:g}") if settings.seconds else ()
     evaluate = (
-        "--out", str(table), "--metrics", settings.heard_by, "--excerpts", str(settings.excerpts), *length, *threads
+        "--out", str(table), "--metrics", settings.heard_by, "--excerpts", str(settings.excerpts), *length, *threads,
+        *(() if on_gpu else ("--workers", str(settings.workers))),
     )  # fmt: skip
     seconds = f"{settings.seconds or scale.seconds:g}"
     page = ("--table", str(table / "table1.json"), "--excerpts", str(settings.shown), "--seconds", seconds)

@@ -13,7 +13,6 @@ from dataset_builder.errors import UserError
 from orchestrator_solver.decoding.decode import Piece, decode
 from orchestrator_solver.decoding.draws import Draws
 from orchestrator_solver.decoding.guidance import Guidance
-from orchestrator_solver.decoding.linears import prepared
 from orchestrator_solver.decoding.network import Cache, Network
 from orchestrator_solver.decoding.passes import conditions_of
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
@@ -101,23 +100,6 @@ def test_less_precise_products_are_near(model: OrchestratorModel, precision: tor
     codes = known_codes(model, 8)
     exact, near = (_logits(network, codes) for network in (model.network, Network(model.lm, precision)))
     assert (exact - near).std() < exact.std() / 30
-
-
-@pytest.mark.parametrize("whole", [True, False])
-def test_bytes_are_near_with_and_without_instructions_for_them(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
-    """A row's product is the same whatever the others hold; a row of zeros is the bias."""
-    if whole and not torch.cpu.get_capabilities().get("avx512_vnni", False):
-        pytest.skip("this processor has no instructions for sums of bytes")
-    if not whole:
-        monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    rng = torch.Generator().manual_seed(0)
-    weight, bias, x = (torch.randn(size, generator=rng) for size in ((1024, 512), (1024,), (3, 512)))
-    x[2] = 0
-    product = prepared(weight, bias, torch.int8)
-    exact = torch.nn.functional.linear(x, weight, bias)
-    assert (product(x) - exact).std() < exact.std() / 50
-    assert torch.equal(product(x * torch.tensor([[1.0], [1000.0], [1.0]]))[0], product(x)[0])
-    torch.testing.assert_close(product(x)[2], bias)
 
 
 def _logits(network: Network, codes: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,8 @@ early, prompts of several lengths and none, and guidance.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +53,28 @@ def solver(home: Path) -> OrchestratorModel:
 
 
 @pytest.fixture(scope="module")
-def whole(home: Path) -> Path:
+def exported(home: Path) -> Callable[[str], Path]:
+    """The run in a format, in its folder, made when it is first asked for: any test may be a worker's first."""
+
+    @cache
+    def in_format(name: str) -> Path:
+        export("ab12cd34", home / name, format_name=name)
+        return home / name
+
+    return in_format
+
+
+@pytest.fixture(scope="module")
+def whole(exported: Callable[[str], Path]) -> Path:
     """The run in transformers' format."""
-    export("ab12cd34", home / "transformers", format_name="transformers")
-    return home / "transformers"
+    return exported("transformers")
+
+
+@pytest.fixture(scope="module")
+def base(home: Path) -> Path:
+    """The model that the run began from, in transformers' format."""
+    export(BASE, home / "base", format_name="transformers")
+    return home / "base"
 
 
 def references() -> list[np.ndarray]:
@@ -135,9 +154,8 @@ def test_a_reference_that_is_not_given_is_nothing_in_transformers(solver: Orches
     assert (logits_there(model, inputs) - expected).abs().max() < EXACT
 
 
-def test_audiocraft_plays_the_same(solver: OrchestratorModel, home: Path) -> None:
-    export("ab12cd34", home / "audiocraft", format_name="audiocraft")
-    model = MusicGen.get_pretrained(str(home / "audiocraft"), device="cpu")
+def test_audiocraft_plays_the_same(solver: OrchestratorModel, exported: Callable[[str], Path]) -> None:
+    model = MusicGen.get_pretrained(str(exported("audiocraft")), device="cpu")
     conditions = conditions_of(solver, [PROMPTS[0], None])
     assert (logits_of(model.lm, conditions) - logits_of(solver.lm, conditions)).abs().max() < EXACT
     played = greedy(model.lm, conditions, 3.0)
@@ -158,38 +176,43 @@ def without_silence(base: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("classes", [13, 12])
 def test_peft_adds_the_same(
-    solver: OrchestratorModel, home: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, classes: int
+    solver: OrchestratorModel,
+    exported: Callable[[str], Path],
+    base: Path,
+    whole: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    classes: int,
 ) -> None:
     """To a model that was exported from here, and to one as Hugging Face's, loaded as the card says."""
     from peft import PeftModel
 
-    base = home / f"base{classes}"
-    if classes == 13:
-        export(BASE, base, format_name="transformers")
-        export("ab12cd34", home / "peft", format_name="peft")
-    else:
-        without_silence(home / "base13", base)
-    tensors = load_file(home / "peft" / "adapter_model.safetensors")
-    assert (home / "peft" / "adapter_model.safetensors").stat().st_size < 6e6
+    adapter = exported("peft")
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    assert (adapter / "adapter_model.safetensors").stat().st_size < 6e6
     assert all(".lora_" in name or "enc_to_dec_proj" in name for name in tensors)
-    (asked,) = re.findall(r"num_chroma=13, chroma_length=(\d+), ignore", (home / "peft" / "README.md").read_text())
+    (asked,) = re.findall(r"num_chroma=13, chroma_length=(\d+), ignore", (adapter / "README.md").read_text())
     loaded = MusicgenMelodyForConditionalGeneration.from_pretrained(
-        base, num_chroma=13, chroma_length=int(asked), ignore_mismatched_sizes=True
+        base if classes == 13 else without_silence(base, tmp_path),
+        num_chroma=13,
+        chroma_length=int(asked),
+        ignore_mismatched_sizes=True,
     )
-    model = PeftModel.from_pretrained(loaded, home / "peft").eval()
+    model = PeftModel.from_pretrained(loaded, adapter).eval()
     inputs, conditions = inputs_of(whole, PROMPTS), conditions_of(solver, PROMPTS)
     assert (logits_there(model, inputs) - logits_of(solver.lm, conditions)).abs().max() < EXACT
     assert torch.equal(codes_there(model, inputs, 3.0, monkeypatch), greedy(solver.lm, conditions, 3.0))
 
 
 @pytest.mark.parametrize("name", ["transformers", "audiocraft", "peft"])
-def test_what_was_exported_is_read_back(solver: OrchestratorModel, home: Path, name: str) -> None:
-    back = load_model(str(home / name))
+def test_what_was_exported_is_read_back(solver: OrchestratorModel, exported: Callable[[str], Path], name: str) -> None:
+    folder = exported(name)
+    back = load_model(str(folder))
     conditions = conditions_of(solver, PROMPTS)
     assert (logits_of(back.lm, conditions) - logits_of(solver.lm, conditions)).abs().max() < EXACT
     assert back.facts["run"] == "ab12cd34" and back.instrument_words == "midi" and back.max_seconds == SECONDS
-    assert "license: cc-by-nc-4.0\n" in (home / name / "README.md").read_text()
-    begun = language_model_package(f"//pretrained/{home / name}")  # as continue_from
+    assert "license: cc-by-nc-4.0\n" in (folder / "README.md").read_text()
+    begun = language_model_package(f"//pretrained/{folder}")  # as continue_from
     check_fits(back.lm.cfg, begun.state, name)
     assert begun.state.keys() == language_model_package(BASE).state.keys()
     codes = sequence()
@@ -198,8 +221,8 @@ def test_what_was_exported_is_read_back(solver: OrchestratorModel, home: Path, n
 
 
 @pytest.mark.parametrize("name", ["transformers", "audiocraft"])
-def test_what_was_read_back_is_exported_as_ours(home: Path, name: str) -> None:
-    again = home / f"ours of {name}"
-    export(str(home / name), again)
+def test_what_was_read_back_is_exported_as_ours(exported: Callable[[str], Path], tmp_path: Path, name: str) -> None:
+    again = tmp_path / "ours"
+    export(str(exported(name)), again)
     assert load_model(str(again)).facts["run"] == "ab12cd34"
     assert "license: cc-by-nc-4.0\n" in (again / "README.md").read_text()
