@@ -51,15 +51,18 @@ def decode(lm: LMModel, network: Network, piece: Piece, guidance: Guidance, draw
     prefix = base.shape[1] - sequence.shape[-1]
     cache = _prefilled(network, base[:, :prefix], rows, base.shape[1])
     base, step_through = base[:, prefix:], steps_through(network, cache)
+    pick_rows = not torch.equal(rows, torch.arange(len(base), device=rows.device))
     done, given = piece.known.shape[-1], 0
     begun = int(places[:, done].min())
     numbers = draws.numbers(sequence.shape[-1] - begun, network.codebooks)
     complete = places.amax(0).tolist()
     for step in range(begun, sequence.shape[-1]):
         codes = sequence[..., given:step].repeat(len(guidance.passes), 1, 1)
-        logits = step_through(base[:, given:step][rows] + network.embed(codes), prefix + given)
+        beside = base[:, given:step]
+        logits = step_through((beside[rows] if pick_rows else beside) + network.embed(codes), prefix + given)
         taken = draws.pick(guidance.combined(logits), None if numbers is None else numbers[step - begun])
-        sequence[..., step] = torch.where(sequence[..., step] < 0, taken, sequence[..., step])
+        column = sequence[..., step]
+        column.copy_(torch.where(column < 0, taken, column))
         given = step
         ready = bisect_right(complete, step)
         if ready > done:

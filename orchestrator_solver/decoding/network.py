@@ -93,14 +93,14 @@ class Network:
         self.layers = [_made_ready(layer, precision) for layer in lm.transformer.layers]
         self.codebooks, self.card = lm.n_q, lm.card
         self.embeddings = torch.cat([table.weight.detach().float() for table in lm.emb])  # [K * (card + 1), D]
-        self.first = torch.arange(lm.n_q, device=self.device) * (lm.card + 1)
+        self.first = torch.arange(lm.n_q, device=self.device)[:, None] * (lm.card + 1)
         biases = [linear.bias for linear in lm.linears]
         bias = None if biases[0] is None else torch.cat(biases)
         self.classify = prepared(torch.cat([linear.weight for linear in lm.linears]), bias, precision)
 
     def embed(self, codes: torch.Tensor) -> torch.Tensor:
         """The sum of the embeddings of codes `[R, K, S]`: `[R, S, D]`."""
-        return F.embedding(codes + self.first[:, None], self.embeddings).sum(1)
+        return F.embedding(codes + self.first, self.embeddings).sum(1)
 
     def positions(self, length: int) -> torch.Tensor:
         """What is added to each position `[length, D]`."""
@@ -123,7 +123,7 @@ class Network:
         from . import kernels
 
         assert start < cache.length  # the kernels do not look
-        rows = x.flatten(0, 1).float().contiguous().clone()
+        rows = x[:, 0].to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         with _ONE_STEP:
             parts = 4 * use_threads(min(torch.get_num_threads(), self.dim**2 // _WEIGHTS_A_THREAD))
             for layer, past in zip(self._arrays, cache.arrays, strict=True):
