@@ -132,9 +132,7 @@ def _read_ahead(part: np.ndarray) -> None:
 
 
 @_compiled()
-def _outputs(
-    matrix: Any, given: np.ndarray, units: np.ndarray, out: np.ndarray, add: bool, begin: int, end: int
-) -> None:
+def _outputs(matrix: Any, given: np.ndarray, units: np.ndarray, out: np.ndarray, begin: int, end: int) -> None:
     weights, scale, bias = matrix
     sums = np.empty((2, _OUTPUTS), np.float32)
     for i in range(begin, end, _OUTPUTS):
@@ -145,13 +143,12 @@ def _outputs(
             _block(weights, i, given[r], given[r + pair - 1], sums)
             for q in range(pair):
                 for k in range(_OUTPUTS):
-                    value = sums[q, k] * scale[i + k] * units[r + q] + bias[i + k]
-                    out[r + q, i + k] = out[r + q, i + k] + value if add else value
+                    out[r + q, i + k] += sums[q, k] * scale[i + k] * units[r + q] + bias[i + k]
 
 
 @_compiled(parallel=True)
-def product(matrix: Any, x: np.ndarray, out: np.ndarray, parts: int, add: bool, gelu: bool) -> None:
-    """Write, or add, the product of rows `x` `[R, in]` and a matrix `[outputs, in]` to `out` `[R, outputs]`.
+def product(matrix: Any, x: np.ndarray, out: np.ndarray, parts: int) -> None:
+    """Add the product of rows `x` `[R, in]` and a matrix `[outputs, in]` to `out` `[R, outputs]`.
 
     Args:
         matrix: weights `[outputs, in]`, what a unit of each of its rows is worth `[outputs]`, and bias `[outputs]`; see
@@ -159,19 +156,23 @@ def product(matrix: Any, x: np.ndarray, out: np.ndarray, parts: int, add: bool, 
         x: float32.
         out: float32.
         parts: in which threads share the outputs.
-        add: to what is there.
-        gelu: of the products, https://arxiv.org/abs/1606.08415.
     """
     given, units = _ready(matrix[0], x)
     blocks = len(matrix[0]) // _OUTPUTS
     for part in numba.prange(parts):
         place: Any = np.int64(part)  # numba counts from 0 up, and does not multiply that by what may be negative
         begin, end = _OUTPUTS * (blocks * place // parts), _OUTPUTS * (blocks * (place + 1) // parts)
-        _outputs(matrix, given, units, out, add, begin, end)
-        if gelu:
-            for r in range(len(out)):
-                for i in range(begin, end):
-                    out[r, i] *= _F(0.5) * (_F(1) + _F(math.erf(out[r, i] * _F(math.sqrt(0.5)))))
+        _outputs(matrix, given, units, out, begin, end)
+
+
+@_compiled(parallel=True)
+def _gelu(x: np.ndarray, parts: int) -> None:
+    """In place, https://arxiv.org/abs/1606.08415."""
+    flat = x.reshape(-1)
+    for part in numba.prange(parts):
+        place: Any = np.int64(part)
+        for i in range(flat.size * place // parts, flat.size * (place + 1) // parts):
+            flat[i] *= _F(0.5) * (_F(1) + _F(math.erf(flat[i] * _F(math.sqrt(0.5)))))
 
 
 @_compiled(fastmath=_MATH)
@@ -241,12 +242,13 @@ def layer(
         up: of the feed-forward's first half.
         down: of its second.
     """
-    normed, packed = np.empty_like(x), np.empty((len(x), 3 * x.shape[1]), np.float32)
-    between = np.empty((len(x), len(up[0])), np.float32)
+    normed, packed = np.empty_like(x), np.zeros((len(x), 3 * x.shape[1]), np.float32)
+    between = np.zeros((len(x), len(up[0])), np.float32)
     _normed(x, norm1[0], norm1[1], eps, normed)
-    product(qkv, normed, packed, parts, False, False)
+    product(qkv, normed, packed, parts)
     _attention(packed, past, position, normed)
-    product(leave, normed, x, parts, True, False)
+    product(leave, normed, x, parts)
     _normed(x, norm2[0], norm2[1], eps, normed)
-    product(up, normed, between, parts, False, True)
-    product(down, between, x, parts, True, False)
+    product(up, normed, between, parts)
+    _gelu(between, parts)
+    product(down, between, x, parts)

@@ -128,8 +128,8 @@ class Network:
             parts = 4 * use_threads(min(torch.get_num_threads(), self.dim**2 // _WEIGHTS_A_THREAD))
             for layer, past in zip(self._arrays, cache.arrays, strict=True):
                 kernels.layer(rows.numpy(), past, start, parts, *layer)
-            logits = torch.empty(len(rows), self.codebooks * self.card)
-            kernels.product(self._classify_arrays, self.norm(rows).numpy(), logits.numpy(), parts, False, False)
+            logits = torch.zeros(len(rows), self.codebooks * self.card)
+            kernels.product(self._classify_arrays, self.norm(rows).numpy(), logits.numpy(), parts)
         return logits.view(len(rows), self.codebooks, self.card)
 
     @cached_property

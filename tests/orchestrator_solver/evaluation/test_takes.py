@@ -3,18 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from support.tiny_models import SECONDS
 
 from dataset_builder.errors import UserError
 from dataset_builder.runtime.shards import Shard
+from orchestrator_solver import cli
+from orchestrator_solver.commands import evaluate as evaluate_command
 from orchestrator_solver.evaluation.excerpts import choose
 from orchestrator_solver.evaluation.players import ModelPlayer
 from orchestrator_solver.evaluation.run import Evaluation, EvaluationSettings, evaluate
 from orchestrator_solver.evaluation.table_formats import to_json
 from orchestrator_solver.evaluation.takes import Takes
+from orchestrator_solver.evaluation.workers import Recipe, run_shared
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
 from orchestrator_solver.generation.orchestrate import orchestrate
 from orchestrator_solver.generation.sampling import SamplingSettings
@@ -86,6 +91,29 @@ def test_shards_and_a_stop_end_in_the_same_table(
         [batch for batch in Evaluation({"finetuned": model}, stopped).batches if batch.cell.row == "finetuned"]
     )
     assert len(played) == batches + 1, "one batch was lost"
+
+
+def test_processes_that_share_the_batches_end_in_the_same_table(
+    model: OrchestratorModel, tiny_models: Path, settings: EvaluationSettings, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Two play and score everything, so that this process has only to read."""
+    settings = replace(settings, batch=2)
+    whole = numbers(evaluate({"finetuned": model}, settings))
+    shared = replace(settings, out=tmp_path / "b")
+    evaluation = Evaluation({"finetuned": model}, shared)
+    recipe = Recipe(str(tiny_models), "none", None, {}, "float32", shared)
+    run_shared(recipe, len(evaluation.batches), Shard(1, 1), workers=2)
+    monkeypatch.setattr(OrchestratorModel, "generate", play_nothing)
+    assert numbers(evaluation.table()) == whole
+
+
+def test_workers_are_for_the_cpu(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(
+        evaluate_command, "placement", lambda device, precision: SimpleNamespace(device=torch.device("cuda"))
+    )
+    assert cli.main(["evaluate", "--data", "x", "--out", "y", "--workers", "2", "--device", "cuda"]) == 2
+    assert "--workers 2 is for the CPU, found cuda: share by --shard" in capsys.readouterr().err
 
 
 def test_a_take_does_not_depend_on_its_neighbours(tiny_data: Path, model: OrchestratorModel) -> None:
