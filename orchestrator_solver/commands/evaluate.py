@@ -119,9 +119,9 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation import table_formats
     from ..evaluation.models import load_rows
     from ..evaluation.run import Evaluation, EvaluationSettings
-    from ..evaluation.workers import Recipe, run_shared
     from ..metrics.registry import build_metrics, build_set_metrics, names_of
     from ..page.table_page import write_table_page
+    from ..workflows.shared_evaluation import Recipe, run_shared
 
     torch.set_num_threads(args.threads)
     shard, metrics = Shard.parse(args.shard), names_of(args.metrics)

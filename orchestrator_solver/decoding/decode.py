@@ -51,7 +51,7 @@ def decode(lm: LMModel, network: Network, piece: Piece, guidance: Guidance, draw
     prefix = base.shape[1] - sequence.shape[-1]
     cache = _prefilled(network, base[:, :prefix], rows, base.shape[1])
     base, step_through = base[:, prefix:], steps_through(network, cache)
-    pick_rows = not torch.equal(rows, torch.arange(len(base), device=rows.device))
+    in_order = list(piece.of_request) == list(range(len(base) // len(guidance.passes)))
     done, given = piece.known.shape[-1], 0
     begun = int(places[:, done].min())
     numbers = draws.numbers(sequence.shape[-1] - begun, network.codebooks)
@@ -59,7 +59,7 @@ def decode(lm: LMModel, network: Network, piece: Piece, guidance: Guidance, draw
     for step in range(begun, sequence.shape[-1]):
         codes = sequence[..., given:step].repeat(len(guidance.passes), 1, 1)
         beside = base[:, given:step]
-        logits = step_through((beside[rows] if pick_rows else beside) + network.embed(codes), prefix + given)
+        logits = step_through((beside if in_order else beside[rows]) + network.embed(codes), prefix + given)
         taken = draws.pick(guidance.combined(logits), None if numbers is None else numbers[step - begun])
         column = sequence[..., step]
         column.copy_(torch.where(column < 0, taken, column))

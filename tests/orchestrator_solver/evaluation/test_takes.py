@@ -19,10 +19,10 @@ from orchestrator_solver.evaluation.players import ModelPlayer
 from orchestrator_solver.evaluation.run import Evaluation, EvaluationSettings, evaluate
 from orchestrator_solver.evaluation.table_formats import to_json
 from orchestrator_solver.evaluation.takes import Takes
-from orchestrator_solver.evaluation.workers import Recipe, run_shared
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
 from orchestrator_solver.generation.orchestrate import orchestrate
 from orchestrator_solver.generation.sampling import SamplingSettings
+from orchestrator_solver.workflows.shared_evaluation import Recipe, run_shared
 
 
 @pytest.fixture(scope="module")

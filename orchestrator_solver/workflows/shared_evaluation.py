@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from dataset_builder.runtime.process_pool import parallel_map
 from dataset_builder.runtime.shards import Shard
 
+from ..evaluation.models import load_rows
+from ..evaluation.run import Evaluation, EvaluationSettings
 from ..runtime.placement import placement
-from .models import load_rows
-from .run import Evaluation, EvaluationSettings
 
 _mine: dict[str, Evaluation] = {}  # of this process, which works for one evaluation
 
