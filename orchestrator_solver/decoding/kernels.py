@@ -160,7 +160,7 @@ def product(matrix: Any, x: np.ndarray, out: np.ndarray, parts: int) -> None:
     given, units = _ready(matrix[0], x)
     blocks = len(matrix[0]) // _OUTPUTS
     for part in numba.prange(parts):
-        place: Any = np.int64(part)  # numba counts from 0 up, and does not multiply that by what may be negative
+        place: Any = np.int64(part)  # the counter has no sign, and times a signed number it would be a float
         begin, end = _OUTPUTS * (blocks * place // parts), _OUTPUTS * (blocks * (place + 1) // parts)
         _outputs(matrix, given, units, out, begin, end)
 

@@ -10,7 +10,7 @@ from ..evaluation.models import load_rows
 from ..evaluation.run import Evaluation, EvaluationSettings
 from ..runtime.placement import placement
 
-_mine: dict[str, Evaluation] = {}  # of this process, which works for one evaluation
+_mine: list[Evaluation] = []  # of this process, which works for one
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,6 @@ def _run_batch(recipe: Recipe, index: int) -> None:
 
     if not _mine:
         torch.set_num_threads(1)
-        _mine[recipe.finetuned] = recipe.evaluation()
-    (evaluation,) = _mine.values()
+        _mine.append(recipe.evaluation())
+    (evaluation,) = _mine
     evaluation.run_batch(evaluation.batches[index])
