@@ -2,21 +2,21 @@
 nothing private of ours, and carry no output."""
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from support.made_up_runs import evaluated, trained
 from support.wandb_server import WandbServer
 
 from dataset_builder.nano.corpus import NanoSettings
 from dataset_builder.pipeline.build import build
 from dataset_builder.pipeline.settings import BuildSettings
-from orchestrator_solver import train
 from orchestrator_solver.paths import PROJECT
-from orchestrator_solver.workflows.sweep import rows as grids
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 
@@ -100,24 +100,12 @@ def test_the_listening_notebook_plays_the_shipped_models(nano: Path, tmp_path: P
 
 
 @pytest.fixture
-def hours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[grids.Row]:
-    """The rows of a grid, new, in a folder of runs of their own."""
-    runs = tmp_path / "runs"  # not where the notebook is: a folder of runs holds one that is called `grids`, too
-    monkeypatch.setattr(train.main.dora, "dir", runs)
-    monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", str(runs))
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of runs, of which other processes are told by their environment alone, as the notebook is."""
+    folder = tmp_path / "runs"  # not where the notebook is: a folder of runs holds one that is called `grids`, too
+    monkeypatch.setenv("ORCHESTRATOR_DORA_DIR", str(folder))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    return grids.expand("nano_hours")
-
-
-def log_offline(row: grids.Row) -> None:
-    """Log a few updates as a run does that has no network."""
-    import wandb
-
-    run = wandb.init(project="p", id=row.sig, dir=str(row.sheep.xp.folder), mode="offline", reinit="create_new")
-    for update in range(10, 60, 10):
-        losses = {f"steps/ce_q{k}": 4 - 0.1 * k - 0.01 * update for k in (1, 2)}
-        run.log({"steps/ce": 4 - 0.01 * update, **losses, "update": update})
-    run.finish()
+    return folder
 
 
 @pytest.fixture
@@ -130,26 +118,25 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
 
 
 @pytest.mark.slow
-def test_the_sweeps_notebook_compares_tests_scales_and_exports(
-    hours: list[grids.Row], server: WandbServer, tmp_path: Path
-) -> None:
+def test_the_sweeps_notebook_compares_tests_scales_and_exports(runs: Path, server: WandbServer, tmp_path: Path) -> None:
     """What one run logged offline and another at the server, of which the others are not known there."""
-    for place, row in enumerate(hours):
-        trained(row, [4.0 - 0.1 * place, 3.0 - 0.1 * place])
-        evaluated(row, 0.4 + 0.05 * place)
-    log_offline(hours[0])
-    server.history[hours[1].sig] = [{"_step": step, "update": 10 * step, "steps/ce": 3.5} for step in range(7)]
+    path = {**os.environ, "PYTHONPATH": str(PROJECT / "tests")}
+    words = [sys.executable, "-m", "support.made_up_grid", "nano_hours"]
+    made = subprocess.run(words, cwd=PROJECT, env=path, capture_output=True, text=True, check=True)
+    sigs = made.stdout.splitlines()[-1].split()
+    server.history[sigs[1]] = [{"_step": step, "update": 10 * step, "steps/ce": 3.5} for step in range(7)]
     text, figures, _ = execute("sweeps", 'RUNS, SCALE = ["nano_hours"], "orchestrator.hours"', tmp_path)
-    assert figures == 5  # losses; scores, differences; scaling; updates
-    assert "starred where p < 0.05 after correction" in text and "12 rows of 2 runs" in text
+    assert figures == 5, text  # losses; scores, differences; scaling; updates
+    assert "starred where p < 0.05 after correction" in text, text
+    assert "12 rows of 2 runs" in text, text
     assert text.count("is left out: Could not find run") == 2
-    exported = (tmp_path / "runs/wandb_export.csv").read_text()
-    assert [exported.count(f"\n{row.sig},") for row in hours] == [5, 7, 0, 0]
+    exported = (runs / "wandb_export.csv").read_text()
+    assert [exported.count(f"\n{sig},") for sig in sigs] == [5, 7, 0, 0]
 
 
 @pytest.mark.slow
-def test_the_sweeps_notebook_says_what_is_missing(hours: list[grids.Row], tmp_path: Path) -> None:
+def test_the_sweeps_notebook_says_what_is_missing(runs: Path, tmp_path: Path) -> None:
     text, *_ = execute("sweeps", 'RUNS, SCALE = ["nano_hours"], "orchestrator.hours"', tmp_path)
     for told in ("no finished epoch", "fewer than two runs were evaluated", "none of the runs has logged to wandb"):
         assert told in text
-    assert not (tmp_path / "runs/wandb_export.csv").exists()
+    assert not (runs / "wandb_export.csv").exists()
