@@ -77,7 +77,7 @@ class Network:
     own kernels on a CPU, all else through torch.
 
     Args:
-        lm: in evaluation mode; its weights are copied where they are packed or changed.
+        lm: in evaluation mode; its weights are copied where their precision changes.
         precision: of the products, see `linears.prepared`.
 
     Raises:
