@@ -1,8 +1,9 @@
 """Sums of bytes times whole numbers of 16 bits, as fast as memory gives the bytes.
 
 Written in LLVM's own terms, because numba widens each factor to 32 bits before it multiplies. They name no processor's
-instruction: what sums products in pairs (x86's `vpdpwssd` or `vpmaddwd`, others' alike) is found by LLVM. numba keeps what
-it compiled for as long as `kernels.py` does not change: after a change here, change that, too, or empty `__pycache__`.
+instruction: what sums products in pairs (x86's `vpdpwssd` or `vpmaddwd`, others' alike) is found by LLVM.
+
+numba keeps what it compiled for as long as `kernels.py` does not change: after a change here, empty `__pycache__`.
 """
 
 from typing import Any
