@@ -5,6 +5,7 @@ trained, in the folder of runs that the environment names; prints the rows' sign
 import sys
 
 import wandb
+
 from orchestrator_solver.workflows.sweep import rows as grids
 
 from .made_up_runs import evaluated, trained
