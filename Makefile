@@ -20,7 +20,7 @@ setup: $(STAMP)  ## install everything into .venv
 # Picks the build of torch by the GPUs of this machine, or as UV_TORCH_BACKEND=cpu, cu126 or cu130 says.
 $(STAMP): requirements.lock pyproject.toml .ci/install
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/install
-	@$(BIN)/python -m orchestrator_solver.decoding.build  # else the first take waits for it
+	@$(BIN)/python -m orchestrator_solver.decoding.compiled.build  # else the first take waits for it
 	@echo "$(UV_TORCH_BACKEND)" > $@
 
 # What is installed is exchanged when another build is asked for.

@@ -1,12 +1,13 @@
 """Grids that ask one question at two scales: the nano models on a CPU, and the paper's 1.5B."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dora.explore import Launcher
 
 from ._explorer import OrchestratorExplorer, Overrides, on_cpu
 
 Rows = Mapping[str, Overrides]  # by label
+Labelled = Iterable[tuple[str, Overrides]]
 SCORES: Overrides = {"evaluate.metrics.clips": ["sim", "melody", "instruments", "kl_musicnn"]}
 
 
@@ -20,7 +21,12 @@ def data_sets(root: str, names: Sequence[str]) -> dict[str, Overrides]:
     return {name: {"dset_root": f"{root}-{name}"} for name in names}
 
 
-def nano_grid(rows: Rows, bound: Overrides | None = None) -> OrchestratorExplorer:
+def with_seeds(rows: Rows, seeds: Sequence[int]) -> Labelled:
+    """Each row with each seed, those of one label side by side: `orchestrator compare` makes one of them."""
+    return [(label, {**overrides, "seed": seed}) for label, overrides in rows.items() for seed in seeds]
+
+
+def nano_grid(rows: Rows | Labelled, bound: Overrides | None = None) -> OrchestratorExplorer:
     """An explorer of rows at the embedded scale; `bound` is the same in all."""
 
     def explore(launcher: Launcher) -> None:
@@ -32,7 +38,7 @@ def nano_grid(rows: Rows, bound: Overrides | None = None) -> OrchestratorExplore
 
 
 def full_grid(
-    rows: Rows, bound: Overrides | None = None, solver: str = "orchestrator", gpus: int = 8
+    rows: Rows | Labelled, bound: Overrides | None = None, solver: str = "orchestrator", gpus: int = 8
 ) -> OrchestratorExplorer:  # fmt: skip
     """An explorer of rows around the paper's run; `bound` is the same in all."""
 
@@ -44,7 +50,7 @@ def full_grid(
     return OrchestratorExplorer(explore)
 
 
-def _schedule(launcher: Launcher, rows: Rows) -> None:
+def _schedule(launcher: Launcher, rows: Rows | Labelled) -> None:
     launcher.bind_(SCORES)
-    for label, overrides in rows.items():
+    for label, overrides in rows.items() if isinstance(rows, Mapping) else rows:
         launcher({"label": label, **overrides})

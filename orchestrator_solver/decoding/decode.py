@@ -11,7 +11,8 @@ from ..features.conditions import Condition
 from .draws import Draws
 from .graphs import steps_through
 from .guidance import Guidance
-from .network import Cache, Network
+from .network import Network
+from .past import Cache
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,9 @@ def _fused(lm: LMModel, network: Network, piece: Piece, steps: int) -> torch.Ten
 
 def _prefilled(network: Network, prefix: torch.Tensor, rows: torch.Tensor, length: int) -> Cache:
     """A cache of `length` positions, whose first are those of the prefix, computed once a request."""
-    cache = Cache(network, len(rows), length)
+    cache = network.cache(len(rows), length)
     if prefix.shape[1]:
-        once = Cache(network, len(prefix), prefix.shape[1])
+        once = network.cache(len(prefix), prefix.shape[1])
         network(prefix, once, 0)
         cache.take(once, rows, prefix.shape[1])
     return cache

@@ -8,7 +8,8 @@ from functools import partial
 
 import torch
 
-from .network import Cache, Network
+from .network import Network
+from .past import Cache
 
 _BUCKET = 256  # positions: a graph looks at so many, or twice as many, and so on
 _WARM = 3  # runs before a capture, which torch asks for

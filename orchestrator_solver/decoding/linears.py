@@ -1,11 +1,13 @@
 """Matrices of a precision: multiplied by torch where many rows are, and given to our kernels where few are."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional as F
 
+from .large_pages import Shelf
+
+BLOCK = (4, 64)  # outputs and inputs, which our kernels read one block after another
 _HIGHEST = 127  # of a signed byte
 
 
@@ -14,7 +16,7 @@ class Matrix:
     """The product with a matrix.
 
     Attributes:
-        weight: `[out, in]`.
+        weight: `[out, in]`, or in blocks `[out / 4, in / 64, 4, 64]`.
         bias: `[out]`, or none.
         scale: what a byte of each row is worth `[out]`; none if weights are no bytes.
     """
@@ -25,22 +27,32 @@ class Matrix:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """`[N, out]` of `[N, in]` of any precision."""
-        weight = self.weight if self.scale is None else self.weight.float().mul_(self.scale[:, None])
+        weight = self.plain if self.scale is None else self.plain.float().mul_(self.scale[:, None])
         return F.linear(x.to(weight.dtype), weight, self.bias)
 
     @property
-    def suits_kernels(self) -> bool:
-        """Whether its sizes are multiples of what `kernels` compute at once."""
-        outputs, inputs = self.weight.shape
-        return outputs % 4 == 0 and inputs % 64 == 0
+    def shape(self) -> tuple[int, int]:
+        """Outputs and inputs."""
+        if self.weight.ndim == 2:
+            outputs, inputs = self.weight.shape
+            return outputs, inputs
+        return self.weight.shape[0] * BLOCK[0], self.weight.shape[1] * BLOCK[1]
 
-    def arrays(self) -> tuple[Any, Any, Any]:
-        """Weights, scale and bias as `kernels.product` takes them; they share memory where they can."""
-        ones, zeros = torch.ones(len(self.weight)), torch.zeros(len(self.weight))
-        bias = zeros if self.bias is None else self.bias.float()
-        scale = ones if self.scale is None else self.scale
-        weight = self.weight.view(torch.uint16) if self.weight.dtype == torch.bfloat16 else self.weight
-        return weight.numpy(), scale.numpy(), bias.numpy()
+    @property
+    def plain(self) -> torch.Tensor:
+        """The weights `[out, in]`."""
+        return self.weight if self.weight.ndim == 2 else self.weight.transpose(1, 2).flatten(2).flatten(0, 1)
+
+    @property
+    def suits_kernels(self) -> bool:
+        """Whether it can be in blocks."""
+        return not any(size % part for size, part in zip(self.shape, BLOCK, strict=True))
+
+    def in_blocks(self, shelf: Shelf) -> "Matrix":
+        """The same on a shelf, as memory gives it to our kernels soonest."""
+        outputs, inputs = self.shape
+        blocks = self.weight.view(outputs // BLOCK[0], BLOCK[0], inputs // BLOCK[1], BLOCK[1]).transpose(1, 2)
+        return replace(self, weight=shelf.put(blocks))
 
 
 def prepared(weight: torch.Tensor, bias: torch.Tensor | None, precision: torch.dtype) -> Matrix:

@@ -1,10 +1,9 @@
 """audiocraft's transformer with weights made ready, for one step after another."""
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from audiocraft.models.lm import LMModel
@@ -14,37 +13,12 @@ from torch.nn import functional as F
 
 from dataset_builder.errors import UserError
 
-from .linears import Matrix, prepared
+from .large_pages import Shelf
+from .linears import BLOCK, Matrix, prepared
+from .past import Cache, Past
 
-_ONE_STEP = threading.Lock()  # at a time: each has all cores, and not every kind of numba's threads can be shared
-_WEIGHTS_A_THREAD = 1 << 14  # of the smallest product: with fewer, threads wait for one another
-
-
-class Cache:
-    """Keys and values of every layer `[2, R, heads, T, d]`, as many as they will become: never copied again.
-
-    A head's positions lie one after the other, because attention reads them all at each step.
-
-    Args:
-        network: whose.
-        rows: of it.
-        length: positions, the prefix among them.
-    """
-
-    def __init__(self, network: "Network", rows: int, length: int) -> None:
-        self.length = length
-        shape = (2, rows, network.heads, length, network.dim // network.heads)
-        self.layers = [torch.zeros(shape, dtype=network.dtype, device=network.device) for _ in network.layers]
-
-    def take(self, other: "Cache", rows: torch.Tensor, length: int) -> None:
-        """Fill the first `length` positions with those `rows` of another."""
-        for mine, theirs in zip(self.layers, other.layers, strict=True):
-            mine[:, :, :, :length] = theirs[:, rows, :, :length]
-
-    @cached_property
-    def arrays(self) -> list[Any]:
-        """The same memory, as `kernels.layer` takes it."""
-        return [(one.view(torch.uint16) if one.dtype == torch.bfloat16 else one).numpy() for one in self.layers]
+if TYPE_CHECKING:
+    from .compiled.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -69,12 +43,17 @@ class _Layer:
         """Whether all of them do."""
         return all(matrix.suits_kernels for matrix in self.matrices)
 
+    def in_blocks(self, shelf: Shelf) -> "_Layer":
+        """The same, its matrices in blocks."""
+        qkv, out, up, down = (matrix.in_blocks(shelf) for matrix in self.matrices)
+        return replace(self, qkv=qkv, out=out, up=up, down=down)
+
 
 class Network:
     """A language model that is given embeddings and a cache.
 
-    Sums of layers stay in float32; products, keys and values are of `dtype`. One position at a time goes through our
-    own kernels on a CPU, all else through torch.
+    Sums of layers stay in float32; products are of `dtype`, keys and values of `key_dtype`. One position at a time goes
+    through our own kernels on a CPU, all else through torch.
 
     Args:
         lm: in evaluation mode; its weights are copied where their precision changes.
@@ -97,6 +76,15 @@ class Network:
         biases = [linear.bias for linear in lm.linears]
         bias = None if biases[0] is None else torch.cat(biases)
         self.classify = prepared(torch.cat([linear.weight for linear in lm.linears]), bias, precision)
+        in_bytes = precision == torch.int8 and self._has_kernels and self.dim // self.heads % BLOCK[1] == 0
+        self.key_dtype = torch.int8 if in_bytes else self.dtype
+        if self._has_kernels and precision != torch.float32:
+            self._order_weights()
+
+    def cache(self, rows: int, length: int) -> Cache:
+        """Empty, for so many rows and positions."""
+        shape = (rows, self.heads, length, self.dim // self.heads)
+        return Cache(len(self.layers), shape, self.key_dtype, self.device)
 
     def embed(self, codes: torch.Tensor) -> torch.Tensor:
         """The sum of the embeddings of codes `[R, K, S]`: `[R, S, D]`."""
@@ -113,47 +101,36 @@ class Network:
         """Logits `[R, K, card]` after the last of the positions `x` `[R, S, D]`, the first of which is `start`."""
         steps = x.shape[1]
         if steps == 1 and self._has_kernels:
-            return self._compiled(x, cache, start)
+            return self._compiled(x[:, 0], cache.layers, start).view(len(x), self.codebooks, self.card)
         mask = _causal(steps, start, x.device) if steps > 1 and start else None
-        return self._through(x, cache, partial(_attended, start=start, mask=mask))
-
-    def _compiled(self, x: torch.Tensor, cache: Cache, start: int) -> torch.Tensor:
-        from dataset_builder.runtime.numba_threads import use_threads  # numba: what plays nothing does without
-
-        from . import kernels
-
-        assert start < cache.length  # the kernels do not look
-        rows = x[:, 0].to(torch.float32, copy=True, memory_format=torch.contiguous_format)
-        with _ONE_STEP:
-            parts = 4 * use_threads(min(torch.get_num_threads(), self.dim**2 // _WEIGHTS_A_THREAD))
-            for layer, past in zip(self._arrays, cache.arrays, strict=True):
-                kernels.layer(rows.numpy(), past, start, parts, *layer)
-            logits = torch.zeros(len(rows), self.codebooks * self.card)
-            kernels.product(self._classify_arrays, self.norm(rows).numpy(), logits.numpy(), parts)
-        return logits.view(len(rows), self.codebooks, self.card)
+        return self._through(x, cache, partial(_attended, start=start, mask=mask, precision=self.dtype))
 
     @cached_property
     def _has_kernels(self) -> bool:
-        """Whether `kernels` know this kind of device, the precision, and all that layers do."""
+        """Whether our kernels know this kind of device, the precision, and all that layers do."""
         return (
             self.device.type == "cpu"
             and self.dtype in (torch.float32, torch.bfloat16)
             and self.classify.suits_kernels
+            and self.dim // self.heads % 32 == 0
             and all(layer.activation is F.gelu and layer.suits_kernels for layer in self.layers)
         )
 
-    @cached_property
-    def _arrays(self) -> list[tuple[Any, ...]]:
-        """What `kernels.layer` is told of each layer."""
-        return [
-            (layer.norm1.eps, _norm_arrays(layer.norm1), _norm_arrays(layer.norm2),
-             *(matrix.arrays() for matrix in layer.matrices))
-            for layer in self.layers
-        ]  # fmt: skip
+    def _order_weights(self) -> None:
+        matrices = [self.classify, *(matrix for layer in self.layers for matrix in layer.matrices)]
+        shelf = Shelf(sum(matrix.weight.numel() * matrix.weight.element_size() for matrix in matrices))
+        self.classify = self.classify.in_blocks(shelf)
+        for number, layer in enumerate(self.layers):
+            self.layers[number] = layer.in_blocks(shelf)
 
     @cached_property
-    def _classify_arrays(self) -> tuple[Any, Any, Any]:
-        return self.classify.arrays()
+    def _compiled(self) -> "Steps":
+        from .compiled.steps import Steps  # numba: what plays nothing does without
+
+        layers: list[list[nn.LayerNorm | Matrix]] = [
+            [layer.norm1, layer.norm2, *layer.matrices] for layer in self.layers
+        ]
+        return Steps(layers, (self.norm, self.classify), self.heads, self.key_dtype)
 
     def at(self, x: torch.Tensor, cache: Cache, position: torch.Tensor, length: int) -> torch.Tensor:
         """The same after one position `[R, 1, D]`, where nothing but values differs from step to step.
@@ -168,7 +145,7 @@ class Network:
         return self._through(x, cache, partial(_attended_at, position=position, mask=mask))
 
     def _through(
-        self, x: torch.Tensor, cache: Cache, attended: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+        self, x: torch.Tensor, cache: Cache, attended: Callable[[torch.Tensor, Past], torch.Tensor]
     ) -> torch.Tensor:
         rows, steps, dim = x.shape
         x = x.flatten(0, 1)  # matrices of two dimensions are multiplied sooner
@@ -180,22 +157,25 @@ class Network:
         return self.classify(last).float().view(rows, self.codebooks, self.card)
 
 
-def _attended(packed: torch.Tensor, past: torch.Tensor, start: int, mask: torch.Tensor | None) -> torch.Tensor:
+def _attended(
+    packed: torch.Tensor, past: Past, start: int, mask: torch.Tensor | None, precision: torch.dtype
+) -> torch.Tensor:
     """What attention makes `[R * S, D]` of queries, keys and values `[3, R, heads, S, d]` and those before them."""
     steps = packed.shape[3]
-    past[:, :, :, start : start + steps] = packed[1:]
-    keys, values = past[:, :, :, : start + steps]
+    past.put(start, packed[1:])
+    keys, values = past.until(start + steps, precision)
     out = F.scaled_dot_product_attention(
-        packed[0].to(past.dtype), keys, values, attn_mask=mask, is_causal=steps > 1 and not start
+        packed[0].to(precision), keys, values, attn_mask=mask, is_causal=steps > 1 and not start
     )
     return out.transpose(1, 2).reshape(packed.shape[1] * steps, -1)
 
 
-def _attended_at(packed: torch.Tensor, past: torch.Tensor, position: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def _attended_at(packed: torch.Tensor, past: Past, position: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """The same of one position, whose place is a value on the device."""
-    past.index_copy_(3, position, packed[1:].to(past.dtype))
-    keys, values = past[:, :, :, : mask.shape[0]]
-    out = F.scaled_dot_product_attention(packed[0].to(past.dtype), keys, values, mask[None])
+    numbers = past.numbers
+    numbers.index_copy_(3, position, packed[1:].to(numbers.dtype))
+    keys, values = numbers[:, :, :, : mask.shape[0]]
+    out = F.scaled_dot_product_attention(packed[0].to(numbers.dtype), keys, values, mask[None])
     return out.transpose(1, 2).flatten(1)
 
 
@@ -212,10 +192,6 @@ def _made_ready(layer: StreamingTransformerLayer, precision: torch.dtype) -> _La
         ready(attention.out_proj.weight, attention.out_proj.bias), ready(layer.linear1.weight, layer.linear1.bias),
         ready(layer.linear2.weight, layer.linear2.bias), layer.activation,
     )  # fmt: skip
-
-
-def _norm_arrays(norm: nn.LayerNorm) -> tuple[Any, Any]:
-    return norm.weight.detach().float().numpy(), norm.bias.detach().float().numpy()
 
 
 def _refuse_others(lm: LMModel) -> None:

@@ -13,7 +13,7 @@ from dataset_builder.errors import UserError
 from orchestrator_solver.decoding.decode import Piece, decode
 from orchestrator_solver.decoding.draws import Draws
 from orchestrator_solver.decoding.guidance import Guidance
-from orchestrator_solver.decoding.network import Cache, Network
+from orchestrator_solver.decoding.network import Network
 from orchestrator_solver.decoding.passes import conditions_of
 from orchestrator_solver.generation.model import OrchestratorModel, load_model
 from orchestrator_solver.generation.reference_audio import ReferenceAudio
@@ -103,13 +103,13 @@ def test_less_precise_products_are_near(model: OrchestratorModel, precision: tor
 
 
 def _logits(network: Network, codes: torch.Tensor) -> torch.Tensor:
-    return network(network.embed(codes), Cache(network, 2, codes.shape[-1]), 0)
+    return network(network.embed(codes), network.cache(2, codes.shape[-1]), 0)
 
 
 def test_what_a_graph_holds_is_the_plain_step(model: OrchestratorModel) -> None:
     """A step whose position is a value, and which looks past it through a mask: what CUDA graphs replay."""
     network, x = model.network, model.network.embed(known_codes(model, 9))
-    plain, valued = Cache(network, 2, 20), Cache(network, 2, 20)
+    plain, valued = network.cache(2, 20), network.cache(2, 20)
     for cache in (plain, valued):
         network(x[:, :8], cache, 0)
     wanted = network(x[:, 8:], plain, 8)

@@ -1,13 +1,14 @@
 """The compiled step is torch's: products of all precisions, attention, and a whole step through the network."""
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from orchestrator_solver.decoding import kernels
+from orchestrator_solver.decoding.compiled import products
+from orchestrator_solver.decoding.compiled.steps import matrix_arrays
+from orchestrator_solver.decoding.large_pages import Shelf
 from orchestrator_solver.decoding.linears import Matrix, prepared
-from orchestrator_solver.decoding.network import Cache, Network
+from orchestrator_solver.decoding.network import Network
 from orchestrator_solver.generation.model import load_model
 
 PRECISIONS = [torch.float32, torch.bfloat16, torch.int8]
@@ -19,7 +20,9 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def product(matrix: Matrix, x: torch.Tensor, *, before: float = 0.0, parts: int = 3) -> torch.Tensor:
     out = torch.full((len(x), len(matrix.weight)), before)
-    kernels.product(matrix.arrays(), x.numpy(), out.numpy(), parts)
+    if matrix.weight.dtype != torch.float32:
+        matrix = matrix.in_blocks(Shelf(matrix.weight.nbytes))
+    products.product(matrix_arrays(matrix), x.numpy(), out.numpy(), parts)
     return out
 
 
@@ -53,10 +56,11 @@ def test_sums_of_bytes_do_not_overflow(width: int) -> None:
     torch.testing.assert_close(product(matrix, torch.full((1, width), 7.0)), torch.full((1, 4), 21.0 * width))
 
 
-def test_what_is_not_finite_stays_so() -> None:
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_what_is_not_finite_stays_so(precision: torch.dtype) -> None:
     x = drawn(2, 64)
     x[0, 3] = torch.nan
-    found = product(prepared(drawn(4, 64), None, torch.float32), x)
+    found = product(prepared(drawn(4, 64), None, precision), x)
     assert found[0].isnan().all() and found[1].isfinite().all()
 
 
@@ -67,20 +71,17 @@ def test_a_compiled_step_is_the_plain_one(precision: torch.dtype, monkeypatch: p
     x, found = network.embed(codes), {}
     for compiled in (True, False):
         monkeypatch.setattr(network, "_has_kernels", compiled)
-        cache = Cache(network, 3, 12)
+        cache = network.cache(3, 12)
         network(x[:, :8], cache, 0)
-        found[compiled] = network(x[:, 8:], cache, 8), [layer.float() for layer in cache.layers]
+        found[compiled] = (
+            network(x[:, 8:], cache, 8),
+            [layer.numbers * layer.units[..., None] for layer in cache.layers],
+        )
     exact = precision == torch.float32
     (logits, past), (wanted, wanted_past) = found[True], found[False]
     assert (logits - wanted).std() < wanted.std() / (1e5 if exact else 50)
     for ours, theirs in zip(past, wanted_past, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4 if exact else 0.05, atol=1e-4 if exact else 0.05)
-
-
-def test_bfloat16_is_rounded_as_torch_rounds() -> None:
-    values = np.float32([1.0, 1.00390625, 1.01171875, -3.1415927, 1e-20, 65504.0])
-    wanted = torch.from_numpy(values).bfloat16().view(torch.uint16).numpy()
-    assert [int(kernels._rounded(value)) for value in values] == wanted.tolist()
 
 
 def test_other_activations_and_widths_go_through_torch(monkeypatch: pytest.MonkeyPatch) -> None:
