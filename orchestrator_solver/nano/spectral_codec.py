@@ -76,20 +76,22 @@ class SpectralDecoder(nn.Module):
         dimension: of the latents.
         width: of the network.
         blocks: number of residual blocks.
-        hop_length: in samples; a multiple of 10.
+        hop_length: in samples; a multiple of 5 and of `tone_steps`.
         sample_rate: in Hz.
         per_semitone: oscillators a semitone.
+        tone_steps: how often a frame the oscillators' amplitudes change: attacks are heard no sharper than that.
         bands: of the noise.
     """
 
     def __init__(
-        self, dimension: int, width: int, blocks: int, hop_length: int, sample_rate: int, per_semitone: int, bands: int
-    ) -> None:
+        self, dimension: int, width: int, blocks: int, hop_length: int, sample_rate: int, per_semitone: int,
+        tone_steps: int, bands: int,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.hop_length = hop_length
         self.enter = nn.Conv1d(dimension, width, 1)
         self.blocks = nn.Sequential(*(_Block(width) for _ in range(blocks)))
-        self.tones = _Oscillators(width, hop_length // 2, sample_rate, per_semitone)
+        self.tones = _Oscillators(width, hop_length, tone_steps, sample_rate, per_semitone)
         self.noise = _Noise(width, hop_length // 5, bands)
 
     @property
@@ -105,7 +107,7 @@ class SpectralDecoder(nn.Module):
 
 
 class _Oscillators(nn.Module):
-    """Tones of fixed frequencies from A0 on, whose amplitudes follow the latents, two a frame.
+    """Tones of fixed frequencies from A0 on, whose amplitudes follow the latents, `steps` a frame.
 
     Their phases run on from frame to frame, so that a held amplitude is a pure tone.
     """
@@ -113,12 +115,13 @@ class _Oscillators(nn.Module):
     sines: torch.Tensor
     cosines: torch.Tensor
 
-    def __init__(self, width: int, hop: int, sample_rate: int, per_semitone: int) -> None:
+    def __init__(self, width: int, hop_length: int, steps: int, sample_rate: int, per_semitone: int) -> None:
         super().__init__()
-        self.hop, self.window = hop, 4 * hop
+        self.steps, self.hop = steps, hop_length // steps
+        self.window = 4 * self.hop
         count = int(12 * per_semitone * math.log2(0.49 * sample_rate / 27.5))
         cycles = 27.5 / sample_rate * 2 ** (torch.arange(count, dtype=torch.float64) / (12 * per_semitone))
-        self.amplitudes = nn.Linear(width, 2 * count)
+        self.amplitudes = nn.Linear(width, steps * count)
         nn.init.constant_(self.amplitudes.bias, -7.0)
         offset = torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         angle = 2 * math.pi * (cycles[:, None] * torch.arange(self.window) + offset[:, None])
@@ -128,8 +131,10 @@ class _Oscillators(nn.Module):
         self.register_buffer("cosines", (angle.cos() * hann).float(), persistent=False)
 
     def forward(self, hidden: torch.Tensor, length: int, first: int = 0) -> torch.Tensor:
-        amplitude = self.amplitudes(hidden).unflatten(-1, (2, -1)).flatten(1, 2).clamp(max=2).exp()  # [B, F, N]
-        frame = torch.arange(amplitude.shape[1], dtype=torch.float64) + 2 * first
+        amplitude = (
+            self.amplitudes(hidden).unflatten(-1, (self.steps, -1)).flatten(1, 2).clamp(max=2).exp()
+        )  # [B, F, N]
+        frame = torch.arange(amplitude.shape[1], dtype=torch.float64) + self.steps * first
         turn = 2 * math.pi * (frame[:, None] * self.hop * self.cycles % 1)
         cosine, sine = (wave.float().to(hidden.device) for wave in (turn.cos(), turn.sin()))
         waves = (amplitude * cosine) @ self.sines + (amplitude * sine) @ self.cosines
@@ -176,9 +181,10 @@ def _autoencoder(name: str, cfg: object) -> tuple[nn.Module, nn.Module]:
     if name != "spectral":
         return registry.stock("autoencoder")(name, cfg)
     args = dict(cfg.spectral)  # type: ignore[attr-defined]
-    shared = {key: args.pop(key) for key in ("dimension", "width", "hop_length")}
-    encoder = SpectralEncoder(blocks=args.pop("encoder_blocks"), **shared)
-    return encoder, SpectralDecoder(blocks=args.pop("decoder_blocks"), **shared, **args)
+    shared = {key: args.pop(key) for key in ("dimension", "hop_length")}
+    encoder = SpectralEncoder(width=args.pop("encoder_width"), blocks=args.pop("encoder_blocks"), **shared)
+    decoder = SpectralDecoder(width=args.pop("decoder_width"), blocks=args.pop("decoder_blocks"), **shared, **args)
+    return encoder, decoder
 
 
 def register() -> None:

@@ -1,13 +1,37 @@
 """The recipe of the nano codec: audiocraft's compression solver on excerpts that sound."""
 
 import torch
+from audiocraft.models.encodec import CompressionModel
 from audiocraft.solvers.compression import CompressionSolver
 from omegaconf import DictConfig
 from torch import nn
 
+from dataset_builder.errors import UserError
+
 from ..data.dataloaders import build_loaders
 from ..data.dataset import ExcerptDataset
+from ..weights import package
 from .resumable_loop import ResumableLoop
+
+_DECODER = "decoder."
+
+
+def keep_codes(codec: CompressionModel, state: dict[str, torch.Tensor]) -> None:
+    """Take encoder and codebooks of another codec's state, and leave them out of training.
+
+    Raises:
+        UserError: if they are of other sizes.
+    """
+    ours = codec.state_dict()
+    kept = {name: value for name, value in state.items() if not name.startswith(_DECODER)}
+    of_others = {name: one for name, one in ours.items() if not name.startswith(_DECODER)}
+    wanted = {name: one.shape for name, one in of_others.items() if not name.endswith(package.TRAINING_ONLY)}
+    if {name: value.shape for name, value in kept.items()} != wanted:
+        raise UserError("codes_of: found an encoder or codebooks of other sizes: expected a codec from which that of "
+                        "model/codec differs in its decoder alone")  # fmt: skip
+    codec.load_state_dict({**ours, **kept})
+    for name, parameter in codec.named_parameters():
+        parameter.requires_grad_(name.startswith(_DECODER))
 
 
 class AudioExcerpts(ExcerptDataset):
@@ -41,6 +65,19 @@ class OrchestratorCodecSolver(ResumableLoop, CompressionSolver):
         super().__init__(cfg)
         if "mrstft" in self.aux_losses:
             self.aux_losses["mrstft"] = _Scalar(self.aux_losses["mrstft"])
+
+    def build_model(self) -> None:
+        """The codec; of another one where its codes are to be kept."""
+        super().build_model()
+        if self.cfg.codes_of:
+            keep_codes(self.model, package.load(self.cfg.codes_of, "codec").state)
+
+    def run_step(self, idx: int, batch: torch.Tensor, metrics: dict) -> dict:
+        """audiocraft's, in which codes that are kept stay as they are."""
+        if self.cfg.codes_of:
+            for part in (self.model.encoder, self.model.quantizer):
+                part.eval()  # codebooks follow what they are given in training, without gradients
+        return super().run_step(idx, batch, metrics)
 
     def build_dataloaders(self) -> None:
         """Loaders of audio."""

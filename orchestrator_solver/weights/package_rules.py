@@ -188,8 +188,9 @@ _CODEC = Section(
     },
     {
         "spectral": Section({
-            "dimension": _SIZE, "width": _SIZE, "hop_length": _hop, "encoder_blocks": _FEW,
-            "decoder_blocks": _FEW, "sample_rate": _RATE, "per_semitone": whole(1, 12), "bands": whole(2, 4096),
+            "dimension": _SIZE, "hop_length": _hop, "encoder_width": _SIZE, "encoder_blocks": _FEW,
+            "decoder_width": _SIZE, "decoder_blocks": _FEW, "sample_rate": _RATE, "per_semitone": whole(1, 12),
+            "tone_steps": whole(1, 64), "bands": whole(2, 4096),
         }),
         "seanet": Section(
             {"dimension": _SIZE, "n_filters": whole(1, 1024), "ratios": many(whole(1, 64))},
@@ -340,11 +341,12 @@ def _codec_shapes(cfg: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _spectral_shapes(args: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    width, dimension = args["width"], args["dimension"]
-    yield "encoder.leave.weight", (dimension, width, 1)
-    yield "decoder.enter.weight", (width, dimension, 1)
-    yield "decoder.noise.loudness.weight", (5 * args["bands"], width)
+    dimension = args["dimension"]
+    yield "encoder.leave.weight", (dimension, args["encoder_width"], 1)
+    yield "decoder.enter.weight", (args["decoder_width"], dimension, 1)
+    yield "decoder.noise.loudness.weight", (5 * args["bands"], args["decoder_width"])
     for side in ("encoder", "decoder"):
+        width = args[f"{side}_width"]
         for index in range(args[f"{side}_blocks"]):
             yield f"{side}.blocks.{index}.narrow.weight", (width, 3 * width)
 

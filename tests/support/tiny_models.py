@@ -27,8 +27,8 @@ def codec_config() -> DictConfig:
         "compression_model": "encodec", "device": "cpu", "sample_rate": 16_000, "channels": 1,
         "encodec": {"autoencoder": "spectral", "quantizer": "rvq", "sample_rate": 16_000, "channels": 1,
                     "causal": False, "renormalize": False},
-        "spectral": {"dimension": 8, "width": 16, "hop_length": 640, "encoder_blocks": 1, "decoder_blocks": 1,
-                     "sample_rate": 16_000, "per_semitone": 1, "bands": 8},
+        "spectral": {"dimension": 8, "hop_length": 640, "encoder_width": 16, "encoder_blocks": 1, "decoder_width": 16,
+                     "decoder_blocks": 1, "sample_rate": 16_000, "per_semitone": 1, "tone_steps": 2, "bands": 8},
         "rvq": {"n_q": 2, "q_dropout": False, "bins": 16, "kmeans_init": False},
     })  # fmt: skip
 

@@ -7,7 +7,7 @@ from orchestrator_solver.nano.spectral_codec import SpectralDecoder, SpectralEnc
 
 def _codec() -> tuple[SpectralEncoder, SpectralDecoder]:
     torch.manual_seed(0)
-    return SpectralEncoder(16, 32, 1, 640), SpectralDecoder(16, 32, 1, 640, 16_000, 3, 20)
+    return SpectralEncoder(16, 32, 1, 640), SpectralDecoder(16, 32, 1, 640, 16_000, 3, 2, 20)
 
 
 @torch.no_grad()
