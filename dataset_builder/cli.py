@@ -7,7 +7,9 @@ import argparse
 import errno
 import gc
 import io
+import os
 import platform
+import select
 import sys
 from collections.abc import Container, Mapping, Sequence
 from difflib import get_close_matches
@@ -18,7 +20,7 @@ from typing import Any, NoReturn
 
 from .errors import FREE_SOME, NO_ROOM, NOT_OURS, UserError, is_out_of_memory
 
-USER_ERROR, STOPPED = 2, 130
+USER_ERROR, STOPPED, UNREAD = 2, 130, 141
 CURES = {  # of an OSError, by its number
     **dict.fromkeys(NO_ROOM, FREE_SOME),
     **dict.fromkeys(NOT_OURS, "this user may not: change the rights, or name another place"),
@@ -34,6 +36,7 @@ EXIT_CODES = """exit codes:
         of this program
   2     a mistake that you can mend, such as an option, a file, a key or a full disk: one line says which and how
   130   stopped; the same command goes on
+  141   whoever read the output had enough of it, as `| head` has
 """
 
 
@@ -149,7 +152,13 @@ def run_program(
     try:
         chosen = [word for word in words if word in commands][:1]
         args = parser_for(name, description, commands, package, chosen).parse_args(words)
-        return int(_module(package, args.command).run(args))
+        code = int(_module(package, args.command).run(args))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        if not _unread():
+            raise
+        return UNREAD
     except (UserError, OSError, MemoryError, RuntimeError, ImportError) as error:
         line = line_of(error, package)
         if line is None:
@@ -159,3 +168,13 @@ def run_program(
     except KeyboardInterrupt:
         print("stopped; run it again to go on", file=sys.stderr)
         return STOPPED
+
+
+def _unread() -> bool:
+    """Whether whoever reads what is printed has enough, as `| head` has; if so, the rest goes nowhere."""
+    pipe = select.poll()
+    pipe.register(sys.stdout, 0)
+    if not any(event & select.POLLERR for _, event in pipe.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True

@@ -48,7 +48,14 @@ def test_help_says_the_exit_codes(main, capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     told = capsys.readouterr().out
-    assert "exit codes:\n  0     done\n" in told and all(f"\n  {code} " in told for code in ("1, 3", "2", "130"))
+    assert "exit codes:\n  0     done\n" in told and all(f"\n  {code} " in told for code in ("1, 3", "2", "130", "141"))
+
+
+def test_a_reader_who_has_enough_is_no_fault():
+    words = [sys.executable, "-c", "from orchestrator_solver.cli import main; raise SystemExit(main())", "instruments"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.close()
+        assert running.stderr.read() == b"" and running.wait() == 141
 
 
 @pytest.mark.parametrize(
