@@ -1,16 +1,19 @@
 """Runs side by side: how far each is, its losses, what it plays, and which differences may be chance."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from dataset_builder.errors import UserError
 
 from ..evaluation.clip_records import ClipRecords, read_clips
-from ..evaluation.rows import PROMPTINGS
+from ..evaluation.rows import PROMPTINGS, ClipScores
 from ..evaluation.run import SEED
 from ..evaluation.table import Line, Table
 from ..evaluation.tabulation import tabulate
@@ -30,6 +33,7 @@ class Compared:
         epochs: that it has when it is finished.
         history: of its epochs, a dict of stages each.
         clips: what its model played when it was evaluated; None if it has not been, or before clips were kept.
+        experiment: what it was composed to but for its seed: runs that share it are one row of the table.
     """
 
     sig: str
@@ -37,6 +41,7 @@ class Compared:
     epochs: int
     history: Sequence[dict[str, dict[str, float]]]
     clips: ClipRecords | None
+    experiment: str
 
     @property
     def label(self) -> str:
@@ -92,16 +97,17 @@ def rows_of(names: Sequence[str]) -> list[Row]:
 
 
 def table_of(runs: Sequence[Compared]) -> Table | None:
-    """Table 1 of the runs that were evaluated, in their order, all against the first; None if fewer than two were."""
-    evaluated = [(run, run.clips.named(run.label)) for run in runs if run.clips]
-    if len(evaluated) < 2:
+    """Table 1 of the runs that were evaluated, in their order, all against the first; None if fewer than two were.
+
+    Runs that differ in their seeds alone are one row, and seeds are resampled as works are.
+    """
+    rows = _rows_of(runs)
+    if len(rows) < 2:
         return None
-    columns = [
-        column for column in evaluated[0][1].columns
-        if all(column in records.columns for _, records in evaluated)
-    ]  # fmt: skip
-    labels = [run.label for run, _ in evaluated]
-    clips = [clip for _, records in evaluated for clip in records.clips]
+    records = [one for repetitions in rows.values() for one in repetitions]
+    columns = [column for column in records[0].columns if all(column in one.columns for one in records)]
+    labels = list(rows)
+    clips = [clip for row, repetitions in rows.items() for clip in _as_takes(row, repetitions)]
     table = tabulate(clips, columns, SEED, pairs=[(other, labels[0]) for other in labels[1:]])
 
     def place(line: Line) -> tuple[int, int, int]:
@@ -125,6 +131,28 @@ def notes_of(runs: Sequence[Compared], table: Table | None) -> list[str]:
     return notes
 
 
+def _rows_of(runs: Sequence[Compared]) -> dict[str, list[ClipRecords]]:
+    """What runs played, by row of the table."""
+    experiments: dict[str, list[Compared]] = {}
+    for run in runs:
+        if run.clips:
+            experiments.setdefault(run.experiment, []).append(run)
+    rows = {}
+    for same in experiments.values():
+        name = same[0].label if len(same) == 1 else f"{same[0].name} ({len(same)} seeds)"
+        rows[name] = [run.clips for run in same if run.clips]
+    return rows
+
+
+def _as_takes(row: str, repetitions: Sequence[ClipRecords]) -> Iterator[ClipScores]:
+    """The clips of one experiment's runs, a run's takes after those of the one before."""
+    before = 0
+    for records in repetitions:
+        clips = records.named(row).clips
+        yield from (replace(clip, take=before + clip.take) for clip in clips)
+        before += 1 + max((clip.take for clip in clips), default=0)
+
+
 def _row_of(sig: str) -> Row:
     from ..train import main
 
@@ -143,4 +171,6 @@ def _compared(row: Row, name: str) -> Compared:
     row.sheep.xp.link.load()
     clips = read_clips(path) if path.is_file() else None
     label = row.sheep.xp.cfg.label or name
-    return Compared(row.sig, str(label), row.epochs, list(row.sheep.xp.link.history), clips)
+    composed: Any = OmegaConf.to_container(row.sheep.xp.cfg)
+    experiment = json.dumps({**composed, "seed": None}, sort_keys=True, default=str)
+    return Compared(row.sig, str(label), row.epochs, list(row.sheep.xp.link.history), clips, experiment)

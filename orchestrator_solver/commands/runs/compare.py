@@ -1,8 +1,9 @@
 """`orchestrator compare`: runs of this machine side by side, by their histories and by what they play.
 
-A table of losses; where runs were evaluated (`evaluate.metrics.clips`), Table 1 with a row a run and paired differences
-from the first that was, with intervals and tests over works, by flipping signs; and a page with curves and plots in one
-HTML file. With --plots the same as PNG: losses, scores with intervals, and differences with their corrected p-values.
+A table of losses; where runs were evaluated (`evaluate.metrics.clips`), Table 1 with a row a run (those that differ in
+their seed alone are one row) and paired differences from the first that was, with intervals and tests over works, by
+flipping signs; and a page with curves and plots in one HTML file. With --plots the same as PNG: losses, scores with
+intervals, and differences with their corrected p-values.
 """
 
 import argparse

@@ -149,3 +149,20 @@ def test_clips_come_back_as_they_were_written(tmp_path):
     found = clip_records.read_clips(tmp_path / "clips.json")
     assert found.columns == (SIM, KL) and math.isnan(found.clips[0].scores["sim"])
     assert found.clips[1:] == tuple(clips[1 : 4 * WORKS])  # of models alone
+
+
+def test_runs_that_differ_in_their_seed_are_one_row(tmp_path, monkeypatch):
+    """Of the made-up study's two cells of three runs: each row has all clips, and its interval that of the seeds."""
+    monkeypatch.setattr(train.main.dora, "dir", tmp_path)
+    rows = grids.expand("nano_study")[:6]
+    for row, mean in zip(rows, (0.3, 0.4, 0.5, 0.6, 0.7, 0.8), strict=True):
+        trained(row, [4.0])
+        evaluated(row, mean)
+    table = comparison.table_of(comparison.find([row.sig for row in rows]))
+    first, second = [line for line in table.lines if line.prompting == "with"]
+    assert (first.row, second.row) == ("stem, all, 200 updates (3 seeds)", "reference: self (3 seeds)")
+    means = [line.intervals["sim"].mean for line in (first, second)]
+    assert means[1] - means[0] == pytest.approx(0.3) and means[0] == pytest.approx(0.4, abs=0.05)
+    assert first.intervals["sim"].high - first.intervals["sim"].low > 0.1  # seeds are 0.1 apart
+    (difference,) = [one for one in table.differences if one.left[1] == "with"]
+    assert difference.intervals["sim"].low == pytest.approx(0.3) == pytest.approx(difference.intervals["sim"].high)
