@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 from dataset_builder.errors import UserError
 
 from ..paths import run_folder
-from ..weights.description import PREFIX
-from ..weights.package import Package, state_hash
+from ..weights.description import PREFIX, folder_of
+from ..weights.package import Package, load, state_hash
 from . import lora
 
 KINDS = {"orchestrator": "lm", "orchestrator_codec": "codec"}  # by solver
@@ -63,9 +63,17 @@ def best_of_run(sig: str) -> BestOfRun:
     if words := (cfg.get("orchestrator") or {}).get("instrument_words"):  # a codec's run has no prompts
         facts["instrument_words"] = words
     if str(cfg.get("continue_from") or "").startswith(PREFIX):  # else a path of this machine, or another run
-        facts["baseline"] = cfg.continue_from
+        facts |= _since_the_baseline(cfg.continue_from, facts.get("updates", 0))
     weights = state.get("fsdp_best_state") or state["best_state"]
     return BestOfRun(KINDS[cfg.solver], cfg, weights["model"], facts)
+
+
+def _since_the_baseline(begun_from: str, updates: int) -> dict[str, Any]:
+    """Which model the first of several runs began with that went on from one another, and the updates of all."""
+    told = load(begun_from, "lm").facts if folder_of(begun_from) else {}
+    if "baseline" not in told:
+        return {"baseline": begun_from, **({"updates": updates} if updates else {})}
+    return _since_the_baseline(told["baseline"], updates + told.get("updates", 0))
 
 
 def package_of_run(sig: str) -> Package:
