@@ -19,15 +19,16 @@ from .sweep.running import run_rows
 
 @dataclass(frozen=True)
 class Training:
-    """A model of the recipe: the solver that trains it, and what it is called."""
+    """A model of the recipe: the solver that trains it, what it is called, and what is not as the solver has it."""
 
     solver: str
     name: str
+    overrides: tuple[str, ...] = ()
 
 
 CODEC = Training("nano_codec", "nano-codec")
 BASELINE = Training("nano_baseline", "nano-baseline")
-FINETUNED = Training("orchestrator_nano", "nano")
+FINETUNED = Training("orchestrator_nano", "nano", ("optim.epochs=31",))
 CONTROL = Training("nano_control", "nano-control")
 
 
@@ -44,7 +45,8 @@ def train(data: Path, training: Training, overrides: tuple[str, ...] = (), out: 
         UserError: if it stopped; run again to go on.
     """
     folder = out or description.FOLDER / training.name
-    row = single_row(training.name, [f"solver={training.solver}", f"dset_root={data.resolve()}", *overrides])
+    given = [f"solver={training.solver}", f"dset_root={data.resolve()}", *training.overrides, *overrides]
+    row = single_row(training.name, given)
     failures = run_rows([row])
     if failures:
         raise UserError(f"training {training.name} stopped: {failures[0]}; run the command again to go on")

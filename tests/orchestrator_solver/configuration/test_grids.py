@@ -10,10 +10,10 @@ from orchestrator_solver.workflows.sweep import rows as grids
 ROWS = {
     "orch_sweeps": 13, "table1": 4, "nano_table1": 5, "nano_sweep": 2,
     "batches": 9, "captioners": 4, "grouping": 3, "guidance": 5, "hours": 5, "optimizers": 3, "policies": 4, "ranks": 3,
-    "past": 3, "seeds": 3, "submixes": 4, "updates": 4, "words": 2,
+    "past": 3, "seeds": 3, "study": 45, "submixes": 4, "updates": 4, "words": 2,
     "nano_batches": 9, "nano_captioners": 3, "nano_grouping": 3, "nano_guidance": 5, "nano_hours": 4,
-    "nano_optimizers": 3, "nano_past": 3, "nano_policies": 4, "nano_ranks": 4, "nano_seeds": 8, "nano_submixes": 4,
-    "nano_updates": 4, "nano_words": 2,
+    "nano_optimizers": 3, "nano_past": 3, "nano_policies": 4, "nano_ranks": 4, "nano_seeds": 8, "nano_study": 48,
+    "nano_submixes": 4, "nano_updates": 4, "nano_words": 2,
 }  # fmt: skip
 
 
@@ -75,6 +75,16 @@ def test_rows_of_a_question_differ_in_what_it_asks(runs):
     assert len({row.sheep.xp.cfg.dset_root for row in grids.expand("submixes")}) == 4
     for row in grids.expand("nano_words"):
         assert list(row.sheep.xp.cfg.evaluate.metrics.clips) == ["sim", "melody", "instruments", "kl_musicnn"]
+
+
+@pytest.mark.parametrize("name", ["study", "nano_study"])
+def test_cells_of_a_study_differ_from_the_first_in_one_thing_and_have_three_seeds(name, runs):
+    cells = {}
+    for row in grids.expand(name):
+        cells.setdefault(row.sheep.xp.cfg.label, set()).add(row.sheep.xp.cfg.seed)
+    assert len(cells) == len(grids.expand(name)) // 3 and set(map(frozenset, cells.values())) == {
+        frozenset((2036, 1, 2))
+    }
 
 
 def test_the_table_shows_what_is_played_beside_the_losses(runs):
