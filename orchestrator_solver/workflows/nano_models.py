@@ -28,7 +28,7 @@ class Training:
 
 CODEC = Training("nano_codec", "nano-codec")
 BASELINE = Training("nano_baseline", "nano-baseline")
-FINETUNED = Training("orchestrator_nano", "nano", ("optim.epochs=31",))
+FINETUNED = Training("orchestrator_nano", "nano", ("optim.epochs=31", "classifier_free_guidance.inference_coef=9"))
 CONTROL = Training("nano_control", "nano-control")
 
 
