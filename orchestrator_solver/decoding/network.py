@@ -117,6 +117,7 @@ class Network:
         )
 
     def _order_weights(self) -> None:
+        """Have the copies of all weights in the order in which our kernels read them, in memory of their own."""
         matrices = [self.classify, *(matrix for layer in self.layers for matrix in layer.matrices)]
         shelf = Shelf(sum(matrix.weight.numel() * matrix.weight.element_size() for matrix in matrices))
         self.classify = self.classify.in_blocks(shelf)
